@@ -61,3 +61,12 @@ export function portSetting() {
     .transform(Number)
     .pipe(z.number().max(65_535, expected))
 }
+
+/** How much is logged, as JSON lines on standard error. */
+export const logSettings = {
+  LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
+      error: 'expected one of trace, debug, info, warn, error, fatal, silent',
+    })
+    .default('info'),
+}

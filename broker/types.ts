@@ -63,11 +63,16 @@ export interface LogIn {
   password: Buffer | undefined
   clientId: string
   remoteAddress: string | undefined
+  /** Mutual TLS: the CN of the verified client certificate. It is the username then, and no password is needed. */
+  certificateName?: string
 }
 
 export type Authenticate = (logIn: LogIn) => Promise<Authentication>
 
-/** Told when a client is ready and when it has gone; `lastConnection` is true when no other connection of that username lives. */
+/**
+ * Told, in pairs, when a client has logged in and when that connection has gone (after its last will was accepted);
+ * `lastConnection` is true when no other connection of that username lives.
+ */
 export interface Presence {
   connected(principal: Principal): void
   disconnected(principal: Principal, lastConnection: boolean): void

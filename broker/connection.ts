@@ -1,0 +1,36 @@
+import type { Duplex } from 'node:stream'
+import type { Client, ConnectPacket } from 'aedes'
+import type { FrameScanner } from './frame-scanner.ts'
+import type { ReleaseOrder } from './release-order.ts'
+import type { Principal, Route } from './types.ts'
+
+/** A client's byte stream and what is known of its other end. */
+export interface Incoming {
+  readonly stream: Duplex
+  /** Identifies its socket at the gate. */
+  readonly peer: string
+  readonly remoteAddress: string | undefined
+  /** The CN of a verified client certificate. */
+  readonly certificateName: string | undefined
+}
+
+/** What the broker knows about one connection beside what Aedes keeps. */
+export interface Connection extends Incoming {
+  readonly client: Client
+  readonly scanner: FrameScanner
+  readonly order: ReleaseOrder
+  /** Filters that are granted, by which MQTT_SUBSCRIPTIONS_MAX is counted. */
+  readonly filters: Set<string>
+  /** Resolves when the connection is closed and Aedes has forgotten it. */
+  readonly gone: Promise<void>
+  /** Set when CONNECT has come. */
+  connect: ConnectPacket | undefined
+  /** Too many log-ins are being checked: this one is refused as unavailable. */
+  crowdedOut: boolean
+  /** Set when it has logged in. */
+  principal: Principal | undefined
+  /** As the client sent it, or as Aedes made it up for an empty one; without the username that Aedes sees before it. */
+  clientId: string
+  /** The last topic it published to, which most clients never change. */
+  lastRoute: { topic: string; route: Route } | undefined
+}

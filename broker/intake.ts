@@ -1,0 +1,172 @@
+import type { PublishPacket } from 'aedes'
+import type { Logger } from 'pino'
+import type { Connection } from './connection.ts'
+import type { BrokerCounters } from './counters.ts'
+import type { HeldBytes } from './held-bytes.ts'
+import type { LogLimit } from './log-limit.ts'
+import { RefusalError } from './refusal.ts'
+import { excerpt, isWellFormed } from './strings.ts'
+import { publishRoute } from './topics.ts'
+import type { Accept, Arrival, Principal, Route } from './types.ts'
+
+export interface Clock {
+  /** Wall clock, epoch milliseconds. */
+  now(): number
+  /** A clock that only goes forward, milliseconds. */
+  monotonic(): number
+}
+
+export interface IntakeOptions {
+  accept: Accept
+  counters: BrokerCounters
+  held: HeldBytes
+  clock: Clock
+  log: Logger
+  logLimit: LogLimit
+}
+
+type Release = (error?: Error | null) => void
+
+/**
+ * Hands publishes and last wills to `accept` and holds their acknowledgements until they are durable.
+ * Modes: taking → stopped, by `stop`; what is held then is still acknowledged.
+ */
+export class Intake {
+  readonly #options: IntakeOptions
+  #stopped = false
+
+  constructor(options: IntakeOptions) {
+    this.#options = options
+  }
+
+  stop(): void {
+    this.#stopped = true
+  }
+
+  /** A PUBLISH. `release` acknowledges it, or with an error ends the connection. */
+  publish(connection: Connection, packet: PublishPacket, release: Release): void {
+    const { counters, held } = this.#options
+    // Asked for every PUBLISH, refused ones too: the scanner counts them.
+    const oversizedBytes = connection.scanner.takeOversizedBytes()
+    const { principal } = connection
+    const route = principal && routeOf(connection, principal, packet.topic)
+    if (!principal || !route) {
+      this.#refuse(connection, packet.topic)
+      release(new RefusalError('publish refused: not a topic of this client'))
+      return
+    }
+    // Neither taken nor acknowledged: the client sends it again to the next broker.
+    if (this.#stopped) {
+      counters.messagesAfterStop++
+      return
+    }
+    if (oversizedBytes !== undefined) counters.messagesOversized++
+    const arrival = this.#arrival(connection, packet, { principal, route })
+    if (oversizedBytes !== undefined) arrival.oversizedBytes = oversizedBytes
+    const ticket = connection.order.hold((error) => this.#release(connection, release, error))
+    held.add(arrival.payload)
+    this.#accept(arrival, (error) => {
+      if (ticket.finished) return
+      connection.order.finish(ticket, error)
+      held.remove(arrival.payload)
+    })
+  }
+
+  /** A last will: its client has gone, so nothing is acknowledged and nothing is held back. */
+  will(connection: Connection, packet: PublishPacket, release: Release): void {
+    const { principal } = connection
+    const route = principal && publishRoute(principal, packet.topic)
+    if (!principal || !route) {
+      release(new RefusalError('last will refused: not a topic of this client'))
+      return
+    }
+    if (this.#stopped) {
+      this.#options.counters.messagesAfterStop++
+      release(new RefusalError('last will not taken: the broker is stopping'))
+      return
+    }
+    this.#options.counters.willsAccepted++
+    const arrival = this.#arrival(connection, packet, { principal, route })
+    arrival.isWill = true
+    this.#accept(arrival, (error) => {
+      if (error) {
+        this.#options.counters.messagesFailed++
+        this.#options.log.warn({ err: error, topic: excerpt(packet.topic) }, 'a last will was not taken')
+      }
+      release(error)
+    })
+  }
+
+  #arrival(
+    connection: Connection,
+    packet: PublishPacket,
+    known: { principal: Principal; route: Route },
+  ): Arrival {
+    const { clock, counters } = this.#options
+    counters.messagesAccepted++
+    // Data is not retained: a hub could fill the memory with it, and nobody may subscribe to it.
+    if (packet.retain) counters.retainFlagsIgnored++
+    packet.retain = false
+    return {
+      topic: packet.topic,
+      route: known.route,
+      payload: typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload,
+      qos: packet.qos,
+      dup: packet.dup ?? false,
+      principal: known.principal,
+      clientId: connection.clientId,
+      isWill: false,
+      receivedAt: clock.now(),
+      arrivedAtMs: clock.monotonic(),
+    }
+  }
+
+  /** An exception of `accept` is a failure of this one message. */
+  #accept(arrival: Arrival, done: (error?: Error) => void): void {
+    try {
+      this.#options.accept(arrival, done)
+    } catch (error) {
+      done(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+
+  #release(connection: Connection, release: Release, error?: Error): void {
+    const { counters, log, logLimit, clock } = this.#options
+    if (error) {
+      counters.messagesFailed++
+      if (logLimit.allows('failed', clock.monotonic())) {
+        log.error(
+          { err: error, clientId: connection.clientId },
+          'a message was not taken; its client is disconnected',
+        )
+      }
+    }
+    // Aedes would report an error per message if it wrote to a closed connection.
+    if (connection.client.closed) {
+      if (!error) counters.acknowledgementsDropped++
+    } else if (error) {
+      // Not at once: the acknowledgements before it are written at the end of this turn.
+      setImmediate(release, new RefusalError('a message was not taken', { cause: error }))
+    } else release()
+  }
+
+  #refuse(connection: Connection, topic: string): void {
+    const { counters, clock, log, logLimit } = this.#options
+    counters.publishesRefused++
+    if (!isWellFormed(topic)) counters.badStrings++
+    const username = connection.principal?.username
+    if (logLimit.allows(`publish ${username} ${connection.clientId}`, clock.monotonic())) {
+      log.warn(
+        { username, clientId: connection.clientId, topic: excerpt(topic) },
+        'publish refused: not a topic of this client; it is disconnected',
+      )
+    }
+  }
+}
+
+function routeOf(connection: Connection, principal: Principal, topic: string): Route | undefined {
+  if (connection.lastRoute?.topic === topic) return connection.lastRoute.route
+  const route = publishRoute(principal, topic)
+  if (route) connection.lastRoute = { topic, route }
+  return route
+}

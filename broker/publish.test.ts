@@ -1,0 +1,339 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import {
+  closeAll,
+  connectClient,
+  logInRaw,
+  publishPacket,
+  randomSeed,
+  seeded,
+  startBroker,
+  until,
+} from './testing.ts'
+import type { Accept } from './types.ts'
+
+afterEach(closeAll)
+
+/** An `accept` that answers only when the test says so. */
+function holding() {
+  const held: ((error?: Error) => void)[] = []
+  const accept: Accept = (_arrival, done) => held.push(done)
+  return { held, accept }
+}
+
+test('an arrival says all that is known of the message', async () => {
+  const clock = { now: () => 1_795_174_500_000, monotonic: () => 12.5 }
+  const { addresses, arrivals } = await startBroker({ clock })
+  const client = await connectClient(addresses.mqtt.port, { clientId: 'kitchen' })
+  await client.publishAsync('v1/hubs/hub-1/readings', '{"a":1}', { qos: 1 })
+  expect(arrivals).toEqual([
+    {
+      topic: 'v1/hubs/hub-1/readings',
+      route: { kind: 'hub', hub: 'hub-1', channel: 'readings' },
+      payload: Buffer.from('{"a":1}'),
+      qos: 1,
+      dup: false,
+      principal: expect.objectContaining({ kind: 'hub', name: 'hub-1' }),
+      clientId: 'kitchen',
+      isWill: false,
+      receivedAt: 1_795_174_500_000,
+      arrivedAtMs: 12.5,
+    },
+  ])
+})
+
+describe('acknowledgements', () => {
+  test.each([
+    [0, undefined],
+    [1, 'puback'],
+    [2, 'pubrec'],
+  ] as const)('QoS %i is held until done', async (qos, cmd) => {
+    const { held, accept } = holding()
+    const { broker, addresses, arrivals } = await startBroker({ accept })
+    const client = await logInRaw(addresses.mqtt.port)
+    client.send(publishPacket({ qos, messageId: 5 }))
+    await until(() => arrivals.length === 1, 'it arrived')
+    client.send(publishPacket({ qos, messageId: 6 }))
+    await until(() => arrivals.length === 2, 'the next one arrived')
+    expect(client.received.length).toBe(1)
+    expect(broker.heldBytes()).toBeGreaterThan(0)
+    for (const done of held) done()
+    if (cmd) {
+      await client.next(cmd, 2)
+      expect(client.all(cmd).map(({ messageId }) => messageId)).toEqual([5, 6])
+    }
+    expect(broker.heldBytes()).toBe(0)
+    client.send({ cmd: 'pingreq' })
+    await client.next('pingresp')
+  })
+
+  test('they keep the order of arrival, whatever the order of done', async () => {
+    const seed = randomSeed()
+    const random = seeded(seed)
+    const { held, accept } = holding()
+    const { addresses, arrivals } = await startBroker({ accept })
+    const client = await logInRaw(addresses.mqtt.port)
+    const ids = Array.from({ length: 200 }, (_, index) => index + 1)
+    client.send(...ids.map((messageId) => publishPacket({ messageId, qos: messageId % 3 === 0 ? 2 : 1 })))
+    await until(() => arrivals.length === 200, 'all arrived')
+    while (held.length > 0) held.splice(Math.floor(random() * held.length), 1)[0]?.()
+    await client.next('puback', 134)
+    await client.next('pubrec', 66)
+    const pubacks = client.all('puback').map(({ messageId }) => messageId)
+    expect(pubacks, `seed ${seed}`).toEqual(ids.filter((id) => id % 3 !== 0))
+    const pubrecs = client.all('pubrec').map(({ messageId }) => messageId)
+    expect(pubrecs, `seed ${seed}`).toEqual(ids.filter((id) => id % 3 === 0))
+  })
+
+  test('an error ends the connection without an acknowledgement, after those before it', async () => {
+    const { held, accept } = holding()
+    const { broker, addresses } = await startBroker({ accept })
+    const client = await logInRaw(addresses.mqtt.port)
+    client.send(
+      publishPacket({ messageId: 1 }),
+      publishPacket({ messageId: 2 }),
+      publishPacket({ messageId: 3 }),
+    )
+    await until(() => held.length === 3, 'all arrived')
+    held[1]?.(new Error('database away'))
+    held[2]?.()
+    held[0]?.()
+    await client.untilClosed()
+    expect(client.all('puback').map(({ messageId }) => messageId)).toEqual([1])
+    expect(broker.counters).toMatchObject({ messagesFailed: 1, connectionErrors: 0 })
+    expect(broker.heldBytes()).toBe(0)
+  })
+
+  test('an accept that throws, and a second done, harm nobody else', async () => {
+    const { broker, addresses } = await startBroker({
+      accept: (arrival, done) => {
+        if (arrival.payload.toString() === 'throw') throw new Error('bug')
+        done()
+        done()
+      },
+    })
+    const [one, two] = [
+      await logInRaw(addresses.mqtt.port, { clientId: 'one' }),
+      await logInRaw(addresses.mqtt.port, { clientId: 'two' }),
+    ]
+    one.send(publishPacket({ payload: Buffer.from('throw') }))
+    await one.untilClosed()
+    two.send(publishPacket({ messageId: 1 }), publishPacket({ messageId: 2 }))
+    await two.next('puback', 2)
+    expect(broker.heldBytes()).toBe(0)
+  })
+
+  test('done for a client that has gone is counted and does no harm', async () => {
+    const { held, accept } = holding()
+    const { broker, addresses } = await startBroker({ accept })
+    const client = await logInRaw(addresses.mqtt.port)
+    client.send(...Array.from({ length: 50 }, (_, index) => publishPacket({ messageId: index + 1 })))
+    await until(() => held.length === 50, 'all arrived')
+    await client.close()
+    await until(() => broker.connectedHubs() === 0, 'the broker knows')
+    for (const done of held) done()
+    expect(broker.counters).toMatchObject({ acknowledgementsDropped: 50, connectionErrors: 0 })
+    expect(broker.heldBytes()).toBe(0)
+  })
+
+  test('a QoS 2 message that is sent again is accepted again, and the handshake ends', async () => {
+    const { broker, addresses, arrivals } = await startBroker({ env: { MQTT_QOS2_IN_FLIGHT_MAX: '3' } })
+    const client = await logInRaw(addresses.mqtt.port)
+    for (let messageId = 1; messageId <= 10; messageId++) {
+      client.send(publishPacket({ qos: 2, messageId }))
+      await client.next('pubrec', messageId * 2 - 1)
+      client.send(publishPacket({ qos: 2, messageId, dup: true }))
+      await client.next('pubrec', messageId * 2)
+      client.send({ cmd: 'pubrel', messageId })
+      await client.next('pubcomp', messageId)
+    }
+    expect(arrivals.length).toBe(20)
+    expect(broker.counters.qos2InFlightExceeded).toBe(0)
+  })
+
+  test('QoS 2 without PUBREL is bounded', async () => {
+    const { broker, addresses } = await startBroker({ env: { MQTT_QOS2_IN_FLIGHT_MAX: '3' } })
+    const client = await logInRaw(addresses.mqtt.port)
+    client.send(...[1, 2, 3, 4].map((messageId) => publishPacket({ qos: 2, messageId })))
+    await client.untilClosed()
+    await until(() => broker.counters.qos2InFlightExceeded === 1, 'it was counted')
+  })
+})
+
+test('when too much waits for its commit sockets are not read, and all comes through in the end', async () => {
+  const { held, accept } = holding()
+  const { broker, addresses, arrivals } = await startBroker({
+    accept,
+    env: { MQTT_HELD_BYTES_MAX: '100000' },
+  })
+  const clients = await Promise.all(
+    Array.from({ length: 20 }, (_, index) => logInRaw(addresses.mqtt.port, { clientId: `c${index}` })),
+  )
+  const messages = Array.from({ length: 200 }, (_, index) =>
+    publishPacket({ messageId: index + 1, payload: Buffer.alloc(500) }),
+  )
+  for (const client of clients) client.send(...messages)
+  await until(() => broker.counters.readsHeld > 0, 'reading stopped')
+  const total = clients.length * messages.length
+  // One more chunk may come after the limit is passed, so it is not exact; but far below everything.
+  expect(arrivals.length).toBeLessThan(total / 5)
+  expect(broker.heldBytes()).toBeLessThan(300_000)
+  let most = 0
+  while (arrivals.length < total || held.length > 0) {
+    for (const done of held.splice(0, 20)) done()
+    most = Math.max(most, broker.heldBytes())
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  for (const client of clients) await client.next('puback', messages.length)
+  expect(most).toBeLessThan(400_000)
+  expect(broker.heldBytes()).toBe(0)
+})
+
+describe('what is refused', () => {
+  test.each([
+    ['the topic of another hub', 'v1/hubs/hub-2/readings'],
+    ['a topic of ours', 'v1/hubs/hub-1/commands'],
+    ['$SYS', '$SYS/broker/new/clients'],
+    ['no data topic', 'hello'],
+    ['a NUL', 'v1/hubs/hub-1/readings\u0000'],
+    ['100 levels', `${'a/'.repeat(99)}a`],
+    ['150 levels', `${'a/'.repeat(149)}a`],
+    ['__proto__', 'v1/__proto__/hub-1/readings'],
+    ['65,535 bytes', 'x'.repeat(65_535)],
+  ])('%s', async (_what, topic) => {
+    const { broker, addresses, arrivals } = await startBroker()
+    for (const qos of [0, 1] as const) {
+      const client = await logInRaw(addresses.mqtt.port)
+      client.send(publishPacket({ qos, topic }))
+      await client.untilClosed()
+      expect(client.all('puback')).toEqual([])
+    }
+    expect(arrivals).toEqual([])
+    const { publishesRefused, connectionErrors } = broker.counters
+    expect(publishesRefused + connectionErrors).toBe(2)
+  })
+
+  test('an operator publishes nothing, and a topic that is not UTF-8 is counted', async () => {
+    const { broker, addresses } = await startBroker()
+    const operator = await logInRaw(addresses.mqtt.port, { username: 'operator:demo' })
+    operator.send(publishPacket({ topic: 'v1/orgs/demo/alerts' }))
+    await operator.untilClosed()
+    const server = await logInRaw(addresses.mqtt.port, { username: 'ns:x' })
+    const topic = Buffer.from([...Buffer.from('v3/app/devices/d'), 0xff, ...Buffer.from('/up')])
+    server.send(publishPacket({ topic: topic as unknown as string }))
+    await server.untilClosed()
+    expect(broker.counters).toMatchObject({ publishesRefused: 2, badStrings: 1 })
+  })
+
+  test('it is logged once per client and minute', async () => {
+    const lines: string[] = []
+    const { pino } = await import('pino')
+    let now = 0
+    const { broker, addresses } = await startBroker({
+      log: pino({ level: 'warn' }, { write: (line) => lines.push(line) }),
+      clock: { now: () => 0, monotonic: () => now },
+    })
+    for (let count = 1; count <= 5; count++) {
+      if (count === 5) now = 60_000
+      const client = await logInRaw(addresses.mqtt.port)
+      client.send(publishPacket({ topic: 'v1/hubs/hub-2/readings' }))
+      await client.untilClosed()
+    }
+    expect(broker.counters.publishesRefused).toBe(5)
+    expect(lines.length).toBe(2)
+  })
+})
+
+test('the retain flag of data is ignored: nothing is kept', async () => {
+  const { broker, addresses } = await startBroker()
+  const client = await connectClient(addresses.mqtt.port)
+  await client.publishAsync('v1/hubs/hub-1/readings', 'kept?', { qos: 1, retain: true })
+  expect(broker.counters.retainFlagsIgnored).toBe(1)
+  const received: string[] = []
+  client.on('message', (topic) => received.push(topic))
+  await client.subscribeAsync('v1/hubs/hub-1/#', { qos: 1 })
+  await broker.publish({ topic: 'v1/hubs/hub-1/commands', payload: 'x', qos: 1, retain: false })
+  await until(() => received.length > 0, 'the command came')
+  expect(received).toEqual(['v1/hubs/hub-1/commands'])
+})
+
+describe('last wills', () => {
+  const will = {
+    topic: 'v1/hubs/hub-1/status',
+    payload: Buffer.from('{"state":"offline"}'),
+    qos: 1 as const,
+    retain: true,
+  }
+
+  test('reach accept when the connection is lost, before presence is told', async () => {
+    const order: string[] = []
+    const { broker, addresses, arrivals } = await startBroker({
+      accept: (_arrival, done) => {
+        order.push('will')
+        done()
+      },
+      presence: { connected: () => {}, disconnected: () => order.push('gone') },
+    })
+    const client = await logInRaw(addresses.mqtt.port, { will })
+    await client.close()
+    await until(() => order.length === 2, 'both were told')
+    expect(order).toEqual(['will', 'gone'])
+    expect(arrivals[0]).toMatchObject({
+      topic: will.topic,
+      route: { kind: 'hub', hub: 'hub-1', channel: 'status' },
+      payload: will.payload,
+      isWill: true,
+      clientId: 'client',
+      principal: { username: 'hub-1' },
+    })
+    expect(broker.counters).toMatchObject({ willsAccepted: 1, retainFlagsIgnored: 1 })
+  })
+
+  test('are not sent after DISCONNECT', async () => {
+    const { broker, addresses, arrivals } = await startBroker()
+    const client = await logInRaw(addresses.mqtt.port, { will })
+    client.send({ cmd: 'disconnect' })
+    await client.untilClosed()
+    await until(() => broker.connectedHubs() === 0, 'it is gone')
+    expect(arrivals).toEqual([])
+  })
+
+  test('of clients whose keepalive ran out are sent', async () => {
+    const { broker, addresses, arrivals } = await startBroker()
+    const client = await logInRaw(addresses.mqtt.port, { will, keepalive: 1 })
+    await client.untilClosed()
+    await until(() => arrivals.length === 1, 'the will arrived')
+    expect(broker.counters).toMatchObject({ keepaliveTimeouts: 1, connectionErrors: 0 })
+  })
+})
+
+describe('stopping', () => {
+  test('what is held is still acknowledged, nothing new is taken, no will is sent', async () => {
+    const { held, accept } = holding()
+    const { broker, addresses, arrivals } = await startBroker({ accept })
+    const will = { topic: 'v1/hubs/hub-1/status', payload: Buffer.from('{}'), qos: 1 as const, retain: false }
+    const client = await logInRaw(addresses.mqtt.port, { will })
+    client.send(publishPacket({ messageId: 1 }))
+    await until(() => held.length === 1, 'it arrived')
+    broker.stopIntake()
+    client.send(publishPacket({ messageId: 2 }))
+    await until(() => broker.counters.messagesAfterStop === 1, 'the second came too late')
+    held[0]?.()
+    expect((await client.next('puback')).messageId).toBe(1)
+    await broker.close()
+    await client.untilClosed()
+    expect(client.all('puback').length).toBe(1)
+    expect(arrivals.length).toBe(1)
+    expect(broker.openConnections()).toBe(0)
+  })
+
+  test('it can be closed twice, with idle and half-open sockets', async () => {
+    const { broker, addresses } = await startBroker()
+    const client = await logInRaw(addresses.mqtt.port)
+    client.stream.pause()
+    await Promise.all([broker.close(), broker.close()])
+    await expect(logInRaw(addresses.mqtt.port)).rejects.toThrow()
+    await expect(
+      broker.publish({ topic: 'v1/hubs/hub-1/commands', payload: 'x', qos: 1, retain: false }),
+    ).rejects.toThrow('closed')
+  })
+})

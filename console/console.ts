@@ -1,0 +1,93 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Registry } from 'prom-client'
+import { statusPage } from './status-page.ts'
+
+/** One line of the status page's tables: a name and its present value. */
+export type StatusSnapshot = Record<string, Record<string, number | string>>
+
+export interface ConsoleOptions {
+  host: string
+  port: number
+  metrics: Registry
+  /** Why the service should get no traffic now; empty when it is ready. */
+  notReady: () => string[]
+  /** What the status page shows, by section. */
+  status: () => StatusSnapshot
+}
+
+export interface Console {
+  /** Where the pages are, for example `http://127.0.0.1:8080`. */
+  url: string
+  close(): Promise<void>
+}
+
+/**
+ * Serves `/` (live status), `/metrics` (Prometheus text), `/livez` and `/readyz` (503 with the reasons).
+ * Rejects with a sentence that names the setting when the port is taken.
+ */
+export async function openConsole(options: ConsoleOptions): Promise<Console> {
+  const server = createServer((request, response) => {
+    answer(options, request, response).catch((error: Error) => {
+      response.writeHead(500, { 'content-type': 'text/plain; charset=utf-8' }).end(`${error.message}\n`)
+    })
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, options)))
+    server.listen(options.port, options.host, resolve)
+  })
+  const { port } = server.address() as AddressInfo
+  const host = options.host.includes(':') ? `[${options.host}]` : options.host
+  return {
+    url: `http://${host}:${port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+async function answer(
+  options: ConsoleOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const send = (status: number, type: string, body: string) => {
+    response.writeHead(status, { 'content-type': `${type}; charset=utf-8`, 'cache-control': 'no-store' })
+    response.end(request.method === 'HEAD' ? undefined : body)
+  }
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    response.setHeader('allow', 'GET, HEAD')
+    return send(405, 'text/plain', 'Only GET and HEAD are answered here.\n')
+  }
+  switch (new URL(request.url ?? '/', 'http://console').pathname) {
+    case '/':
+      return send(200, 'text/html', statusPage)
+    case '/status.json':
+      return send(
+        200,
+        'application/json',
+        JSON.stringify({ notReady: options.notReady(), ...options.status() }),
+      )
+    case '/metrics':
+      return send(200, 'text/plain; version=0.0.4', await options.metrics.metrics())
+    case '/livez':
+      return send(200, 'text/plain', 'alive\n')
+    case '/readyz': {
+      const reasons = options.notReady()
+      return reasons.length === 0
+        ? send(200, 'text/plain', 'ready\n')
+        : send(503, 'text/plain', `${reasons.join('\n')}\n`)
+    }
+    default:
+      return send(404, 'text/plain', 'Nothing here. Try /, /metrics, /livez or /readyz.\n')
+  }
+}
+
+function listenError(error: NodeJS.ErrnoException, options: ConsoleOptions): Error {
+  if (error.code !== 'EADDRINUSE') return error
+  return new Error(
+    `HTTP_PORT=${options.port} on ${options.host} is taken by another program: stop it, or set HTTP_PORT to a free port (0 = any).`,
+  )
+}

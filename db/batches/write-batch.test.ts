@@ -1,0 +1,243 @@
+import { Pool } from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { DoorRow } from '../copy/doors.ts'
+import type { ReadingRow } from '../copy/readings.ts'
+import { createTestFleet, type TestFleet } from '../testing/fleet.ts'
+import { createTestDatabase, type TestDatabase } from '../testing/test-database.ts'
+import { createBatchIds } from './batch-id.ts'
+import { type Batch, findBatch, writeBatch } from './write-batch.ts'
+
+const T0 = Date.UTC(2026, 10, 20, 10)
+const OPTIONS = { statementTimeoutMs: 30_000, expectDuplicates: false }
+const nextId = createBatchIds({ now: Date.now, process: 7 })
+
+let database: TestDatabase
+let pool: Pool
+let fleet: TestFleet
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  pool = new Pool({ connectionString: database.url })
+  fleet = await createTestFleet(pool, { slug: 'test', hubs: 1, devices: 20, euiPrefix: 'a8' })
+})
+
+afterAll(async () => {
+  await pool.end()
+  await database.drop()
+})
+
+function reading(device: number, atMs: number, change: Partial<ReadingRow> = {}): ReadingRow {
+  return {
+    deviceId: fleet.devices[device]?.id ?? 0,
+    unitId: fleet.unitId,
+    organizationId: fleet.organizationId,
+    recordedAtMs: atMs,
+    receivedAtMs: atMs + 250,
+    temperature: 4.4,
+    humidity: 51.2,
+    battery: 88,
+    rssi: -91,
+    snr: 7.5,
+    fault: null,
+    source: 'hub',
+    ...change,
+  }
+}
+
+function door(device: number, atMs: number, state: 'open' | 'closed'): DoorRow {
+  return {
+    deviceId: fleet.devices[device]?.id ?? 0,
+    unitId: fleet.unitId,
+    organizationId: fleet.organizationId,
+    occurredAtMs: atMs,
+    receivedAtMs: atMs,
+    state,
+    source: 'hub',
+  }
+}
+
+function batch(parts: Partial<Batch>): Batch {
+  return { id: nextId(), readings: [], doors: [], rejected: [], hubStatuses: [], receipts: [], ...parts }
+}
+
+async function rows<T extends object>(sql: string, values: unknown[] = []): Promise<T[]> {
+  return (await pool.query<T>(sql, values)).rows
+}
+
+test('stores every column of a reading, nulls and extremes included', async () => {
+  const outcome = await writeBatch(
+    pool,
+    batch({
+      readings: [
+        reading(0, T0 + 123),
+        reading(1, Date.UTC(2015, 0, 1), {
+          temperature: -40.25,
+          humidity: null,
+          battery: null,
+          rssi: null,
+          snr: null,
+          unitId: null,
+          fault: 'no_probe',
+          source: 'arrival',
+        }),
+      ],
+    }),
+    OPTIONS,
+  )
+  expect(outcome).toEqual({ readings: 2, readingsDuplicate: 0, doors: 0, doorsDuplicate: 0 })
+  const stored = await rows('SELECT * FROM sensor_readings ORDER BY recorded_at DESC')
+  expect(stored[0]).toMatchObject({
+    device_id: fleet.devices[0]?.id,
+    unit_id: fleet.unitId,
+    organization_id: fleet.organizationId,
+    recorded_at: new Date(T0 + 123),
+    received_at: new Date(T0 + 373),
+    temperature: 4.4,
+    humidity: 51.2,
+    battery: 88,
+    rssi: -91,
+    snr: 7.5,
+    source: 'hub',
+    fault: null,
+  })
+  expect(stored[1]).toMatchObject({
+    recorded_at: new Date('2015-01-01T00:00:00Z'),
+    temperature: -40.25,
+    humidity: null,
+    unit_id: null,
+    fault: 'no_probe',
+    source: 'arrival',
+  })
+})
+
+test('a batch with readings that are stored already stores the others, the first committed wins', async () => {
+  const first = batch({ readings: [reading(2, T0, { temperature: 1 }), reading(3, T0)] })
+  await writeBatch(pool, first, OPTIONS)
+  const second = batch({ readings: [reading(2, T0, { temperature: 2 }), reading(4, T0)] })
+  expect(await writeBatch(pool, second, OPTIONS)).toMatchObject({ readings: 1, readingsDuplicate: 1 })
+  const [kept] = await rows<{ temperature: number }>(
+    'SELECT temperature FROM sensor_readings WHERE device_id = $1',
+    [fleet.devices[2]?.id],
+  )
+  expect(kept?.temperature).toBe(1)
+  expect(await findBatch(pool, second.id)).toMatchObject({ readings: 1, readingsDuplicate: 1 })
+})
+
+test('a batch that is in the ledger is not written again', async () => {
+  const once = batch({ readings: [reading(5, T0)], doors: [door(5, T0, 'open')] })
+  const outcome = await writeBatch(pool, once, OPTIONS)
+  expect(await writeBatch(pool, once, OPTIONS)).toEqual(outcome)
+  expect(await writeBatch(pool, once, { ...OPTIONS, expectDuplicates: true })).toEqual(outcome)
+  expect(await rows('SELECT 1 FROM pipeline.ingest_batches WHERE id = $1', [once.id])).toHaveLength(1)
+})
+
+test('two batches that write the same readings at once store each once', async () => {
+  const keys = Array.from({ length: 2_000 }, (_, n) => n)
+  const one = keys.map((n) => reading(n % 10, T0 + 60_000 + n))
+  const other = one.toReversed()
+  const outcomes = await Promise.all([one, other].map((readings) => writeWithRetry(batch({ readings }))))
+  expect(outcomes.reduce((sum, { readings }) => sum + readings, 0)).toBe(2_000)
+  const [stored] = await rows<{ count: string }>(
+    'SELECT count(*) FROM sensor_readings WHERE recorded_at >= $1 AND recorded_at < $2',
+    [new Date(T0 + 60_000), new Date(T0 + 62_000)],
+  )
+  expect(Number(stored?.count)).toBe(2_000)
+})
+
+/** Concurrent unique inserts in opposite order may deadlock; ingest tries again. */
+async function writeWithRetry(given: Batch) {
+  for (;;) {
+    try {
+      return await writeBatch(pool, given, OPTIONS)
+    } catch (error) {
+      if ((error as { code?: string }).code !== '40P01') throw error
+    }
+  }
+}
+
+test('all of a batch is stored or nothing', async () => {
+  const bad = batch({
+    readings: [reading(6, T0 + 1)],
+    doors: [door(6, Date.UTC(1999, 0, 1), 'open')],
+  })
+  await expect(writeBatch(pool, bad, OPTIONS)).rejects.toMatchObject({ code: '23514' })
+  expect(await rows('SELECT 1 FROM sensor_readings WHERE batch_id = $1', [bad.id])).toHaveLength(0)
+  expect(await findBatch(pool, bad.id)).toBeUndefined()
+})
+
+test('doors get their durations, also over batches and in any order', async () => {
+  const id = fleet.devices[8]?.id
+  const durations = async () =>
+    (
+      await rows<{ state: string; duration_seconds: number | null }>(
+        'SELECT state, duration_seconds FROM door_events WHERE device_id = $1 ORDER BY occurred_at',
+        [id],
+      )
+    ).map(({ duration_seconds: seconds }) => seconds)
+
+  await writeBatch(pool, batch({ doors: [door(8, T0, 'open')] }), OPTIONS)
+  await writeBatch(pool, batch({ doors: [door(8, T0 + 90_000, 'closed')] }), OPTIONS)
+  expect(await durations()).toEqual([null, 90])
+  // A close in between arrives late: it ends the opening, and the later close ends none.
+  const late = batch({ doors: [door(8, T0 + 30_000, 'closed'), door(8, T0, 'open')] })
+  expect(await writeBatch(pool, late, OPTIONS)).toMatchObject({ doors: 1, doorsDuplicate: 1 })
+  expect(await durations()).toEqual([null, 30, null])
+  // And so does the open that the later close ends after all.
+  await writeBatch(pool, batch({ doors: [door(8, T0 + 60_000, 'open')] }), OPTIONS)
+  expect(await durations()).toEqual([null, 30, null, 30])
+})
+
+test('rejected messages keep their bytes once, with an item each', async () => {
+  const payload = Buffer.from([0xff, 0x00, 0x7b])
+  await writeBatch(
+    pool,
+    batch({
+      rejected: [
+        {
+          topic: 'v1/hubs/test-hub-1/readings',
+          client: 'test-hub-1',
+          organizationId: fleet.organizationId,
+          receivedAtMs: T0,
+          payload,
+          sizeBytes: 300_000,
+          items: [
+            { reason: 'invalid', detail: 'a\0\ud800', device: 'x', item: 0, sqlstate: null },
+            { reason: 'clock', detail: 'b', device: null, item: 3, sqlstate: '22021' },
+          ],
+        },
+      ],
+    }),
+    OPTIONS,
+  )
+  const stored = await rows(
+    `SELECT m.reason, m.detail, m.device, m.item, m.sqlstate, m.client, p.payload, p.size_bytes, p.truncated
+     FROM pipeline.rejected_messages m JOIN pipeline.rejected_payloads p ON p.id = m.payload_id ORDER BY m.id`,
+  )
+  expect(stored).toMatchObject([
+    {
+      reason: 'invalid',
+      detail: 'a\ufffd\ufffd',
+      device: 'x',
+      item: 0,
+      payload,
+      size_bytes: 300_000,
+      truncated: true,
+    },
+    { reason: 'clock', item: 3, sqlstate: '22021', client: 'test-hub-1' },
+  ])
+  expect(await rows('SELECT 1 FROM pipeline.rejected_payloads')).toHaveLength(1)
+})
+
+test('a hub status older than the one known changes nothing', async () => {
+  const hubId = fleet.hubs[0]?.id ?? 0
+  const status = (isOnline: boolean, receivedAtMs: number, firmware: string | null = null) =>
+    batch({ hubStatuses: [{ hubId, isOnline, firmware, queued: 3, receivedAtMs }] })
+  const hub = async () =>
+    (await rows('SELECT is_online, firmware_version FROM hubs WHERE id = $1', [hubId]))[0]
+  await writeBatch(pool, status(true, T0, '1.2.0'), OPTIONS)
+  expect(await hub()).toEqual({ is_online: true, firmware_version: '1.2.0' })
+  await writeBatch(pool, status(false, T0 - 1_000), OPTIONS)
+  expect(await hub()).toEqual({ is_online: true, firmware_version: '1.2.0' })
+  await writeBatch(pool, status(false, T0 + 1_000), OPTIONS)
+  expect(await hub()).toEqual({ is_online: false, firmware_version: '1.2.0' })
+})

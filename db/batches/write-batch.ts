@@ -1,0 +1,105 @@
+import type { Pool, PoolClient } from 'pg'
+import type { DoorRow } from '../copy/doors.ts'
+import type { ReadingRow } from '../copy/readings.ts'
+import { verdictOf } from '../errors.ts'
+import { onConnection } from './transaction.ts'
+import { writeDoors } from './write-doors.ts'
+import { type HubStatusRow, writeHubStatuses } from './write-hub-statuses.ts'
+import { copyReadings, stageReadings } from './write-readings.ts'
+import { type RejectedMessage, writeRejected } from './write-rejected.ts'
+
+/** A hub's message that this batch makes durable: hub, its start id, its message counter. */
+export type ReceiptMark = [hubId: number, boot: string, seq: number]
+
+/** All that one transaction makes durable. No two readings share device and time. */
+export interface Batch {
+  id: bigint
+  readings: readonly ReadingRow[]
+  doors: readonly DoorRow[]
+  rejected: readonly RejectedMessage[]
+  hubStatuses: readonly HubStatusRow[]
+  receipts: readonly ReceiptMark[]
+}
+
+/** How many rows a batch added, and how many it found stored already. */
+export interface BatchOutcome {
+  readings: number
+  readingsDuplicate: number
+  doors: number
+  doorsDuplicate: number
+}
+
+export interface WriteBatchOptions {
+  /** A statement that runs longer is cancelled by the server, and the batch is tried again. */
+  statementTimeoutMs: number
+  /** Send the readings through the temporary table at once: some are known or suspected to be stored already. */
+  expectDuplicates: boolean
+}
+
+/**
+ * Commits a batch with its ledger row in one transaction, each reading and event stored once. First tries one plain
+ * COPY; a reading that is stored already sends the batch once more the slow way. Safe to call again with the same
+ * batch after any failure: a batch that is in the ledger is not written again. Throws what PostgreSQL or the
+ * connection said; `verdictOf` tells what to do about it.
+ */
+export async function writeBatch(
+  pool: Pool,
+  batch: Batch,
+  options: WriteBatchOptions,
+): Promise<BatchOutcome> {
+  try {
+    return await onConnection(pool, (client) => transact(client, batch, options))
+  } catch (error) {
+    if (verdictOf(error) !== 'duplicate') throw error
+    // Either readings that are stored already, or the batch itself: committed, its answer lost.
+    const known = await findBatch(pool, batch.id)
+    if (known) return known
+    if (options.expectDuplicates) throw error
+    return writeBatch(pool, batch, { ...options, expectDuplicates: true })
+  }
+}
+
+/** The outcome of a batch that is committed, from the ledger; undefined when it is not. */
+export async function findBatch(pool: Pool, id: bigint): Promise<BatchOutcome | undefined> {
+  const result = await pool.query<BatchOutcome>(
+    `SELECT readings, readings_duplicate AS "readingsDuplicate", doors, doors_duplicate AS "doorsDuplicate"
+     FROM pipeline.ingest_batches WHERE id = $1`,
+    [id],
+  )
+  return result.rows[0]
+}
+
+async function transact(client: PoolClient, batch: Batch, options: WriteBatchOptions): Promise<BatchOutcome> {
+  const begin = `BEGIN; SET LOCAL statement_timeout = ${Math.trunc(options.statementTimeoutMs)}`
+  const outcome = { readings: 0, readingsDuplicate: 0, doors: 0, doorsDuplicate: 0 }
+  if (batch.readings.length === 0) {
+    await client.query(begin)
+  } else if (options.expectDuplicates) {
+    const written = await stageReadings(client, begin, batch.readings, batch.id)
+    outcome.readings = written.stored
+    outcome.readingsDuplicate = written.duplicates
+  } else {
+    await copyReadings(client, begin, batch.readings, batch.id)
+    outcome.readings = batch.readings.length
+  }
+  if (batch.doors.length > 0) {
+    const written = await writeDoors(client, batch.doors, batch.id)
+    outcome.doors = written.stored
+    outcome.doorsDuplicate = written.duplicates
+  }
+  if (batch.rejected.length > 0) await writeRejected(client, batch.rejected, batch.id)
+  if (batch.hubStatuses.length > 0) await writeHubStatuses(client, batch.hubStatuses)
+  await recordAndCommit(client, batch, outcome)
+  return outcome
+}
+
+/** The ledger row and COMMIT in one round trip. */
+async function recordAndCommit(client: PoolClient, batch: Batch, outcome: BatchOutcome): Promise<void> {
+  const rejected = batch.rejected.reduce((sum, message) => sum + message.items.length, 0)
+  const receipts = batch.receipts.length > 0 ? client.escapeLiteral(JSON.stringify(batch.receipts)) : 'NULL'
+  await client.query(
+    `INSERT INTO pipeline.ingest_batches (id, readings, readings_duplicate, doors, doors_duplicate, rejected, receipts)
+     VALUES (${batch.id}, ${outcome.readings}, ${outcome.readingsDuplicate}, ${outcome.doors}, ${outcome.doorsDuplicate}, ${rejected}, ${receipts});
+     COMMIT`,
+  )
+}

@@ -1,0 +1,83 @@
+import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
+import { Pool, type PoolClient } from 'pg'
+import * as relations from './relations/index.ts'
+import * as tables from './schema/index.ts'
+
+const schema = { ...tables, ...relations }
+
+/** Drizzle over a pool (`db.$client`), with the relations of every table for `db.query`. */
+export type Database = NodePgDatabase<typeof schema> & { $client: Pool }
+
+export interface DatabaseOptions {
+  url: string
+  /** Connections at most. */
+  poolMax: number
+  /** The server ends a statement of a transaction after this long; 57014. */
+  statementTimeoutMs: number
+  /** How long to wait for a new connection, or for a free one. */
+  connectTimeoutMs: number
+  /** Seen in pg_stat_activity. */
+  applicationName?: string
+  /** Told when a connection breaks while it is idle; the pool replaces it by itself. */
+  onIdleError: (error: Error) => void
+}
+
+/** The client gives up this long after the server should have: then the server or the network is gone. */
+const ANSWER_GRACE_MS = 2_000
+
+/**
+ * Opens a pool; connects with the first query. Works behind PgBouncer in transaction mode: no named statements, and
+ * nothing that lives in a session. So the statement timeout is set inside each transaction (as a start parameter
+ * PgBouncer would refuse it, https://www.pgbouncer.org/config.html#ignore_startup_parameters), and every query also
+ * has a limit on this side, which holds for single statements and for a server that does not answer.
+ */
+export function createDatabase(options: DatabaseOptions): Database {
+  const pool = new Pool({
+    connectionString: options.url,
+    max: options.poolMax,
+    connectionTimeoutMillis: options.connectTimeoutMs,
+    query_timeout: options.statementTimeoutMs + ANSWER_GRACE_MS,
+    application_name: options.applicationName ?? 'frostguard',
+    keepAlive: true,
+  })
+  // Without a listener, an idle connection that breaks would end the process.
+  pool.on('error', options.onIdleError)
+  // The same for one that breaks in a transaction: Drizzle sets no listener, but its query fails, which is enough.
+  pool.on('connect', (client) => client.on('error', () => {}))
+  pool.on('release', endIfUnanswered)
+  return withOwnTransactions(drizzle(pool, { schema }), options.statementTimeoutMs)
+}
+
+/**
+ * A client whose query has timed out still waits for the answer, and whoever borrowed it next would wait too. The pool
+ * drops a client that is ending.
+ */
+function endIfUnanswered(error: Error | boolean | undefined, client: PoolClient): void {
+  const { readyForQuery } = client as unknown as { readyForQuery: boolean }
+  if (!error && !readyForQuery) client.end().catch(() => {})
+}
+
+/**
+ * Replaces Drizzle's `transaction`, which never gives a connection back whose BEGIN fails (drizzle-orm 0.45.4,
+ * node-postgres/session.js: `begin` stands before its `try`), and sets the statement timeout in each transaction.
+ */
+function withOwnTransactions(db: Database, statementTimeoutMs: number): Database {
+  const databases = new WeakMap<PoolClient, NodePgDatabase<typeof schema>>()
+  const on = (client: PoolClient) => {
+    const known = databases.get(client) ?? drizzle(client, { schema })
+    databases.set(client, known)
+    return known
+  }
+  db.transaction = async (work, config) => {
+    const client = await db.$client.connect()
+    try {
+      return await on(client).transaction(async (tx) => {
+        await tx.execute(`SET LOCAL statement_timeout = ${Math.trunc(statementTimeoutMs)}`)
+        return work(tx)
+      }, config)
+    } finally {
+      client.release()
+    }
+  }
+  return db
+}

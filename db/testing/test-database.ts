@@ -1,0 +1,67 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Client, DatabaseError } from 'pg'
+import { inject } from 'vitest'
+
+/** The migrated database of the test run that all test databases are copied from. */
+export const TEMPLATE_DATABASE = 'frostguard_template'
+
+/** SQLSTATE object_in_use: a session, for example autovacuum's, is in the template just now. */
+const OBJECT_IN_USE = '55006'
+const CREATE_ATTEMPTS_MAX = 50
+const CREATE_RETRY_MS = 100
+
+export interface TestDatabase {
+  /** The owner's URL. */
+  url: string
+  /** Ends all sessions of the database and removes it. */
+  drop(): Promise<void>
+}
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** URL of the test run's server, with the right to create databases. */
+    testServerUrl: string
+  }
+}
+
+/** A database with the current schema and nothing in it, for one test file or test. */
+export async function createTestDatabase(): Promise<TestDatabase> {
+  const serverUrl = inject('testServerUrl')
+  const name = `test_${randomBytes(8).toString('hex')}`
+  await createFromTemplate(serverUrl, name)
+  return {
+    url: databaseUrl(serverUrl, name),
+    drop: () => execute(serverUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
+  }
+}
+
+/** The same server, another database. */
+export function databaseUrl(serverUrl: string, database: string): string {
+  const url = new URL(serverUrl)
+  url.pathname = `/${database}`
+  return url.href
+}
+
+/** One statement in a session of its own. */
+export async function execute(url: string, sql: string): Promise<void> {
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  try {
+    await client.query(sql)
+  } finally {
+    await client.end()
+  }
+}
+
+async function createFromTemplate(serverUrl: string, name: string): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await execute(serverUrl, `CREATE DATABASE ${name} TEMPLATE ${TEMPLATE_DATABASE}`)
+    } catch (error) {
+      const busy = error instanceof DatabaseError && error.code === OBJECT_IN_USE
+      if (!busy || attempt >= CREATE_ATTEMPTS_MAX) throw error
+    }
+    await sleep(CREATE_RETRY_MS)
+  }
+}

@@ -1,0 +1,76 @@
+import { join } from 'node:path'
+import { connectionUrl } from '../embedded/connection-file.ts'
+import { openDataFolder } from '../embedded/data-folder.ts'
+import { readPidFile } from '../embedded/postmaster.ts'
+import { signal, waitForExit } from '../embedded/processes.ts'
+import { startOrAdopt } from '../embedded/start-or-adopt.ts'
+import { migrateDatabase } from '../migrate.ts'
+import type { ServerLog } from '../server-log.ts'
+import { makeTestFolder, removeTestFolder } from './test-folder.ts'
+
+/** Tests kill processes, not machines: what the kernel has is safe, so nothing needs to reach the disk. */
+export const FAST_AND_UNSAFE = {
+  fsync: 'off',
+  full_page_writes: 'off',
+  shared_buffers: '128MB',
+  max_wal_size: '1GB',
+}
+
+export const SILENT_LOG: ServerLog = { info() {}, warn() {}, error() {} }
+
+const EXIT_TIMEOUT_MS = 30_000
+
+/** A PostgreSQL of a test's own, to stop, kill and start again. Nothing restarts it by itself. */
+export interface TestServer {
+  /** The owner's URL; the same after every start. */
+  url: string
+  dataDir: string
+  /** Process id of the postmaster, that of the latest start. */
+  readonly pid: number
+  start(): Promise<void>
+  /** As `pg_ctl stop`: fast ends sessions and writes a checkpoint, immediate leaves recovery to the next start. */
+  stop(mode?: 'fast' | 'immediate'): Promise<void>
+  /** kill -9 of the postmaster. Its backends notice by themselves, a moment later. */
+  kill(): Promise<void>
+  /** Stops the server and removes its data; to be called at the end of the test. */
+  remove(): Promise<void>
+}
+
+/** Starts a server with an empty database, or with `migrate` one with the schema. */
+export async function startTestServer(
+  options: { migrate?: boolean; parameters?: Record<string, string> } = {},
+): Promise<TestServer> {
+  const folder = await makeTestFolder()
+  const dataDir = join(folder, 'data')
+  const dataFolder = await openDataFolder(dataDir)
+  const parameters = { ...FAST_AND_UNSAFE, ...options.parameters }
+  const open = () => startOrAdopt({ dataFolder, parameters, soleUser: false, log: SILENT_LOG })
+  const first = await open()
+  const url = connectionUrl(first.connection)
+  if (options.migrate) await migrateDatabase(url)
+  let { pid } = first.server
+  const end = async (name: NodeJS.Signals) => {
+    signal(pid, name)
+    if (!(await waitForExit(pid, EXIT_TIMEOUT_MS))) throw new Error(`Test server ${pid} ignored ${name}`)
+  }
+  return {
+    url,
+    dataDir,
+    get pid() {
+      return pid
+    },
+    start: async () => {
+      pid = (await open()).server.pid
+    },
+    stop: (mode = 'fast') => end(mode === 'fast' ? 'SIGINT' : 'SIGQUIT'),
+    kill: () => end('SIGKILL'),
+    remove: () => removeTestFolder(folder),
+  }
+}
+
+/** The process id of the server that works on a DATA_DIR, for tests that kill it. */
+export async function postmasterPid(dataDir: string): Promise<number> {
+  const server = await readPidFile(join(dataDir, 'postgres'))
+  if (!server) throw new Error(`No server runs on ${dataDir}`)
+  return server.pid
+}

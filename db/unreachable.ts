@@ -1,0 +1,98 @@
+/** Why a database could not be reached, and whether it may come up by itself. */
+export interface Unreachable {
+  /** What happened, and what to check. */
+  reason: string
+  isPassing: boolean
+}
+
+interface Row extends Unreachable {
+  code: string
+}
+
+/** Codes of Node's sockets and SQLSTATEs of PostgreSQL's log-in (PostgreSQL documentation, appendix A). */
+const ROWS: Row[] = [
+  {
+    code: 'ECONNREFUSED',
+    reason:
+      'nothing listens there (ECONNREFUSED). Check that PostgreSQL runs, its listen_addresses, and the host and port',
+    isPassing: true,
+  },
+  {
+    code: '57P03',
+    reason: 'the server is starting up or shutting down (57P03). Look into its log',
+    isPassing: true,
+  },
+  {
+    code: '53300',
+    reason: 'all its connections are taken (53300). Raise max_connections, or put a pooler before it',
+    isPassing: true,
+  },
+  // The name service of a container network knows a container only once that runs.
+  {
+    code: 'ENOTFOUND',
+    reason: 'that host name is unknown (ENOTFOUND). Check how it is written',
+    isPassing: true,
+  },
+  {
+    code: 'EAI_AGAIN',
+    reason: 'the name service does not answer (EAI_AGAIN). Check the network',
+    isPassing: true,
+  },
+  {
+    code: 'ECONNRESET',
+    reason: 'the connection was cut (ECONNRESET). Check what stands between',
+    isPassing: true,
+  },
+  {
+    code: 'ETIMEDOUT',
+    reason: 'it does not answer (ETIMEDOUT). Check host, port and firewall',
+    isPassing: true,
+  },
+  {
+    code: 'EHOSTUNREACH',
+    reason: 'there is no route to it (EHOSTUNREACH). Check the network',
+    isPassing: true,
+  },
+  {
+    code: 'ENETUNREACH',
+    reason: 'there is no route to it (ENETUNREACH). Check the network',
+    isPassing: true,
+  },
+  { code: '28P01', reason: 'it refuses the user or the password (28P01). Check both', isPassing: false },
+  {
+    code: '28000',
+    reason:
+      'it does not let this user in (28000). Check the user, pg_hba.conf, and whether it demands TLS (?sslmode=require)',
+    isPassing: false,
+  },
+  {
+    code: '3D000',
+    reason: 'it has no database of that name (3D000). Create it (CREATE DATABASE), or correct the name',
+    isPassing: false,
+  },
+]
+
+const TIMED_OUT = /timeout|terminated unexpectedly/i
+
+/** Reads the error of an attempt to connect. */
+export function explainUnreachable(error: unknown): Unreachable {
+  const code = errorCode(error)
+  const row = ROWS.find((candidate) => candidate.code === code)
+  if (row) return row
+  const message = error instanceof Error ? error.message : String(error)
+  const isPassing = TIMED_OUT.test(message)
+  return { reason: `${message}${code ? ` (${code})` : ''}. Check that a PostgreSQL answers there`, isPassing }
+}
+
+/** Where a URL leads, without its password. */
+export function describeTarget(databaseUrl: string): string {
+  const { hostname, port, username, pathname } = new URL(databaseUrl)
+  const database = decodeURIComponent(pathname.slice(1)) || decodeURIComponent(username)
+  return `database "${database}" at ${hostname}:${port || '5432'} as user "${decodeURIComponent(username)}"`
+}
+
+/** A host with several addresses fails with one error for each of them. */
+function errorCode(error: unknown): string | undefined {
+  const one = error instanceof AggregateError ? error.errors[0] : error
+  return one instanceof Error && 'code' in one && typeof one.code === 'string' ? one.code : undefined
+}

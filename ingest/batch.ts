@@ -1,0 +1,121 @@
+import type { Batch } from '../db/batches/write-batch.ts'
+import type { RejectedMessage } from '../db/batches/write-rejected.ts'
+import type { HeldMessage, PendingDoor, PendingReading, PendingReject } from './message.ts'
+
+/** What one transaction is to make durable, and what sealing it has found to be there twice. */
+export interface SealedBatch {
+  readings: PendingReading[]
+  doors: PendingDoor[]
+  rejects: { message: HeldMessage; item: PendingReject }[]
+  statuses: Batch['hubStatuses']
+  receipts: Batch['receipts']
+  /** Readings and events dropped because the batch has them already. */
+  duplicates: { readings: number; doors: number }
+}
+
+/** Puts messages together, in order of arrival; of readings with the same device and time the first one stays. */
+export function sealBatch(messages: readonly HeldMessage[]): SealedBatch {
+  const readings = new FirstByKey<PendingReading>()
+  const doors = new FirstByKey<PendingDoor>()
+  const batch: SealedBatch = {
+    readings: readings.rows,
+    doors: doors.rows,
+    rejects: [],
+    statuses: messages.flatMap((message) => message.status ?? []),
+    receipts: messages.flatMap(({ receipt }) =>
+      receipt ? [[receipt.hubId, receipt.boot, receipt.seq] as const] : [],
+    ),
+    duplicates: { readings: 0, doors: 0 },
+  }
+  for (const message of messages) {
+    for (const row of message.readings) readings.add(row.deviceId, row.recordedAtMs, row)
+    for (const row of message.doors)
+      doors.add(row.deviceId, row.occurredAtMs * 2 + Number(row.state === 'open'), row)
+    for (const item of message.rejects) batch.rejects.push({ message, item })
+  }
+  batch.duplicates.readings = readings.dropped
+  batch.duplicates.doors = doors.dropped
+  return batch
+}
+
+/** The batch as the database takes it, under its id. */
+export function toBatch(sealed: SealedBatch, id: bigint): Batch {
+  return {
+    id,
+    readings: sealed.readings,
+    doors: sealed.doors,
+    rejected: groupRejects(sealed.rejects),
+    hubStatuses: sealed.statuses,
+    receipts: sealed.receipts,
+  }
+}
+
+/** How many rows could each be the one that PostgreSQL refuses. */
+export function rowCount(sealed: SealedBatch): number {
+  return sealed.readings.length + sealed.doors.length
+}
+
+/** Two halves by rows; what is not a row goes with the second half. */
+export function halveBatch(sealed: SealedBatch): [SealedBatch, SealedBatch] {
+  const half = Math.ceil(rowCount(sealed) / 2)
+  const readings = Math.min(half, sealed.readings.length)
+  const doors = half - readings
+  const none = { readings: 0, doors: 0 }
+  return [
+    {
+      readings: sealed.readings.slice(0, readings),
+      doors: sealed.doors.slice(0, doors),
+      rejects: [],
+      statuses: [],
+      receipts: [],
+      duplicates: none,
+    },
+    { ...sealed, readings: sealed.readings.slice(readings), doors: sealed.doors.slice(doors) },
+  ]
+}
+
+/** The batch with its only row turned into a reject that carries PostgreSQL's verdict. */
+export function rejectOnlyRow(sealed: SealedBatch, error: { message: string; code?: string }): SealedBatch {
+  const row = sealed.readings[0] ?? sealed.doors[0]
+  if (!row || rowCount(sealed) !== 1) throw new Error('only a batch of one row can be rejected as a row')
+  const item: PendingReject = {
+    reason: 'invalid',
+    detail: `the database refused it: ${error.message}`,
+    device: null,
+    item: row.item,
+    sqlstate: error.code ?? null,
+  }
+  row.message.rejects.push(item)
+  return { ...sealed, readings: [], doors: [], rejects: [...sealed.rejects, { message: row.message, item }] }
+}
+
+function groupRejects(rejects: SealedBatch['rejects']): RejectedMessage[] {
+  const byMessage = Map.groupBy(rejects, ({ message }) => message)
+  return [...byMessage].map(([{ arrival }, items]) => ({
+    topic: arrival.topic,
+    client: arrival.principal.username,
+    organizationId: arrival.principal.organizationId,
+    receivedAtMs: arrival.receivedAt,
+    payload: arrival.payload,
+    sizeBytes: arrival.oversizedBytes ?? arrival.payload.length,
+    items: items.map(({ item }) => item),
+  }))
+}
+
+/** Rows by device and a number; a later row with the same key is dropped and counted. */
+class FirstByKey<T> {
+  readonly rows: T[] = []
+  dropped = 0
+  readonly #keys = new Map<number, Set<number>>()
+
+  add(deviceId: number, key: number, row: T): void {
+    const keys = this.#keys.get(deviceId)
+    if (keys?.has(key)) {
+      this.dropped += 1
+      return
+    }
+    if (keys) keys.add(key)
+    else this.#keys.set(deviceId, new Set([key]))
+    this.rows.push(row)
+  }
+}

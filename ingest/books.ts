@@ -1,0 +1,49 @@
+import type { RejectReason } from '../db/batches/write-rejected.ts'
+import type { HeldMessage, Subject } from './message.ts'
+
+/** The books of readings, door events or statuses, counted in items since the start of the process. */
+export interface Account {
+  received: number
+  committed: number
+  duplicate: number
+  rejected: Record<RejectReason, number>
+  /** Held now: received, and neither committed nor set aside yet. Counted for itself, not as a difference. */
+  inFlight: number
+}
+
+export type Books = Record<Subject, Account>
+
+export function openBooks(): Books {
+  return { readings: openAccount(), doors: openAccount(), status: openAccount() }
+}
+
+function openAccount(): Account {
+  return {
+    received: 0,
+    committed: 0,
+    duplicate: 0,
+    rejected: { malformed: 0, invalid: 0, unknown_device: 0, not_your_device: 0, clock: 0, too_large: 0 },
+    inFlight: 0,
+  }
+}
+
+/** What a message adds to `received` and, while it is held, to `inFlight`. */
+export function itemsReceived(books: Books, subject: Subject, items: number): void {
+  books[subject].received += items
+  books[subject].inFlight += items
+}
+
+/** A message is durable, or its client must send it again (`received` then keeps it as never settled). */
+export function itemsReleased(books: Books, subject: Subject, items: number): void {
+  books[subject].inFlight -= items
+}
+
+export function countRejects(books: Books, message: HeldMessage): void {
+  for (const reject of message.rejects) books[message.subject].rejected[reject.reason] += 1
+}
+
+/** received − (committed + duplicate + rejected + in flight): 0 when the books balance. */
+export function imbalance(account: Account): number {
+  const rejected = Object.values(account.rejected).reduce((sum, count) => sum + count, 0)
+  return account.received - account.committed - account.duplicate - rejected - account.inFlight
+}

@@ -1,0 +1,28 @@
+import { integerSetting } from '../settings.ts'
+
+/** Settings of ingest, from the environment. */
+export const ingestSettings = {
+  INGEST_LANES: integerSetting({ min: 1, max: 16, default: 2, unit: 'COPY lanes (database connections)' }),
+  INGEST_BATCH_ROWS_MAX: integerSetting({
+    min: 1,
+    max: 100_000,
+    default: 10_000,
+    unit: 'readings and events',
+  }),
+  INGEST_BATCH_BYTES_MAX: integerSetting({
+    min: 1_048_576,
+    max: 268_435_456,
+    default: 16_777_216,
+    unit: 'payload bytes',
+  }),
+  REGISTRY_REFRESH_MS: integerSetting({ min: 100, max: 60_000, default: 1_000, unit: 'milliseconds' }),
+  RECEIPT_GAP_SECONDS: integerSetting({ min: 1, max: 86_400, default: 300, unit: 'seconds' }),
+  REJECTED_RETENTION_DAYS: integerSetting({ min: 1, max: 3_650, default: 30, unit: 'days' }),
+  REJECTED_PER_CLIENT_MAX: integerSetting({
+    min: 100,
+    max: 10_000_000,
+    default: 100_000,
+    unit: 'rejected items kept for one client',
+  }),
+  SHUTDOWN_DRAIN_MS: integerSetting({ min: 100, max: 300_000, default: 8_000, unit: 'milliseconds' }),
+}

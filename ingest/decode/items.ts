@@ -1,0 +1,71 @@
+import { MESSAGE_ITEMS_MAX } from '../payloads.ts'
+import { decodeEnvelope, type Envelope } from './envelope.ts'
+import { fieldProblem } from './fields.ts'
+import { type DecodeContext, decodeItem, type ItemOrigin, type ItemRules, type WireItem } from './item.ts'
+import { parseJson } from './json.ts'
+import { detailText, type Reject } from './reject.ts'
+import { type FoundItems, findItems, type Shape } from './shape.ts'
+import { isAbsent, isRecord, quote } from './value.ts'
+
+/** Items and rejects account for every item of the message, or one reject (`item` null) for the message whole. */
+export interface DecodedItems<Item> {
+  envelope: Envelope
+  items: Item[]
+  rejects: Reject[]
+}
+
+/**
+ * Decodes a message of items in any of its shapes. Never throws: whatever the bytes are, the result accounts for
+ * them. One bad item rejects itself alone. A message with no or too many items keeps its envelope, so that its
+ * `seq` can still be counted.
+ */
+export function decodeItems<Wire extends WireItem, Item extends ItemOrigin>(
+  payload: Uint8Array,
+  context: DecodeContext,
+  kind: Shape & ItemRules<Wire, Item>,
+): DecodedItems<Item> {
+  const json = parseJson(payload)
+  if (!json.ok) return rejectedWhole({ notes: [] }, 'malformed', json.problem)
+  const found = findItems(json.value, kind)
+  if (found === null) return rejectedWhole({ notes: [] }, 'malformed', shapeProblem(json.value, kind))
+
+  const envelope =
+    found.message === null ? { notes: [] } : decodeEnvelope(found.message, context.receivedAtMs)
+  const count = found.elements.length
+  if (count < 1 || count > MESSAGE_ITEMS_MAX) {
+    const path = found.listPath === '' ? '' : `${found.listPath}: `
+    return rejectedWhole(envelope, 'invalid', `${path}expected 1 to ${MESSAGE_ITEMS_MAX} items, got ${count}`)
+  }
+  return { envelope, ...decodeEach(found, context, kind) }
+}
+
+function decodeEach<Wire extends WireItem, Item extends ItemOrigin>(
+  { elements, elementPath }: FoundItems,
+  context: DecodeContext,
+  rules: ItemRules<Wire, Item>,
+): { items: Item[]; rejects: Reject[] } {
+  const items: Item[] = []
+  const rejects: Reject[] = []
+  for (let index = 0; index < elements.length; index++) {
+    const decoded = decodeItem({ value: elements[index], index, elementPath }, context, rules)
+    if (decoded.ok) items.push(decoded.item)
+    else rejects.push(decoded.reject)
+  }
+  return { items, rejects }
+}
+
+function rejectedWhole<Item>(
+  envelope: Envelope,
+  reason: Reject['reason'],
+  detail: string,
+): DecodedItems<Item> {
+  return { envelope, items: [], rejects: [{ item: null, reason, detail: detailText(detail) }] }
+}
+
+function shapeProblem(value: unknown, { listKey, itemFields }: Shape): string {
+  const expected = `expected {"${listKey}": [...]}, an array of items or a single item`
+  if (!isRecord(value)) return `${expected}, got ${quote(value)}`
+  const list = value[listKey]
+  if (!isAbsent(list)) return fieldProblem(listKey, 'expected an array', list)
+  return `${expected}, got an object with neither ${listKey} nor any of ${itemFields.join(', ')}`
+}

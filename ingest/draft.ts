@@ -1,0 +1,108 @@
+import type { Arrival, Route } from '../broker/types.ts'
+import type { HubStatusRow } from '../db/batches/write-hub-statuses.ts'
+import { type DoorItem, decodeDoors } from './decode/doors.ts'
+import type { Envelope } from './decode/envelope.ts'
+import type { DecodeContext } from './decode/item.ts'
+import { decodeReadings, type ReadingItem } from './decode/readings.ts'
+import type { Reject } from './decode/reject.ts'
+import { decodeStatus } from './decode/status.ts'
+import type { HeldMessage, PendingReject, Subject } from './message.ts'
+
+const INT32_MAX = 2_147_483_647
+
+/** A message with its items decoded, their devices not found yet. */
+export interface Draft {
+  message: HeldMessage
+  readings: readonly ReadingItem[]
+  doors: readonly DoorItem[]
+}
+
+/** Decodes one arrival by its topic. Pure, and never throws: what cannot be used is among the message's rejects. */
+export function draftMessage(arrival: Arrival, done: (error?: Error) => void): Draft {
+  const message = openMessage(arrival, done)
+  const draft: Draft = { message, readings: [], doors: [] }
+  if (arrival.oversizedBytes !== undefined) {
+    message.rejects.push(wholeReject('too_large', oversized(arrival.oversizedBytes)))
+  } else if (message.subject === 'status') {
+    takeStatus(message)
+  } else if (arrival.route.kind === 'hub' || arrival.route.kind === 'device') {
+    const context = decodeContext(arrival)
+    const decoded =
+      message.subject === 'doors'
+        ? decodeDoors(arrival.payload, context)
+        : decodeReadings(arrival.payload, context)
+    takeEnvelope(message, decoded.envelope)
+    message.rejects.push(...decoded.rejects.map(pending))
+    if (message.subject === 'doors') draft.doors = decoded.items as DoorItem[]
+    else draft.readings = decoded.items as ReadingItem[]
+  } else {
+    message.rejects.push(wholeReject('malformed', 'uplinks of LoRaWAN network servers are not decoded yet'))
+  }
+  message.items = draft.readings.length + draft.doors.length + message.rejects.length
+  return draft
+}
+
+function openMessage(arrival: Arrival, done: (error?: Error) => void): HeldMessage {
+  return {
+    arrival,
+    done,
+    subject: subjectOf(arrival.route),
+    readings: [],
+    doors: [],
+    rejects: [],
+    status: null,
+    receipt: null,
+    seq: null,
+    items: 0,
+  }
+}
+
+function subjectOf(route: Route): Subject {
+  return route.kind === 'hub' || route.kind === 'device' ? route.channel : 'readings'
+}
+
+function decodeContext(arrival: Arrival): DecodeContext {
+  const { route, receivedAt } = arrival
+  return route.kind === 'device'
+    ? { receivedAtMs: receivedAt, impliedDevEui: route.devEui }
+    : { receivedAtMs: receivedAt }
+}
+
+function takeEnvelope(message: HeldMessage, envelope: Envelope): void {
+  const { principal } = message.arrival
+  message.seq = envelope.seq ?? null
+  if (principal.kind === 'hub' && envelope.boot !== undefined && envelope.seq !== undefined) {
+    message.receipt = { hubId: principal.id, boot: envelope.boot, seq: envelope.seq }
+  }
+}
+
+function takeStatus(message: HeldMessage): void {
+  const { arrival } = message
+  const decoded = decodeStatus(arrival.payload, { receivedAtMs: arrival.receivedAt })
+  if (!decoded.ok) {
+    message.rejects.push(pending(decoded.reject))
+    return
+  }
+  const { state, firmware, queued } = decoded.status
+  const row: HubStatusRow = {
+    hubId: arrival.principal.id,
+    isOnline: state === 'online',
+    firmware: firmware ?? null,
+    queued: queued === undefined ? null : Math.min(queued, INT32_MAX),
+    receivedAtMs: arrival.receivedAt,
+  }
+  message.status = row
+}
+
+function pending(reject: Reject): PendingReject {
+  const { item, reason, detail, device, at } = reject
+  return { item, reason, detail, device: device ?? null, at, sqlstate: null }
+}
+
+function wholeReject(reason: 'too_large' | 'malformed', detail: string): PendingReject {
+  return { item: null, reason, detail, device: null, sqlstate: null }
+}
+
+function oversized(bytes: number): string {
+  return `the message has ${bytes} bytes, more than a message may have: send fewer readings in each`
+}

@@ -1,0 +1,223 @@
+import type { Pool } from 'pg'
+import type { Logger } from 'pino'
+import type { Registry as MetricsRegistry } from 'prom-client'
+import type { Accept, Arrival, Authenticate, Principal } from '../broker/types.ts'
+import { createBatchIds } from '../db/batches/batch-id.ts'
+import type { BatchOutcome } from '../db/batches/write-batch.ts'
+import { rejectedAnswer } from './answers.ts'
+import { type AuthenticatorCounters, createAuthenticator } from './authenticate.ts'
+import { sealBatch } from './batch.ts'
+import { type Books, countRejects, itemsReceived, itemsReleased, openBooks } from './books.ts'
+import { commitSealed } from './commit.ts'
+import { GroupCommit } from './group-commit.ts'
+import { Intake } from './intake.ts'
+import type { HeldMessage } from './message.ts'
+import { createIngestMetrics, type IngestMetrics } from './metrics.ts'
+import { HubPresence } from './presence.ts'
+import { Receipts } from './receipts.ts'
+import { Registry } from './registry.ts'
+import { RejectedKeeper } from './rejected-keeper.ts'
+
+export interface IngestSettings {
+  INGEST_LANES: number
+  INGEST_BATCH_ROWS_MAX: number
+  INGEST_BATCH_BYTES_MAX: number
+  DATABASE_STATEMENT_TIMEOUT_MS: number
+  REGISTRY_REFRESH_MS: number
+  RECEIPT_GAP_SECONDS: number
+  REJECTED_RETENTION_DAYS: number
+  REJECTED_PER_CLIENT_MAX: number
+  SHUTDOWN_DRAIN_MS: number
+}
+
+export interface IngestOptions {
+  /** For everything but batches. */
+  pool: Pool
+  /** For batches alone, a connection a lane, so that nothing else can starve them. */
+  copyPool: Pool
+  log: Logger
+  settings: IngestSettings
+  metrics: MetricsRegistry
+  /** Publishes to our own subscribers; resolves when the broker has taken it. */
+  publish: (message: { topic: string; payload: string; qos: 0 | 1; retain: boolean }) => Promise<void>
+  /** Told when log-ins may have been revoked: those not `stillValid` are to be disconnected. */
+  onLogInsChanged: (stillValid: (principal: Principal) => boolean) => void
+}
+
+/**
+ * From arrivals to committed rows: decodes, finds devices, gathers batches, commits them, then answers and
+ * acknowledges. `accept`, `authenticate` and `presence` are what the broker is handed.
+ */
+export class Ingest {
+  readonly accept: Accept
+  readonly authenticate: Authenticate
+  readonly authentication: AuthenticatorCounters
+  readonly presence: HubPresence
+  readonly registry: Registry
+  readonly books: Books = openBooks()
+  readonly #options: IngestOptions
+  readonly #metrics: IngestMetrics
+  readonly #commits: GroupCommit
+  readonly #receipts: Receipts
+  readonly #rejected: RejectedKeeper
+  readonly #end = new AbortController()
+  readonly #nextBatchId = createBatchIds({
+    now: Date.now,
+    process: Math.floor(Math.random() * 4096),
+  })
+  /** Batches under way, and the newest id given out: what the receipts' watermark follows from. */
+  readonly #openBatches = new Set<bigint>()
+  #newestBatch = 0n
+
+  constructor(options: IngestOptions) {
+    const { pool, log, settings } = options
+    this.#options = options
+    this.registry = new Registry({
+      pool,
+      log,
+      refreshMs: settings.REGISTRY_REFRESH_MS,
+      onReloaded: () => options.onLogInsChanged((principal) => this.registry.stillValid(principal)),
+    })
+    const authenticator = createAuthenticator(this.registry)
+    this.authenticate = authenticator.authenticate
+    this.authentication = authenticator.counters
+    this.presence = new HubPresence({ pool, log, now: Date.now })
+    this.#metrics = createIngestMetrics(options.metrics, this.books)
+    this.#receipts = new Receipts({
+      pool,
+      log,
+      gapSeconds: settings.RECEIPT_GAP_SECONDS,
+      now: Date.now,
+      settledBatchId: () => this.#settledBatchId(),
+      publish: (hubId, receipt) => {
+        const hub = this.registry.hubKey(hubId)
+        if (hub === undefined) return
+        this.#publish({ topic: `v1/hubs/${hub}/receipt`, payload: JSON.stringify(receipt), retain: true })
+      },
+    })
+    this.#rejected = new RejectedKeeper({
+      pool,
+      log,
+      retentionDays: settings.REJECTED_RETENTION_DAYS,
+      perClientMax: settings.REJECTED_PER_CLIENT_MAX,
+    })
+    this.#commits = new GroupCommit({
+      lanes: settings.INGEST_LANES,
+      batchRowsMax: settings.INGEST_BATCH_ROWS_MAX,
+      batchBytesMax: settings.INGEST_BATCH_BYTES_MAX,
+      commit: (messages) => this.#commit(messages),
+    })
+    const intake = new Intake({
+      registry: this.registry,
+      presence: this.presence,
+      log,
+      signal: this.#end.signal,
+      onSeen: (message) => this.#seen(message),
+      onReady: (message) => this.#commits.add(message),
+      onGivenUp: (message, error) => this.#release(message, error),
+    })
+    this.accept = (arrival: Arrival, done) => intake.accept(arrival, done)
+  }
+
+  /** Loads devices and log-ins and the receipts; the broker may listen afterwards. */
+  async start(): Promise<void> {
+    await this.registry.start()
+    await this.#receipts.start()
+    this.presence.start()
+    this.#rejected.start()
+  }
+
+  /**
+   * Call when the broker takes no more publishes: commits what is held, for at most the drain time; what is not
+   * committed by then is left unacknowledged, for its clients to send again.
+   */
+  async stop(): Promise<void> {
+    const timer = setTimeout(() => this.#end.abort(), this.#options.settings.SHUTDOWN_DRAIN_MS)
+    await this.#commits.drained()
+    clearTimeout(timer)
+    this.#end.abort()
+    await this.#receipts.stop()
+    await this.presence.stop()
+    this.#rejected.stop()
+    await this.registry.stop()
+  }
+
+  #seen(message: HeldMessage): void {
+    itemsReceived(this.books, message.subject, message.items)
+    const { receipt } = message
+    if (receipt) this.#receipts.seen(receipt.hubId, receipt.boot, receipt.seq)
+  }
+
+  async #commit(messages: HeldMessage[]): Promise<void> {
+    const ids: bigint[] = []
+    try {
+      const sealed = sealBatch(messages)
+      const outcome = await commitSealed(sealed, {
+        pool: this.#options.copyPool,
+        log: this.#options.log,
+        statementTimeoutMs: this.#options.settings.DATABASE_STATEMENT_TIMEOUT_MS,
+        signal: this.#end.signal,
+        nextBatchId: () => this.#openBatch(ids),
+        onCommitted: (written, seconds) => this.#observe(written, seconds),
+      })
+      this.#count(outcome, sealed.duplicates)
+      for (const message of messages) this.#settle(message)
+    } catch (error) {
+      for (const message of messages) this.#release(message, error as Error)
+    } finally {
+      for (const id of ids) this.#openBatches.delete(id)
+    }
+  }
+
+  #settle(message: HeldMessage): void {
+    const { receipt } = message
+    countRejects(this.books, message)
+    if (receipt) this.#receipts.durable(receipt.hubId, receipt.boot, receipt.seq, Date.now())
+    const answer = rejectedAnswer(message)
+    if (answer) this.#publish({ ...answer, retain: false })
+    this.#release(message)
+    if (message.arrival.qos > 0) {
+      this.#metrics.acknowledgeSeconds.observe((performance.now() - message.arrival.arrivedAtMs) / 1000)
+    }
+  }
+
+  #release(message: HeldMessage, error?: Error): void {
+    itemsReleased(this.books, message.subject, message.items)
+    message.done(error)
+  }
+
+  #count(outcome: BatchOutcome, dropped: { readings: number; doors: number }): void {
+    const { readings, doors } = this.books
+    readings.committed += outcome.readings
+    readings.duplicate += outcome.readingsDuplicate + dropped.readings
+    doors.committed += outcome.doors
+    doors.duplicate += outcome.doorsDuplicate + dropped.doors
+  }
+
+  #observe(outcome: BatchOutcome, seconds: number): void {
+    const rows = outcome.readings + outcome.readingsDuplicate + outcome.doors + outcome.doorsDuplicate
+    if (rows === 0) return
+    this.#metrics.copySeconds.observe(seconds)
+    this.#metrics.copyRows.observe(rows)
+  }
+
+  #openBatch(ids: bigint[]): bigint {
+    const id = this.#nextBatchId()
+    ids.push(id)
+    this.#openBatches.add(id)
+    this.#newestBatch = id
+    return id
+  }
+
+  #settledBatchId(): bigint {
+    let oldest: bigint | undefined
+    for (const id of this.#openBatches) if (oldest === undefined || id < oldest) oldest = id
+    return oldest === undefined ? this.#newestBatch : oldest - 1n
+  }
+
+  #publish(message: { topic: string; payload: string; retain: boolean }): void {
+    this.#options.publish({ ...message, qos: 1 }).catch((error: Error) => {
+      this.#options.log.warn({ err: error, topic: message.topic }, 'not published')
+    })
+  }
+}

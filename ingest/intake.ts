@@ -1,0 +1,125 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import type { Arrival } from '../broker/types.ts'
+import type { DeviceRecord } from '../db/registry.ts'
+import { type Draft, draftMessage } from './draft.ts'
+import type { HeldMessage } from './message.ts'
+import type { HubPresence } from './presence.ts'
+import type { Registry } from './registry.ts'
+import { placeItems, type ResolveContext, unknownDevices } from './resolve.ts'
+
+const LOOK_UP_RETRY_MS = 250
+
+export interface IntakeOptions {
+  registry: Registry
+  presence: HubPresence
+  log: Logger
+  /** Aborted when the service ends: messages still waiting for a device are given up. */
+  signal: AbortSignal
+  /** A message is decoded; it counts as received from now on. */
+  onSeen: (message: HeldMessage) => void
+  /** A message has its rows and is ready to be committed. */
+  onReady: (message: HeldMessage) => void
+  onGivenUp: (message: HeldMessage, error: Error) => void
+}
+
+/** Turns arrivals into messages with rows: decodes, then finds the devices, asking the database for new ones. */
+export class Intake {
+  readonly #options: IntakeOptions
+  /** The newest time of arrival given to a reading of each device that came without a time. */
+  readonly #arrivalTimes = new Map<number, number>()
+
+  constructor(options: IntakeOptions) {
+    this.#options = options
+  }
+
+  accept(arrival: Arrival, done: (error?: Error) => void): void {
+    const { presence, registry, onSeen } = this.#options
+    const { principal } = arrival
+    if (principal.kind === 'hub' && !arrival.isWill) presence.seen(principal.id, arrival.receivedAt)
+    const draft = draftMessage(arrival, done)
+    // The dying connection still counts: a will is true only if no other connection of its hub lives.
+    if (arrival.isWill && presence.connectionsOf(principal.id) > 1) draft.message.status = null
+    onSeen(draft.message)
+    const unknown = unknownDevices([...draft.readings, ...draft.doors], (devEui) => registry.device(devEui))
+    if (unknown.length === 0) this.#place(draft)
+    else void this.#placeWhenKnown(draft, unknown)
+  }
+
+  async #placeWhenKnown(draft: Draft, devEuis: readonly string[]): Promise<void> {
+    const { registry, log, signal, onGivenUp } = this.#options
+    for (;;) {
+      try {
+        await Promise.all(devEuis.map((devEui) => registry.lookUpDevice(devEui)))
+        return this.#place(draft)
+      } catch (error) {
+        log.debug({ err: error }, 'devices not looked up yet, trying again')
+        try {
+          await sleep(LOOK_UP_RETRY_MS, undefined, { signal })
+        } catch (aborted) {
+          return onGivenUp(draft.message, aborted as Error)
+        }
+      }
+    }
+  }
+
+  #place(draft: Draft): void {
+    const { message } = draft
+    const context = this.#context(message.arrival)
+    placeItems(message, draft.readings, context, (reading, { device, assignment, atMs, source }) => {
+      const { temperature, humidity, battery, rssi, snr, fault, item } = reading
+      message.readings.push({
+        ...rowOf(device, assignment?.unitId ?? null, message),
+        recordedAtMs: atMs,
+        source,
+        temperature,
+        humidity,
+        battery,
+        rssi,
+        snr,
+        fault,
+        item,
+      })
+    })
+    placeItems(message, draft.doors, context, (event, { device, assignment, atMs, source }) => {
+      message.doors.push({
+        ...rowOf(device, assignment?.unitId ?? null, message),
+        occurredAtMs: atMs,
+        source,
+        state: event.state,
+        item: event.item,
+      })
+    })
+    this.#options.onReady(message)
+  }
+
+  #context(arrival: Arrival): ResolveContext {
+    const { registry } = this.#options
+    const { principal } = arrival
+    return {
+      principal,
+      hubSiteId: principal.kind === 'hub' ? (registry.logIn(principal.username)?.siteId ?? null) : null,
+      receivedAtMs: arrival.receivedAt,
+      find: (devEui) => registry.device(devEui),
+      arrivalTime: (device, receivedAtMs) => this.#arrivalTime(device, receivedAtMs),
+    }
+  }
+
+  /** Two readings without a time that arrive in the same millisecond are two readings: the later one gets the next. */
+  #arrivalTime(device: DeviceRecord, receivedAtMs: number): number {
+    const newest = this.#arrivalTimes.get(device.id)
+    const atMs = newest === undefined ? receivedAtMs : Math.max(receivedAtMs, newest + 1)
+    this.#arrivalTimes.set(device.id, atMs)
+    return atMs
+  }
+}
+
+function rowOf(device: DeviceRecord, unitId: number | null, message: HeldMessage) {
+  return {
+    deviceId: device.id,
+    unitId,
+    organizationId: device.organizationId,
+    receivedAtMs: message.arrival.receivedAt,
+    message,
+  }
+}

@@ -1,0 +1,39 @@
+import type { Arrival } from '../broker/types.ts'
+import type { HubStatusRow } from '../db/batches/write-hub-statuses.ts'
+import type { RejectedItem } from '../db/batches/write-rejected.ts'
+import type { DoorRow } from '../db/copy/doors.ts'
+import type { ReadingRow } from '../db/copy/readings.ts'
+
+/** What a message is counted as. */
+export type Subject = 'readings' | 'doors' | 'status'
+
+/** A row with the message it came in, for the case that PostgreSQL refuses it. */
+interface Origin {
+  message: HeldMessage
+  /** Index in its message. */
+  item: number
+}
+export type PendingReading = ReadingRow & Origin
+export type PendingDoor = DoorRow & Origin
+
+/** A rejected item with what its answer to the hub repeats. */
+export interface PendingReject extends RejectedItem {
+  at?: number | string | undefined
+}
+
+/** A message that ingest holds until all of it is durable; then it is answered and acknowledged. */
+export interface HeldMessage {
+  arrival: Arrival
+  subject: Subject
+  readings: PendingReading[]
+  doors: PendingDoor[]
+  rejects: PendingReject[]
+  status: HubStatusRow | null
+  /** The hub's start id and message counter, where it gave both. */
+  receipt: { hubId: number; boot: string; seq: number } | null
+  seq: number | null
+  /** What it is counted as: its readings, events and rejects when it arrived. */
+  items: number
+  /** Acknowledges the message, or ends the connection with an error. */
+  done: (error?: Error) => void
+}

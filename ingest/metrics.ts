@@ -1,0 +1,79 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import type { Account, Books } from './books.ts'
+
+const PREFIX = 'frostguard_'
+
+export interface IngestMetrics {
+  copySeconds: Histogram
+  copyRows: Histogram
+  acknowledgeSeconds: Histogram
+}
+
+/** Registers the metrics of ingest (protocol.md, "Running"); the books are read when the page is asked for. */
+export function createIngestMetrics(register: Registry, books: Books): IngestMetrics {
+  registerAccount(register, 'readings', 'readings', books.readings)
+  registerAccount(register, 'door_events', 'door events', books.doors)
+  registerRejected(register, 'status_rejected_total', 'Status messages rejected', books.status)
+  const registers = [register]
+  return {
+    copySeconds: new Histogram({
+      name: `${PREFIX}copy_seconds`,
+      help: 'Time that a batch took from BEGIN to the answer to COMMIT',
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      registers,
+    }),
+    copyRows: new Histogram({
+      name: `${PREFIX}copy_rows`,
+      help: 'Readings and door events in a batch',
+      buckets: [1, 10, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000],
+      registers,
+    }),
+    acknowledgeSeconds: new Histogram({
+      name: `${PREFIX}acknowledge_seconds`,
+      help: 'From the arrival of a message to its PUBACK or PUBREC',
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+      registers,
+    }),
+  }
+}
+
+function registerAccount(register: Registry, name: string, words: string, account: Account): void {
+  const counters: Record<string, [string, () => number]> = {
+    received: [`The ${words} received; a message rejected whole counts as one`, () => account.received],
+    committed: [`The ${words} committed to the database`, () => account.committed],
+    duplicate: [`The ${words} that were stored already`, () => account.duplicate],
+  }
+  for (const [kind, [help, read]] of Object.entries(counters)) {
+    new Counter({
+      name: `${PREFIX}${name}_${kind}_total`,
+      help,
+      registers: [register],
+      collect() {
+        this.reset()
+        this.inc(read())
+      },
+    })
+  }
+  registerRejected(register, `${name}_rejected_total`, `The ${words} set aside`, account)
+  new Gauge({
+    name: `${PREFIX}${name}_in_flight`,
+    help: `The ${words} received and not yet durable`,
+    registers: [register],
+    collect() {
+      this.set(account.inFlight)
+    },
+  })
+}
+
+function registerRejected(register: Registry, name: string, help: string, account: Account): void {
+  new Counter({
+    name: PREFIX + name,
+    help,
+    labelNames: ['reason'],
+    registers: [register],
+    collect() {
+      this.reset()
+      for (const [reason, count] of Object.entries(account.rejected)) this.inc({ reason }, count)
+    },
+  })
+}

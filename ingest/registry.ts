@@ -1,0 +1,166 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Pool } from 'pg'
+import type { Logger } from 'pino'
+import type { Principal } from '../broker/types.ts'
+import {
+  type Assignment,
+  type DeviceRecord,
+  findDevices,
+  findLogIns,
+  type LogInRecord,
+  loadDevices,
+  loadLogIns,
+  registryVersion,
+} from '../db/registry.ts'
+import { coalesce } from './coalesce.ts'
+
+export interface RegistryOptions {
+  pool: Pool
+  log: Logger
+  /** How often a change in the database is looked for. */
+  refreshMs: number
+  /** Told after each reload, so that log-ins no longer valid can be ended. */
+  onReloaded: () => void
+}
+
+/** Usernames as protocol.md gives them: a hub's is its key, the others carry a prefix. */
+const PREFIX: Record<LogInRecord['kind'], string> = {
+  hub: '',
+  device: 'device:',
+  network_server: 'ns:',
+  operator: 'operator:',
+}
+const LOOK_UP_KEYS_MAX = 5_000
+
+/**
+ * Devices and log-ins in memory, so that a reading costs no query. Loaded at start, reloaded when the database says
+ * that something has changed, and asked again for each device or username it does not know.
+ */
+export class Registry {
+  readonly #options: RegistryOptions
+  readonly #stop = new AbortController()
+  #devices = new Map<string, DeviceRecord>()
+  #logIns = new Map<string, LogInRecord>()
+  #hubKeys = new Map<number, string>()
+  #version = ''
+  #refreshedAtMs = Number.NEGATIVE_INFINITY
+  #polling: Promise<void> | undefined
+
+  /** Resolves to the device, asked of the database; undefined when it has none such. Rejects while it is away. */
+  readonly lookUpDevice: (devEui: string) => Promise<DeviceRecord | undefined>
+  /** Resolves to who may log in with this username, asked of the database. */
+  readonly lookUpLogIn: (username: string) => Promise<LogInRecord | undefined>
+
+  constructor(options: RegistryOptions) {
+    this.#options = options
+    const limits = { keysMax: LOOK_UP_KEYS_MAX }
+    this.lookUpDevice = coalesce((devEuis) => this.#findDevices(devEuis), limits)
+    this.lookUpLogIn = coalesce((usernames) => this.#findLogIns(usernames), limits)
+  }
+
+  async start(): Promise<void> {
+    await this.#reload(await registryVersion(this.#options.pool))
+    this.#polling = this.#poll()
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort()
+    await this.#polling
+  }
+
+  device(devEui: string): DeviceRecord | undefined {
+    return this.#devices.get(devEui)
+  }
+
+  /** Who may log in with this username, as last loaded. */
+  logIn(username: string): LogInRecord | undefined {
+    return this.#logIns.get(username)
+  }
+
+  get deviceCount(): number {
+    return this.#devices.size
+  }
+
+  /** The key of a hub that may log in. */
+  hubKey(hubId: number): string | undefined {
+    return this.#hubKeys.get(hubId)
+  }
+
+  /** Milliseconds since the database last answered. */
+  ageMs(): number {
+    return performance.now() - this.#refreshedAtMs
+  }
+
+  /** Whether a log-in of the past would still succeed: neither removed nor its secret changed. */
+  stillValid(principal: Principal): boolean {
+    return this.#logIns.get(principal.username)?.credentialHash === principal.credentialHash
+  }
+
+  async #poll(): Promise<void> {
+    const { signal } = this.#stop
+    while (!signal.aborted) {
+      await sleep(this.#options.refreshMs, undefined, { signal }).catch(() => undefined)
+      if (signal.aborted) return
+      try {
+        const version = await registryVersion(this.#options.pool)
+        if (version !== this.#version) await this.#reload(version)
+        this.#refreshedAtMs = performance.now()
+      } catch (error) {
+        this.#options.log.warn(
+          { err: error },
+          'registry not refreshed: devices and log-ins stay as last known',
+        )
+      }
+    }
+  }
+
+  async #reload(version: string): Promise<void> {
+    const devices = new Map<string, DeviceRecord>()
+    for await (const page of loadDevices(this.#options.pool)) {
+      for (const device of page) devices.set(device.devEui, device)
+    }
+    const logIns = await loadLogIns(this.#options.pool)
+    this.#devices = devices
+    this.#logIns = new Map()
+    this.#hubKeys = new Map()
+    for (const record of logIns) this.#keep(record)
+    this.#version = version
+    this.#refreshedAtMs = performance.now()
+    this.#options.onReloaded()
+  }
+
+  async #findDevices(devEuis: string[]): Promise<Map<string, DeviceRecord>> {
+    const found = await findDevices(this.#options.pool, devEuis)
+    for (const device of found) this.#devices.set(device.devEui, device)
+    return new Map(found.map((device) => [device.devEui, device]))
+  }
+
+  async #findLogIns(usernames: string[]): Promise<Map<string, LogInRecord>> {
+    const names = usernames.map((username) => username.slice(username.indexOf(':') + 1))
+    const found = await findLogIns(this.#options.pool, names)
+    const byUsername = new Map(found.map((record) => [usernameOf(record), record]))
+    for (const username of usernames) {
+      const record = byUsername.get(username)
+      if (record) this.#keep(record)
+      else this.#logIns.delete(username)
+    }
+    return byUsername
+  }
+
+  #keep(record: LogInRecord): void {
+    this.#logIns.set(usernameOf(record), record)
+    if (record.kind === 'hub') this.#hubKeys.set(record.id, record.name)
+  }
+}
+
+export function usernameOf(record: LogInRecord): string {
+  return PREFIX[record.kind] + record.name
+}
+
+/** Where the device belonged at a time; before its first and after its last assignment, where it is now. */
+export function assignmentAt(device: DeviceRecord, atMs: number): Assignment | undefined {
+  return (
+    device.assignments.find((assignment) => assignment.fromMs <= atMs && atMs < assignment.toMs) ??
+    device.assignments.at(-1)
+  )
+}

@@ -1,0 +1,53 @@
+// `npm start`: broker, ingest and console in one process.
+import { pino } from 'pino'
+import { readServiceSettings, type Service, startService } from './service.ts'
+import { readEnvironment, SettingsError } from './settings.ts'
+
+const STARTED_NAMES: Record<string, string> = {
+  database: 'Database (psql)',
+  mqtt: 'MQTT',
+  tls: 'MQTT over TLS',
+  webSocket: 'MQTT over WebSocket',
+  console: 'Status page',
+}
+
+async function main(): Promise<void> {
+  const settings = readServiceSettings(readEnvironment())
+  const log = pino({ level: settings.LOG_LEVEL }, pino.destination(2))
+  const started = Promise.withResolvers<Service>()
+  let stopping = false
+  const end = async (signal: string) => {
+    if (stopping) {
+      log.warn(`${signal} again: ending at once; what is not committed stays unacknowledged`)
+      process.exit(1)
+    }
+    stopping = true
+    log.info(`${signal}: no more intake, committing what is held`)
+    try {
+      await (await started.promise).stop()
+    } catch (error) {
+      log.error({ err: error }, 'not stopped cleanly')
+      process.exitCode = 1
+    }
+    log.info('stopped')
+  }
+  process.on('SIGINT', (signal) => void end(signal))
+  process.on('SIGTERM', (signal) => void end(signal))
+  const service = await startService(settings, log)
+  started.resolve(service)
+  if (stopping) return
+  for (const [name, address] of Object.entries(service.addresses)) {
+    console.log(`${`${STARTED_NAMES[name] ?? name}:`.padEnd(22)} ${address}`)
+  }
+  console.log('FrostGuard is ready. Ctrl-C stops it cleanly.')
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof SettingsError ? error.message : describe(error))
+  process.exit(1)
+})
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return `FrostGuard did not start: ${error.message}`
+}

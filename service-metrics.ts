@@ -1,0 +1,102 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import type { Broker } from './broker/broker.ts'
+import type { Ingest } from './ingest/ingest.ts'
+
+const PREFIX = 'frostguard_'
+
+/** Registers what the broker counts, and the metrics of docs/protocol.md whose parts do not exist yet (they stay 0). */
+export function registerServiceMetrics(register: Registry, broker: Broker, ingest: Ingest): void {
+  const { counters } = broker
+  counter(register, 'messages_received_total', 'Messages taken from clients', () => counters.messagesAccepted)
+  counter(
+    register,
+    'log_in_verifications_total',
+    'scrypt runs; none for a secret that was verified before',
+    () => ingest.authentication.verifications,
+  )
+  gauge(register, 'hubs_connected', 'Hubs connected now', () => broker.connectedHubs())
+  for (const [name, value] of Object.entries(counters)) {
+    if (typeof value === 'number') {
+      counter(register, `broker_${snakeCase(name)}_total`, wordsOf(name), () =>
+        Number(counters[name as never]),
+      )
+    } else {
+      labelledCounter(register, `broker_${snakeCase(name)}_total`, wordsOf(name), value)
+    }
+  }
+  registerAbsentParts(register)
+}
+
+/** The spool and the evaluator: scrapers find the metrics they are promised. */
+function registerAbsentParts(register: Registry): void {
+  for (const [subject, words] of [
+    ['readings', 'readings'],
+    ['door_events', 'door events'],
+  ]) {
+    counter(register, `${subject}_spooled_total`, `The ${words} that went through the spool`, () => 0)
+    gauge(register, `${subject}_spooled`, `The ${words} in the spool now`, () => 0)
+  }
+  gauge(register, 'spool_bytes', 'Bytes in the spool', () => 0)
+  const alerts = new Gauge({
+    name: `${PREFIX}alerts_open`,
+    help: 'Open alerts',
+    labelNames: ['severity'],
+    registers: [register],
+  })
+  for (const severity of ['info', 'warning', 'critical']) alerts.set({ severity }, 0)
+  new Histogram({
+    name: `${PREFIX}evaluate_seconds`,
+    help: 'From the commit of a reading to its alert',
+    registers: [register],
+  })
+}
+
+function counter(register: Registry, name: string, help: string, read: () => number): void {
+  new Counter({
+    name: PREFIX + name,
+    help,
+    registers: [register],
+    collect() {
+      this.reset()
+      this.inc(read())
+    },
+  })
+}
+
+function labelledCounter(
+  register: Registry,
+  name: string,
+  help: string,
+  values: Record<string, number>,
+): void {
+  new Counter({
+    name: PREFIX + name,
+    help,
+    labelNames: ['reason'],
+    registers: [register],
+    collect() {
+      this.reset()
+      for (const [reason, count] of Object.entries(values)) this.inc({ reason }, count)
+    },
+  })
+}
+
+function gauge(register: Registry, name: string, help: string, read: () => number): void {
+  new Gauge({
+    name: PREFIX + name,
+    help,
+    registers: [register],
+    collect() {
+      this.set(read())
+    },
+  })
+}
+
+function snakeCase(name: string): string {
+  return name.replaceAll(/[A-Z0-9]+/g, (part) => `_${part.toLowerCase()}`)
+}
+
+function wordsOf(name: string): string {
+  const words = snakeCase(name).replaceAll('_', ' ')
+  return `Broker: ${words}`
+}

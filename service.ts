@@ -1,0 +1,156 @@
+import type { Pool } from 'pg'
+import type { Logger } from 'pino'
+import { collectDefaultMetrics, Registry as MetricsRegistry } from 'prom-client'
+import type { z } from 'zod'
+import { type Broker, createBroker } from './broker/broker.ts'
+import { brokerSettings, checkBrokerSettings } from './broker/config.ts'
+import { consoleSettings } from './console/config.ts'
+import { openConsole } from './console/console.ts'
+import { createDatabase } from './db/client.ts'
+import { databaseSettings } from './db/config.ts'
+import { openDatabaseServer } from './db/database-server.ts'
+import { migrateDatabase } from './db/migrate.ts'
+import { keepPartitions } from './db/partition-keeper.ts'
+import { imbalance } from './ingest/books.ts'
+import { ingestSettings } from './ingest/config.ts'
+import { Ingest } from './ingest/ingest.ts'
+import { registerServiceMetrics } from './service-metrics.ts'
+import { logSettings, parseSettings } from './settings.ts'
+import { statusOf } from './status.ts'
+
+const settingsShape = {
+  ...databaseSettings,
+  ...brokerSettings,
+  ...ingestSettings,
+  ...consoleSettings,
+  ...logSettings,
+}
+export type ServiceSettings = z.output<z.ZodObject<typeof settingsShape>>
+
+/** The settings of `npm start`. Throws a `SettingsError` that names each bad one. */
+export function readServiceSettings(env: NodeJS.ProcessEnv): ServiceSettings {
+  const settings = parseSettings(settingsShape, env)
+  checkBrokerSettings(settings)
+  return settings
+}
+
+export interface Service {
+  /** Where everything listens: name → URL or address. */
+  addresses: Record<string, string>
+  stop(): Promise<void>
+}
+
+/** Registry polls count as the database's sign of life; after so many missed ones it is reported as away. */
+const DATABASE_AWAY_POLLS = 5
+
+/**
+ * Starts database, ingest, broker and console, in this order; a part that fails stops those before it. `stop` runs
+ * the other way round: no more intake, what is held is committed and acknowledged, then all closes.
+ */
+export async function startService(settings: ServiceSettings, log: Logger): Promise<Service> {
+  const stops: (() => Promise<unknown>)[] = []
+  const stop = async () => {
+    const errors: unknown[] = []
+    for (const end of stops.reverse().splice(0)) await end().catch((error: unknown) => errors.push(error))
+    if (errors.length > 0) throw new AggregateError(errors, 'The service did not stop cleanly.')
+  }
+  try {
+    return { addresses: await start(settings, log, stops), stop }
+  } catch (error) {
+    await stop().catch((stopError: unknown) => log.error({ err: stopError }, 'stopping after a failed start'))
+    throw error
+  }
+}
+
+async function start(
+  settings: ServiceSettings,
+  log: Logger,
+  stops: (() => Promise<unknown>)[],
+): Promise<Record<string, string>> {
+  const server = await openDatabaseServer(settings, log)
+  stops.push(() => server.release())
+  await migrateDatabase(server.directUrl)
+  const partitions = keepPartitions(server.directUrl, log)
+  stops.push(() => partitions.stop())
+
+  const pool = openPool(settings, log, { url: server.url, connections: settings.DATABASE_POOL_MAX })
+  stops.push(() => pool.end())
+  const copyPool = openPool(settings, log, { url: server.url, connections: settings.INGEST_LANES })
+  stops.push(() => copyPool.end())
+
+  const metrics = new MetricsRegistry()
+  collectDefaultMetrics({ register: metrics })
+  let broker: Broker | undefined
+  const ingest = new Ingest({
+    pool,
+    copyPool,
+    log,
+    settings,
+    metrics,
+    publish: async (message) => broker?.publish(message),
+    onLogInsChanged: (stillValid) => broker?.disconnectWhere((principal) => !stillValid(principal)),
+  })
+  broker = await createBroker({
+    settings,
+    log,
+    accept: ingest.accept,
+    authenticate: ingest.authenticate,
+    presence: ingest.presence,
+  })
+  const openedBroker = broker
+  stops.push(() => openedBroker.close())
+  stops.push(() => ingest.stop())
+  stops.push(async () => openedBroker.stopIntake())
+  await ingest.start()
+  const mqtt = await openedBroker.listen()
+
+  registerServiceMetrics(metrics, openedBroker, ingest)
+  const operators = await openConsole({
+    host: settings.HTTP_HOST,
+    port: settings.HTTP_PORT,
+    metrics,
+    notReady: () => notReady(settings, ingest),
+    status: () => statusOf(openedBroker, ingest),
+  })
+  stops.push(() => operators.close())
+  return {
+    database: server.url,
+    mqtt: `mqtt://${hostPort(mqtt.mqtt)}`,
+    ...(mqtt.tls ? { tls: `mqtts://${hostPort(mqtt.tls)}` } : {}),
+    ...(mqtt.ws ? { webSocket: `ws://${hostPort(mqtt.ws)}/mqtt` } : {}),
+    console: operators.url,
+  }
+}
+
+function hostPort({ host, port }: { host: string; port: number }): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+function openPool(
+  settings: ServiceSettings,
+  log: Logger,
+  { url, connections }: { url: string; connections: number },
+): Pool {
+  return createDatabase({
+    url,
+    poolMax: connections,
+    statementTimeoutMs: settings.DATABASE_STATEMENT_TIMEOUT_MS,
+    connectTimeoutMs: settings.DATABASE_CONNECT_TIMEOUT_MS,
+    applicationName: 'frostguard ingest',
+    onIdleError: (error) => log.warn({ err: error }, 'a database connection was lost'),
+  }).$client
+}
+
+/** Why `/readyz` answers 503. */
+function notReady(settings: ServiceSettings, ingest: Ingest): string[] {
+  const reasons: string[] = []
+  const ageMs = ingest.registry.ageMs()
+  if (ageMs > settings.REGISTRY_REFRESH_MS * DATABASE_AWAY_POLLS) {
+    reasons.push(`database away: it has not answered for ${Math.round(ageMs / 1000)} s`)
+  }
+  for (const [subject, account] of Object.entries(ingest.books)) {
+    const off = imbalance(account)
+    if (off !== 0) reasons.push(`books of ${subject} do not balance: ${off} received and not accounted for`)
+  }
+  return reasons
+}
