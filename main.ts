@@ -11,17 +11,21 @@ const STARTED_NAMES: Record<string, string> = {
   console: 'Status page',
 }
 
+const REPEATED_SIGNAL_MS = 1_000
+
 async function main(): Promise<void> {
   const settings = readServiceSettings(readEnvironment())
   const log = pino({ level: settings.LOG_LEVEL }, pino.destination(2))
   const started = Promise.withResolvers<Service>()
-  let stopping = false
+  let stoppingSinceMs: number | undefined
   const end = async (signal: string) => {
-    if (stopping) {
+    if (stoppingSinceMs !== undefined) {
+      // Ctrl-C reaches us twice: from the terminal and, forwarded, from npm.
+      if (performance.now() - stoppingSinceMs < REPEATED_SIGNAL_MS) return
       log.warn(`${signal} again: ending at once; what is not committed stays unacknowledged`)
       process.exit(1)
     }
-    stopping = true
+    stoppingSinceMs = performance.now()
     log.info(`${signal}: no more intake, committing what is held`)
     try {
       await (await started.promise).stop()
@@ -35,7 +39,7 @@ async function main(): Promise<void> {
   process.on('SIGTERM', (signal) => void end(signal))
   const service = await startService(settings, log)
   started.resolve(service)
-  if (stopping) return
+  if (stoppingSinceMs !== undefined) return
   for (const [name, address] of Object.entries(service.addresses)) {
     console.log(`${`${STARTED_NAMES[name] ?? name}:`.padEnd(22)} ${address}`)
   }

@@ -199,6 +199,8 @@ export class Broker {
       crowdedOut: false,
       principal: undefined,
       clientId: '',
+      failed: false,
+      errorCounted: false,
       lastRoute: undefined,
     }
     this.#connections.add(connection)

@@ -31,6 +31,10 @@ export interface Connection extends Incoming {
   principal: Principal | undefined
   /** As the client sent it, or as Aedes made it up for an empty one; without the username that Aedes sees before it. */
   clientId: string
+  /** One of its messages was not taken: it is being disconnected, and nothing more is acknowledged. */
+  failed: boolean
+  /** The error that ended it has been counted: Aedes reports one for every packet that it could not write. */
+  errorCounted: boolean
   /** The last topic it published to, which most clients never change. */
   lastRoute: { topic: string; route: Route } | undefined
 }

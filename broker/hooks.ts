@@ -200,6 +200,9 @@ function countEvents(aedes: AedesBroker, parts: HookParts): void {
 /** What Aedes reports when it ends a connection; refusals have been counted where they were decided. */
 function countError(parts: HookParts, client: Client, error: Error & { errorCode?: number }): void {
   const { counters, log, logLimit, clock } = parts
+  const connection = parts.connections.get(client)
+  if (!connection || connection.errorCounted) return
+  connection.errorCounted = true
   if (
     error instanceof RefusalError ||
     error.errorCode !== undefined ||
@@ -207,15 +210,15 @@ function countError(parts: HookParts, client: Client, error: Error & { errorCode
   ) {
     return
   }
-  const username = parts.connections.get(client)?.principal?.username
+  const who = { username: connection.principal?.username, clientId: connection.clientId }
   if (error.message === 'drain timeout') {
     counters.frozenClientsDropped++
     if (logLimit.allows(`frozen ${client.id}`, clock.monotonic())) {
-      log.warn({ username, clientId: client.id }, 'a client that takes no data was dropped')
+      log.warn(who, 'a client that takes no data was dropped')
     }
     return
   }
   if (error.message.startsWith('maxInflightInbound')) counters.qos2InFlightExceeded++
   else counters.connectionErrors++
-  log.debug({ err: error, username, clientId: client.id }, 'connection ended by an error')
+  log.debug({ err: error, ...who }, 'connection ended by an error')
 }

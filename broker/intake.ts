@@ -142,9 +142,10 @@ export class Intake {
       }
     }
     // Aedes would report an error per message if it wrote to a closed connection.
-    if (connection.client.closed) {
+    if (connection.client.closed || connection.failed) {
       if (!error) counters.acknowledgementsDropped++
     } else if (error) {
+      connection.failed = true
       // Not at once: the acknowledgements before it are written at the end of this turn.
       setImmediate(release, new RefusalError('a message was not taken', { cause: error }))
     } else release()

@@ -8,6 +8,9 @@ const schema = { ...tables, ...relations }
 /** Drizzle over a pool (`db.$client`), with the relations of every table for `db.query`. */
 export type Database = NodePgDatabase<typeof schema> & { $client: Pool }
 
+/** What `db.transaction` hands to its work. */
+export type Transaction = Parameters<Parameters<Database['transaction']>[0]>[0]
+
 export interface DatabaseOptions {
   url: string
   /** Connections at most. */

@@ -1,0 +1,1 @@
+ALTER TABLE "hubs" ADD COLUMN "status_at" timestamp (3) with time zone;
