@@ -111,12 +111,12 @@ export const hubs = pgTable(
     firmwareVersion: text('firmware_version'),
     lastSeenAt: instant('last_seen_at'),
     isOnline: boolean('is_online').notNull().default(false),
-    /** When `is_online` was last said or seen: what is older does not change it. */
-    statusAt: instant('status_at'),
     /** Messages waiting in the hub, from its last status. */
     queuedMessages: integer('queued_messages'),
     credentialHash: text('credential_hash'),
     heartbeatSeconds: integer('heartbeat_seconds').notNull().default(300),
+    /** When `is_online` was last said or seen: what is older does not change it. */
+    statusAt: instant('status_at'),
   },
   (t) => [
     index('hubs_organization_id_idx').on(t.organizationId),
