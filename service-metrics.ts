@@ -15,14 +15,8 @@ export function registerServiceMetrics(register: Registry, broker: Broker, inges
     () => ingest.authentication.verifications,
   )
   gauge(register, 'hubs_connected', 'Hubs connected now', () => broker.connectedHubs())
-  for (const [name, value] of Object.entries(counters)) {
-    if (typeof value === 'number') {
-      counter(register, `broker_${snakeCase(name)}_total`, wordsOf(name), () =>
-        Number(counters[name as never]),
-      )
-    } else {
-      labelledCounter(register, `broker_${snakeCase(name)}_total`, wordsOf(name), value)
-    }
+  for (const name of Object.keys(counters) as (keyof typeof counters)[]) {
+    brokerCounter(register, snakeCase(name), () => counters[name])
   }
   registerAbsentParts(register)
 }
@@ -63,20 +57,22 @@ function counter(register: Registry, name: string, help: string, read: () => num
   })
 }
 
-function labelledCounter(
+/** A count, or counts by reason. */
+function brokerCounter(
   register: Registry,
   name: string,
-  help: string,
-  values: Record<string, number>,
+  read: () => number | Readonly<Record<string, number>>,
 ): void {
   new Counter({
-    name: PREFIX + name,
-    help,
-    labelNames: ['reason'],
+    name: `${PREFIX}broker_${name}_total`,
+    help: `Broker: ${name.replaceAll('_', ' ')}`,
+    labelNames: typeof read() === 'number' ? [] : ['reason'],
     registers: [register],
     collect() {
       this.reset()
-      for (const [reason, count] of Object.entries(values)) this.inc({ reason }, count)
+      const value = read()
+      if (typeof value === 'number') this.inc(value)
+      else for (const [reason, count] of Object.entries(value)) this.inc({ reason }, count)
     },
   })
 }
@@ -93,10 +89,5 @@ function gauge(register: Registry, name: string, help: string, read: () => numbe
 }
 
 function snakeCase(name: string): string {
-  return name.replaceAll(/[A-Z0-9]+/g, (part) => `_${part.toLowerCase()}`)
-}
-
-function wordsOf(name: string): string {
-  const words = snakeCase(name).replaceAll('_', ' ')
-  return `Broker: ${words}`
+  return name.replaceAll(/[A-Z]+/g, (part) => `_${part.toLowerCase()}`)
 }

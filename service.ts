@@ -27,6 +27,11 @@ const settingsShape = {
 }
 export type ServiceSettings = z.output<z.ZodObject<typeof settingsShape>>
 
+/** The names of all settings. */
+export function settingNames(): string[] {
+  return Object.keys(settingsShape)
+}
+
 /** The settings of `npm start`. Throws a `SettingsError` that names each bad one. */
 export function readServiceSettings(env: NodeJS.ProcessEnv): ServiceSettings {
   const settings = parseSettings(settingsShape, env)

@@ -22,7 +22,9 @@ export function guardFrames(connection: Duplex, options: FrameGuardOptions): voi
     // read(0) moves no bytes: it is how streams start reading from their source.
     if (size === 0) return read(0)
     while (!scanner.awaitsLogIn && options.mayRead()) {
-      const chunk: Buffer | null = read(size)
+      // All that has come: since Node 26 read() gives the first of several chunks only (nodejs/node#60441), and
+      // Aedes, which reads once per event, would wait for the others until more data comes.
+      const chunk: Buffer | null = read(connection.readableLength || size)
       if (chunk === null) return null
       const { passed, rest, violation } = scanner.scan(chunk)
       // Back into the stream, not into a buffer of ours: so it counts for backpressure and outlives an early FIN.

@@ -139,8 +139,10 @@ function tlsServer(options: ListenerOptions, files: TlsOptions): Server {
     const { remoteAddress } = stream
     attach({ stream, peer: peerOf(stream), remoteAddress, certificateName: certificateName(stream) })
   })
-  server.on('tlsClientError', (error) => {
+  server.on('tlsClientError', (error, socket) => {
     counters.tlsFailures++
+    // Node leaves the socket open when a handshake takes too long.
+    socket.destroy()
     log.debug({ err: error }, 'TLS handshake failed')
   })
   return server

@@ -55,7 +55,7 @@ export class GroupCommit {
 }
 
 /** Removes from the front as many messages as a batch may hold: at least one. */
-export function takeBatch(
+function takeBatch(
   waiting: HeldMessage[],
   limits: { batchRowsMax: number; batchBytesMax: number },
 ): HeldMessage[] {

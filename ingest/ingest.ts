@@ -18,7 +18,7 @@ import { Receipts } from './receipts.ts'
 import { Registry } from './registry.ts'
 import { RejectedKeeper } from './rejected-keeper.ts'
 
-export interface IngestSettings {
+interface IngestSettings {
   INGEST_LANES: number
   INGEST_BATCH_ROWS_MAX: number
   INGEST_BATCH_BYTES_MAX: number

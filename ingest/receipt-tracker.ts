@@ -6,7 +6,7 @@ interface Range {
 }
 
 /** What is known of one boot of a hub. */
-export interface BootState {
+interface BootState {
   boot: string
   /** The first counter seen of this boot: nothing is said about earlier ones. */
   first: number

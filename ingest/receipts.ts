@@ -17,7 +17,7 @@ export interface ReceiptsOptions {
   publish: (hubId: number, receipt: Receipt) => void
 }
 
-export interface Receipt {
+interface Receipt {
   boot: string
   seq: number
   missing?: readonly number[]

@@ -50,7 +50,7 @@ export function resolveItem(decoded: DecodedItem, context: ResolveContext): Plac
   return { device, assignment, atMs, source: decoded.atMs === null ? 'arrival' : sourceOf(principal) }
 }
 
-export function isReject(result: Placement | PendingReject): result is PendingReject {
+function isReject(result: Placement | PendingReject): result is PendingReject {
   return 'reason' in result
 }
 

@@ -1,0 +1,94 @@
+import { expect, test } from 'vitest'
+import { GroupCommit, type GroupCommitOptions } from './group-commit.ts'
+import type { HeldMessage } from './message.ts'
+import { testArrival } from './testing/messages.ts'
+
+const PRINCIPAL = {
+  kind: 'hub' as const,
+  name: 'hub-1',
+  username: 'hub-1',
+  organizationId: 1,
+  id: 1,
+  credentialHash: '',
+}
+
+function message(items: number, bytes = 10): HeldMessage {
+  return {
+    arrival: testArrival(PRINCIPAL, 'readings', 'x'.repeat(bytes)),
+    subject: 'readings',
+    readings: [],
+    doors: [],
+    rejects: [],
+    status: null,
+    receipt: null,
+    seq: null,
+    items,
+    done: () => {},
+  }
+}
+
+/** Commits end when the test says so. */
+function held(options: Partial<GroupCommitOptions>) {
+  const batches: { messages: HeldMessage[]; end: () => void }[] = []
+  const commits = new GroupCommit({
+    lanes: 1,
+    batchRowsMax: 100,
+    batchBytesMax: 1_000,
+    commit: (messages) => {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      batches.push({ messages, end: resolve })
+      return promise
+    },
+    ...options,
+  })
+  const sizes = () => batches.map(({ messages }) => messages.length)
+  return { commits, batches, sizes }
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+test('messages that come while a batch is under way become the next one, all of them', async () => {
+  const { commits, batches, sizes } = held({})
+  commits.add(message(1))
+  await turn()
+  for (let n = 0; n < 7; n++) commits.add(message(1))
+  await turn()
+  expect(sizes()).toEqual([1])
+  batches[0]?.end()
+  await turn()
+  expect(sizes()).toEqual([1, 7])
+})
+
+test('no more batches are under way than there are lanes', async () => {
+  const { commits, sizes } = held({ lanes: 2, batchRowsMax: 1 })
+  for (let n = 0; n < 5; n++) commits.add(message(1))
+  await turn()
+  expect(sizes()).toEqual([1, 1])
+})
+
+test('a batch ends at its limits in rows and in bytes, but takes a message of any size', async () => {
+  const rows = held({ lanes: 9, batchRowsMax: 10 })
+  for (const items of [4, 4, 4, 50, 1]) rows.commits.add(message(items))
+  await turn()
+  expect(rows.sizes()).toEqual([2, 1, 1, 1])
+  const bytes = held({ lanes: 9, batchBytesMax: 100 })
+  for (const size of [60, 40, 1, 900]) bytes.commits.add(message(1, size))
+  await turn()
+  expect(bytes.sizes()).toEqual([2, 1, 1])
+})
+
+test('is drained when nothing waits and nothing is under way', async () => {
+  const { commits, batches } = held({ batchRowsMax: 1 })
+  commits.add(message(1))
+  commits.add(message(1))
+  let drained = false
+  const wait = commits.drained().then(() => {
+    drained = true
+  })
+  await turn()
+  batches[0]?.end()
+  await turn()
+  expect([batches.length, drained]).toEqual([2, false])
+  batches[1]?.end()
+  await wait
+})
