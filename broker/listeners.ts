@@ -15,7 +15,7 @@ import type { BrokerCounters } from './counters.ts'
 import { peerOf } from './gate.ts'
 import { acceptWebSockets } from './web-socket.ts'
 
-export interface Address {
+interface Address {
   host: string
   port: number
 }

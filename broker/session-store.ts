@@ -225,7 +225,7 @@ export class SessionStore {
 }
 
 /** Whether a topic filter matches a topic [MQTT-4.7]; both are checked by the topic rules before. */
-export function matches(filter: string, topic: string): boolean {
+function matches(filter: string, topic: string): boolean {
   if (filter === topic) return true
   const wanted = filter.split('/')
   const levels = topic.split('/')

@@ -7,7 +7,7 @@ import { parseSettings } from '../settings.ts'
 import { type Broker, type BrokerOptions, createBroker } from './broker.ts'
 import { brokerSettings } from './config.ts'
 import type { Addresses } from './listeners.ts'
-import type { Arrival, Authenticate, Principal } from './types.ts'
+import type { Accept, Arrival, Authenticate, Principal } from './types.ts'
 
 /** Everything a test opened, closed in reverse order by `closeAll`. */
 const opened: (() => Promise<unknown> | unknown)[] = []
@@ -83,6 +83,13 @@ export async function startBroker({ env, ...options }: TestBrokerOptions = {}): 
   })
   opened.push(() => broker.close())
   return { broker, addresses: await broker.listen(), arrivals, presence }
+}
+
+/** An `accept` that answers only when the test says so. */
+export function holding() {
+  const held: ((error?: Error) => void)[] = []
+  const accept: Accept = (_arrival, done) => held.push(done)
+  return { held, accept }
 }
 
 /** An MQTT.js client that is connected and does not reconnect. */

@@ -4,6 +4,7 @@ import type { Registry as MetricsRegistry } from 'prom-client'
 import type { Accept, Arrival, Authenticate, Principal } from '../broker/types.ts'
 import { createBatchIds } from '../db/batches/batch-id.ts'
 import type { BatchOutcome } from '../db/batches/write-batch.ts'
+import { requireCopyColumns } from '../db/copy/require-columns.ts'
 import { rejectedAnswer } from './answers.ts'
 import { type AuthenticatorCounters, createAuthenticator } from './authenticate.ts'
 import { sealBatch } from './batch.ts'
@@ -121,6 +122,7 @@ export class Ingest {
 
   /** Loads devices and log-ins and the receipts; the broker may listen afterwards. */
   async start(): Promise<void> {
+    await requireCopyColumns(this.#options.copyPool)
     await this.registry.start()
     await this.#receipts.start()
     this.presence.start()

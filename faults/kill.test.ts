@@ -1,0 +1,57 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Pool } from 'pg'
+import { expect, test } from 'vitest'
+import { createTestFleet } from '../db/testing/fleet.ts'
+import { createTestDatabase } from '../db/testing/test-database.ts'
+import { type Ledger, readingKey, startPublishers } from './testing/publishers.ts'
+import { startServiceProcess } from './testing/service-process.ts'
+
+/** Drawn anew each run and printed with the test's name; to repeat a run, write its numbers here. */
+const PAUSES_MS = Array.from({ length: 3 }, () => Math.floor(200 + Math.random() * 800))
+
+/** Guarantees 1 and 2: the service is killed at random moments while hubs publish, and started again. */
+test(`acknowledged readings survive kill -9 after ${PAUSES_MS.join(', ')} ms, and each is stored once`, async () => {
+  const database = await createTestDatabase()
+  const pool = new Pool({ connectionString: database.url })
+  try {
+    const fleet = await createTestFleet(pool, { slug: 'kill', hubs: 20, devices: 200, euiPrefix: 'a8' })
+    const start = () => startServiceProcess({ DATABASE_URL: database.url })
+    let service = await start()
+    const ledger: Ledger = { attempted: new Set(), acknowledged: new Set() }
+    const publishers = startPublishers({
+      fleet,
+      port: () => service.mqttPort,
+      readingsPerMessage: 5,
+      everyMs: 10,
+      ledger,
+    })
+    for (const pauseMs of PAUSES_MS) {
+      await sleep(pauseMs)
+      service.child.kill('SIGKILL')
+      expect(await service.exited).toBe('SIGKILL')
+      service = await start()
+    }
+    await sleep(300)
+    await publishers.stop()
+    service.child.kill('SIGTERM')
+    expect(await service.exited).toBe(0)
+
+    const { rows } = await pool.query<{ devEui: string; atMs: number; copies: number }>(
+      `SELECT d.device_eui AS "devEui", (extract(epoch FROM r.recorded_at) * 1000)::float8 AS "atMs",
+         count(*)::int AS copies
+       FROM sensor_readings r JOIN devices d ON d.id = r.device_id GROUP BY 1, 2`,
+    )
+    const stored = new Set(rows.map(({ devEui, atMs }) => readingKey(devEui, atMs)))
+    expect(ledger.acknowledged.size).toBeGreaterThan(1_000)
+    expect([...ledger.acknowledged].filter((key) => !stored.has(key))).toEqual([])
+    expect([...stored].filter((key) => !ledger.attempted.has(key))).toEqual([])
+    expect(rows.filter(({ copies }) => copies > 1)).toEqual([])
+    const ledgerRows = await pool.query<{ readings: number }>(
+      'SELECT sum(readings)::int AS readings FROM pipeline.ingest_batches',
+    )
+    expect(ledgerRows.rows[0]?.readings).toBe(stored.size)
+  } finally {
+    await pool.end()
+    await database.drop()
+  }
+})

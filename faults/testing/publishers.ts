@@ -1,0 +1,91 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import mqtt, { type MqttClient } from 'mqtt'
+import type { TestFleet } from '../../db/testing/fleet.ts'
+import { TEST_SECRET } from '../../db/testing/fleet.ts'
+
+/** What a load of publishers has sent, and what was acknowledged: keys of device and time. */
+export interface Ledger {
+  attempted: Set<string>
+  acknowledged: Set<string>
+}
+
+const RESEND_MS = 50
+
+export function readingKey(devEui: string, atMs: number): string {
+  return `${devEui}@${atMs}`
+}
+
+/**
+ * One MQTT client per hub that publishes a message of readings every few milliseconds with QoS 1, reconnects when it
+ * is cut off, and sends again what was not acknowledged (MQTT.js does, with DUP). `stop` stops making new readings
+ * and resolves when all are acknowledged.
+ */
+export function startPublishers(options: {
+  fleet: TestFleet
+  /** Asked at every connect: the service may come back on another port. */
+  port: () => number
+  readingsPerMessage: number
+  everyMs: number
+  ledger: Ledger
+}): { stop(): Promise<void> } {
+  const { fleet, ledger, readingsPerMessage } = options
+  const waiting = new Set<Promise<void>>()
+  let atMs = Date.UTC(2026, 10, 20)
+  const clients = fleet.hubs.map(({ key }) => {
+    const client = mqtt.connect({
+      host: '127.0.0.1',
+      port: options.port(),
+      username: key,
+      password: TEST_SECRET,
+      clientId: key,
+      clean: false,
+      reconnectPeriod: 50,
+      connectTimeout: 5_000,
+    })
+    client.on('error', () => {})
+    client.on('close', () => {
+      client.options.port = options.port()
+    })
+    return { client, key }
+  })
+  const publish = () => {
+    for (const [index, { client, key }] of clients.entries()) {
+      atMs += 1
+      const readings = Array.from({ length: readingsPerMessage }, (_, n) => {
+        const device = fleet.devices[(index * readingsPerMessage + n) % fleet.devices.length]
+        return { device: device?.devEui ?? '', at: atMs, temperature: 4 }
+      })
+      const keys = readings.map(({ device, at }) => readingKey(device, at))
+      for (const sent of keys) ledger.attempted.add(sent)
+      const done = publishUntilAcknowledged(
+        client,
+        `v1/hubs/${key}/readings`,
+        JSON.stringify({ readings }),
+      ).then(() => {
+        for (const sent of keys) ledger.acknowledged.add(sent)
+      })
+      waiting.add(done)
+      void done.finally(() => waiting.delete(done))
+    }
+  }
+  const timer = setInterval(publish, options.everyMs)
+  return {
+    async stop() {
+      clearInterval(timer)
+      await Promise.all(waiting)
+      await Promise.all(clients.map(({ client }) => client.endAsync()))
+    },
+  }
+}
+
+/** MQTT.js gives a publish up when the connection ends while it sends its store again; a hub would not. */
+async function publishUntilAcknowledged(client: MqttClient, topic: string, payload: string): Promise<void> {
+  for (;;) {
+    try {
+      await client.publishAsync(topic, payload, { qos: 1 })
+      return
+    } catch {
+      await sleep(RESEND_MS)
+    }
+  }
+}
