@@ -129,7 +129,7 @@ async function claimSession(parts: HookParts, connection: Connection, principal:
   }
   // At once after the last look, or two that wait for the same one would both get the session.
   if (connection.client.closed) return
-
+  connection.client.id = session
   connections.claimSession(session, connection)
 }
 

@@ -3,6 +3,7 @@ import type { HubStatusRow } from '../db/batches/write-hub-statuses.ts'
 import { type DoorItem, decodeDoors } from './decode/doors.ts'
 import type { Envelope } from './decode/envelope.ts'
 import type { DecodeContext } from './decode/item.ts'
+import type { ItemDescription } from './decode/items.ts'
 import { decodeReadings, type ReadingItem } from './decode/readings.ts'
 import type { Reject } from './decode/reject.ts'
 import { decodeStatus } from './decode/status.ts'
@@ -15,12 +16,13 @@ export interface Draft {
   message: HeldMessage
   readings: readonly ReadingItem[]
   doors: readonly DoorItem[]
+  describe: (item: number) => ItemDescription
 }
 
 /** Decodes one arrival by its topic. Pure, and never throws: what cannot be used is among the message's rejects. */
 export function draftMessage(arrival: Arrival, done: (error?: Error) => void): Draft {
   const message = openMessage(arrival, done)
-  const draft: Draft = { message, readings: [], doors: [] }
+  const draft: Draft = { message, readings: [], doors: [], describe: () => ({ devicePath: 'device' }) }
   if (arrival.oversizedBytes !== undefined) {
     message.rejects.push(wholeReject('too_large', oversized(arrival.oversizedBytes)))
   } else if (message.subject === 'status') {
@@ -33,6 +35,7 @@ export function draftMessage(arrival: Arrival, done: (error?: Error) => void): D
         : decodeReadings(arrival.payload, context)
     takeEnvelope(message, decoded.envelope)
     message.rejects.push(...decoded.rejects.map(pending))
+    draft.describe = decoded.describe
     if (message.subject === 'doors') draft.doors = decoded.items as DoorItem[]
     else draft.readings = decoded.items as ReadingItem[]
   } else {
@@ -53,6 +56,7 @@ function openMessage(arrival: Arrival, done: (error?: Error) => void): HeldMessa
     status: null,
     receipt: null,
     seq: null,
+    notes: [],
     items: 0,
   }
 }
@@ -70,6 +74,7 @@ function decodeContext(arrival: Arrival): DecodeContext {
 
 function takeEnvelope(message: HeldMessage, envelope: Envelope): void {
   const { principal } = message.arrival
+  message.notes = envelope.notes
   message.seq = envelope.seq ?? null
   if (principal.kind === 'hub' && envelope.boot !== undefined && envelope.seq !== undefined) {
     message.receipt = { hubId: principal.id, boot: envelope.boot, seq: envelope.seq }
@@ -83,7 +88,8 @@ function takeStatus(message: HeldMessage): void {
     message.rejects.push(pending(decoded.reject))
     return
   }
-  const { state, firmware, queued } = decoded.status
+  const { state, firmware, queued, notes } = decoded.status
+  message.notes = notes
   const row: HubStatusRow = {
     hubId: arrival.principal.id,
     isOnline: state === 'online',

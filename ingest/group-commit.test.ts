@@ -22,6 +22,7 @@ function message(items: number, bytes = 10): HeldMessage {
     status: null,
     receipt: null,
     seq: null,
+    notes: [],
     items,
     done: () => {},
   }

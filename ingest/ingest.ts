@@ -146,7 +146,11 @@ export class Ingest {
 
   #seen(message: HeldMessage): void {
     itemsReceived(this.books, message.subject, message.items)
-    const { receipt } = message
+    const { receipt, notes, arrival } = message
+    if (notes.length > 0) {
+      this.#metrics.fieldsIgnored.inc(notes.length)
+      this.#options.log.debug({ client: arrival.principal.username, notes }, 'bad fields ignored')
+    }
     if (receipt) this.#receipts.seen(receipt.hubId, receipt.boot, receipt.seq)
   }
 

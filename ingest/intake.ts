@@ -65,7 +65,7 @@ export class Intake {
 
   #place(draft: Draft): void {
     const { message } = draft
-    const context = this.#context(message.arrival)
+    const context = this.#context(draft)
     placeItems(message, draft.readings, context, (reading, { device, assignment, atMs, source }) => {
       const { temperature, humidity, battery, rssi, snr, fault, item } = reading
       message.readings.push({
@@ -93,10 +93,12 @@ export class Intake {
     this.#options.onReady(message)
   }
 
-  #context(arrival: Arrival): ResolveContext {
+  #context({ message, describe }: Draft): ResolveContext {
     const { registry } = this.#options
+    const { arrival } = message
     const { principal } = arrival
     return {
+      describe,
       principal,
       hubSiteId: principal.kind === 'hub' ? (registry.logIn(principal.username)?.siteId ?? null) : null,
       receivedAtMs: arrival.receivedAt,

@@ -32,6 +32,8 @@ export interface HeldMessage {
   /** The hub's start id and message counter, where it gave both. */
   receipt: { hubId: number; boot: string; seq: number } | null
   seq: number | null
+  /** Fields around the items that were ignored because they were bad, a line each. */
+  notes: readonly string[]
   /** What it is counted as: its readings, events and rejects when it arrived. */
   items: number
   /** Acknowledges the message, or ends the connection with an error. */

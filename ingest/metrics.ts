@@ -7,6 +7,7 @@ export interface IngestMetrics {
   copySeconds: Histogram
   copyRows: Histogram
   acknowledgeSeconds: Histogram
+  fieldsIgnored: Counter
 }
 
 /** Registers the metrics of ingest (protocol.md, "Running"); the books are read when the page is asked for. */
@@ -16,6 +17,11 @@ export function createIngestMetrics(register: Registry, books: Books): IngestMet
   registerRejected(register, 'status_rejected_total', 'Status messages rejected', books.status)
   const registers = [register]
   return {
+    fieldsIgnored: new Counter({
+      name: `${PREFIX}fields_ignored_total`,
+      help: 'Fields around the items that were bad and ignored, for example boot or sent_at',
+      registers,
+    }),
     copySeconds: new Histogram({
       name: `${PREFIX}copy_seconds`,
       help: 'Time that a batch took from BEGIN to the answer to COMMIT',

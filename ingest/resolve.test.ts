@@ -40,6 +40,7 @@ function resolve(
   return resolveItem(
     { item: 0, device: 'aa', atMs },
     {
+      describe: () => ({ devicePath: 'readings[0].device', device: 'AA', at: 'as sent' }),
       principal: HUB,
       hubSiteId: 3,
       receivedAtMs: MOVED_AT + 5,
@@ -68,6 +69,11 @@ test('a device of another organization does not exist for the sender', () => {
   const other = device(2, [{}])
   expect(resolve(other, {})).toMatchObject({ reason: 'unknown_device' })
   expect(resolve(undefined, {})).toMatchObject({ reason: 'unknown_device' })
+  expect(resolve(undefined, {})).toMatchObject({
+    detail: 'readings[0].device: expected a device of this organization (fleet:apply adds one), got "AA"',
+    device: 'AA',
+    at: 'as sent',
+  })
   expect(JSON.stringify(resolve(other, {}))).toBe(JSON.stringify(resolve(undefined, {})))
 })
 

@@ -1,6 +1,7 @@
 import type { Principal } from '../broker/types.ts'
 import type { Source } from '../db/copy/readings.ts'
 import type { Assignment, DeviceRecord } from '../db/registry.ts'
+import type { ItemDescription } from './decode/items.ts'
 import type { HeldMessage, PendingReject } from './message.ts'
 import { assignmentAt } from './registry.ts'
 
@@ -20,6 +21,8 @@ export interface Placement {
 }
 
 export interface ResolveContext {
+  /** Where an item stands in its message and what it said, for the details of a reject. */
+  describe: (item: number) => ItemDescription
   principal: Principal
   /** The site of the hub that publishes; null for everybody else. */
   hubSiteId: number | null
@@ -35,17 +38,14 @@ export function resolveItem(decoded: DecodedItem, context: ResolveContext): Plac
   const device = context.find(decoded.device)
   // A device of another organization is answered as if there were none: who asks learns nothing about it.
   if (!device || device.organizationId !== principal.organizationId) {
-    return rejectItem(
-      decoded,
-      'unknown_device',
-      `no device ${decoded.device} in this organization: add it with fleet:apply`,
-    )
+    const expected = 'expected a device of this organization (fleet:apply adds one)'
+    return rejectItem(decoded, 'unknown_device', { expected, context })
   }
   const atMs = decoded.atMs ?? context.arrivalTime(device, context.receivedAtMs)
   const assignment = assignmentAt(device, atMs)
   if (!maySpeakFor(context, device, assignment)) {
-    const detail = `device ${decoded.device} does not belong to ${describe(principal)}`
-    return rejectItem(decoded, 'not_your_device', detail)
+    const expected = `expected a device of ${nameOf(principal)}`
+    return rejectItem(decoded, 'not_your_device', { expected, context })
   }
   return { device, assignment, atMs, source: decoded.atMs === null ? 'arrival' : sourceOf(principal) }
 }
@@ -79,18 +79,13 @@ function maySpeakFor(
 }
 
 function rejectItem(
-  decoded: DecodedItem,
+  { item, device }: DecodedItem,
   reason: 'unknown_device' | 'not_your_device',
-  detail: string,
+  { expected, context }: { expected: string; context: ResolveContext },
 ): PendingReject {
-  return {
-    reason,
-    detail,
-    device: decoded.device,
-    item: decoded.item,
-    sqlstate: null,
-    at: decoded.atMs ?? undefined,
-  }
+  const sent = context.describe(item)
+  const detail = `${sent.devicePath}: ${expected}, got "${sent.device ?? device}"`
+  return { reason, detail, device: sent.device ?? device, item, sqlstate: null, at: sent.at }
 }
 
 function sourceOf(principal: Principal): Source {
@@ -98,7 +93,7 @@ function sourceOf(principal: Principal): Source {
   return principal.kind === 'device' ? 'device' : 'hub'
 }
 
-function describe(principal: Principal): string {
+function nameOf(principal: Principal): string {
   return principal.kind === 'hub' ? `the site of hub "${principal.name}"` : `"${principal.username}"`
 }
 

@@ -1,12 +1,20 @@
+import { DrizzleQueryError } from 'drizzle-orm'
+import { canonicalJson } from '../audit/canonical-json.ts'
 import type { Database } from '../client.ts'
 import { databaseError } from '../errors.ts'
-import { type Credentials, mergeCredentials, readCredentials, type StagedFile, stageCredentials } from './credentials-file.ts'
+import {
+  type Credentials,
+  mergeCredentials,
+  readCredentials,
+  type StagedFile,
+  stageCredentials,
+} from './credentials-file.ts'
 import { findDuplicates } from './duplicates.ts'
+import { type FlatFleet, flattenFleet } from './flatten.ts'
 import { FleetError, throwIssues } from './fleet-error.ts'
 import type { Fleet } from './fleet-file.ts'
-import { type FlatFleet, flattenFleet } from './flatten.ts'
 import { underFleetLock } from './fleet-lock.ts'
-import { fileLogIns, type LogInPlan, planLogIns, storedLogIns } from './log-ins.ts'
+import { type LogInPlan, planLogIns } from './log-ins.ts'
 import { placesAfter } from './places.ts'
 import { findBadReferences, resolveScopes } from './references.ts'
 import { type FleetReport, makeReport } from './report.ts'
@@ -65,7 +73,11 @@ async function applyLocked(db: Database, fleet: Fleet, options: ApplyOptions): P
 }
 
 /** Everything that can be wrong, before anything is written. Returns the fleet with the scopes of its rules resolved. */
-function check(unchecked: FlatFleet, state: FleetState, options: ApplyOptions): { flat: FlatFleet; logIns: LogInPlan } {
+function check(
+  unchecked: FlatFleet,
+  state: FleetState,
+  options: ApplyOptions,
+): { flat: FlatFleet; logIns: LogInPlan } {
   throwIssues(options.source, findDuplicates(unchecked))
   const places = placesAfter(unchecked, state, options.prune)
   const { rules, issues } = resolveScopes(unchecked.rules, places)
@@ -78,18 +90,95 @@ function check(unchecked: FlatFleet, state: FleetState, options: ApplyOptions): 
 
 /** Writes everything and takes it back: so a dry run meets what a real one would meet. */
 async function rehearse(db: Database, write: FleetWrite): Promise<Written> {
-  const rehearsal = new Rehearsal()
+  const done = new Error('A dry run is rolled back')
+  let rehearsed: Written | undefined
   try {
-    await db.transaction(async (tx) => {
-      rehearsal.written = await writeFleet(tx, write)
-      throw rehearsal
+    await writeAgainAfterDeadlock(db, write, (written) => {
+      rehearsed = written
+      throw done
     })
   } catch (error) {
-    if (error !== rehearsal || !rehearsal.written) throw error
+    if (error !== done || !rehearsed) throw error
+    return rehearsed
   }
-  return rehearsal.written as Written
+  throw done
 }
 
-class Rehearsal extends Error {
-  written: Written | undefined
+interface SecretsJob {
+  credentials: Credentials
+  secrets: readonly NewSecret[]
+  logIns: LogInPlan
+  path: string
+}
+
+/** The secrets are on the disk before the commit, and in their place after it: none is lost, none is there too early. */
+async function commit(db: Database, write: FleetWrite, job: SecretsJob): Promise<Written> {
+  const merged = mergeCredentials(job.credentials, job.secrets, job.logIns.revoked)
+  const differs = canonicalJson(merged) !== canonicalJson(job.credentials)
+  const staged = differs ? await stageCredentials(job.path, merged) : undefined
+  let readyToCommit = false
+  try {
+    const written = await writeAgainAfterDeadlock(db, write, () => {
+      readyToCommit = true
+    })
+    await staged?.publish()
+    return written
+  } catch (error) {
+    if (error instanceof FleetError) throw error
+    // Without an answer to COMMIT nobody knows whether the new secrets hold.
+    if (staged && readyToCommit && !databaseError(error)) throw lostCommit(staged, error)
+    await staged?.discard()
+    throw error
+  }
+}
+
+async function writeAgainAfterDeadlock(
+  db: Database,
+  write: FleetWrite,
+  beforeCommit: (written: Written) => void,
+): Promise<Written> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await db.transaction(async (tx) => {
+        const written = await writeFleet(tx, write)
+        beforeCommit(written)
+        return written
+      })
+    } catch (error) {
+      if (databaseError(error)?.code !== DEADLOCK || attempt >= WRITE_ATTEMPTS_MAX) throw error
+    }
+  }
+}
+
+function lostCommit({ temporaryPath }: StagedFile, cause: unknown): FleetError {
+  return new FleetError(
+    `The database went away during the commit: nobody knows whether the fleet was applied. The new secrets, merged with the old ones, are in ${temporaryPath}. ` +
+      'Run this again: if it reports that these secrets exist already, move that file to its place; otherwise delete it.',
+    { cause },
+  )
+}
+
+/** Hubs of a credentials file that this organization does not have: it may be another organization's file. */
+function unknownHubsOf(credentials: Credentials, flat: FlatFleet, state: FleetState): string[] {
+  const known = new Set<unknown>([
+    ...flat.hubs.map(({ hub }) => hub.key),
+    ...state.rows.hub.map((row) => row.values['key']),
+  ])
+  return Object.keys(credentials.hubs).filter((key) => !known.has(key))
+}
+
+/** Drizzle's own message repeats the statement and its parameters, and those hold hashes. */
+function translate(error: unknown): unknown {
+  if (error instanceof FleetError) return error
+  const answer = databaseError(error)
+  if (answer) {
+    const detail = answer.detail ? ` (${answer.detail})` : ''
+    return new FleetError(
+      `The database refused the fleet: ${answer.message}${detail}. Nothing was changed. ` +
+        'If something else changed the same data at this moment, run this again.',
+    )
+  }
+  if (!(error instanceof DrizzleQueryError)) return error
+  const reason = error.cause?.message ?? 'it gave no reason'
+  return new FleetError(`The database went away: ${reason}. Nothing was changed. Run this again.`)
 }

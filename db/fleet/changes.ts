@@ -1,5 +1,5 @@
-import { canonicalJson } from '../audit/canonical-json.ts'
 import type { AuditEvent } from '../audit/append.ts'
+import { canonicalJson } from '../audit/canonical-json.ts'
 import { byColumnName, KINDS, type Kind, type KindName, type Values } from './kinds.ts'
 
 /** Who writes, in the audit log and in the history of rules. */

@@ -1,5 +1,5 @@
-import type { Issue } from './fleet-error.ts'
 import type { FlatFleet } from './flatten.ts'
+import type { Issue } from './fleet-error.ts'
 import { KINDS } from './kinds.ts'
 import type { FleetState } from './state.ts'
 
@@ -13,7 +13,7 @@ export interface LogIn {
 const PREFIXES = { 'hub:': 'hub', 'device:': 'device', 'ns:': 'network_server' } as const
 
 /** One text for each, to compare by. */
-export const logInId = ({ kind, name }: LogIn) => `${kind} ${name}`
+const logInId = ({ kind, name }: LogIn) => `${kind} ${name}`
 
 /** As it logs in over MQTT. */
 export function usernameOf({ kind, name }: LogIn): string {
@@ -21,8 +21,7 @@ export function usernameOf({ kind, name }: LogIn): string {
   return `${prefix}${name}`
 }
 
-/** What `--rotate` may name: a hub's key (also with `hub:` before it), `device:<DevEUI>`, `ns:<key>` or `operator`. */
-export function parseLogIn(text: string, slug: string): LogIn {
+function parseLogIn(text: string, slug: string): LogIn {
   if (text === 'operator') return { kind: 'operator', name: slug }
   for (const [prefix, kind] of Object.entries(PREFIXES)) {
     if (!text.startsWith(prefix)) continue
@@ -33,7 +32,7 @@ export function parseLogIn(text: string, slug: string): LogIn {
 }
 
 /** Everybody whom the file gives a secret. */
-export function fileLogIns(flat: FlatFleet): LogIn[] {
+function fileLogIns(flat: FlatFleet): LogIn[] {
   return [
     ...flat.hubs.map(({ hub }): LogIn => ({ kind: 'hub', name: hub.key })),
     ...flat.devices
@@ -45,7 +44,7 @@ export function fileLogIns(flat: FlatFleet): LogIn[] {
 }
 
 /** Everybody who can log in as the database is now. */
-export function storedLogIns(state: FleetState, slug: string): LogIn[] {
+function storedLogIns(state: FleetState, slug: string): LogIn[] {
   const stored = (['hub', 'device', 'network_server'] as const).flatMap((kind) =>
     state.rows[kind]
       .filter((row) => row.live && row.hasSecret)
@@ -62,7 +61,10 @@ export interface LogInPlan {
   issues: readonly Issue[]
 }
 
-/** Who gets a secret: whoever has none yet or is to be rotated. Who loses it: see `staysOf`. */
+/**
+ * Who gets a secret: whoever has none yet, and whom `rotate` names: a hub's key (also with `hub:` before it),
+ * `device:<DevEUI>`, `ns:<key>` or `operator`. Who loses it: what is removed, and a device that no longer connects.
+ */
 export function planLogIns(
   flat: FlatFleet,
   state: FleetState,
@@ -71,7 +73,10 @@ export function planLogIns(
   const { slug } = flat.organization
   const wanted = fileLogIns(flat)
   const stored = storedLogIns(state, slug)
-  const inFile = new Set([...wanted.map(logInId), ...flat.devices.map(({ device }) => deviceId(device.device_eui))])
+  const inFile = new Set([
+    ...wanted.map(logInId),
+    ...flat.devices.map(({ device }) => deviceId(device.device_eui)),
+  ])
   const wantedIds = new Set(wanted.map(logInId))
   const storedIds = new Set(stored.map(logInId))
   // Who is not in the file keeps the secret, unless everything that is not in the file goes.

@@ -65,7 +65,16 @@ function removals(kind: Kind, rows: readonly ExistingRow[], now: Date): Values[]
 
 function removalOf(kind: KindName, row: ExistingRow): Change {
   const secret = row.hasSecret ? { secret: 'removed' as const } : {}
-  return { kind, action: 'removed', id: row.id, before: row.values, after: null, changed: [], version: row.version + 1, ...secret }
+  return {
+    kind,
+    action: 'removed',
+    id: row.id,
+    before: row.values,
+    after: null,
+    changed: [],
+    version: row.version + 1,
+    ...secret,
+  }
 }
 
 function updateOf(kind: KindName, { row, after, changed, revived }: Update): Change {

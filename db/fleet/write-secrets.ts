@@ -37,7 +37,11 @@ export async function writeSecrets(
     })
     await updateRows(tx, kind, rows)
     outcomes.push(
-      ...rows.map(({ id, credentialHash }) => ({ kind: name, id, secret: secretChange(credentialHash, before.has(id)) })),
+      ...rows.map(({ id, credentialHash }) => ({
+        kind: name,
+        id,
+        secret: secretChange(credentialHash, before.has(id)),
+      })),
     )
   }
   return outcomes
@@ -49,7 +53,11 @@ function secretChange(hash: string | null, hadOne: boolean): SecretOutcome['secr
 }
 
 /** The secret of an organization's operators has a table of its own. */
-export async function writeOperatorSecret(tx: Transaction, organizationId: number, hash: string): Promise<void> {
+export async function writeOperatorSecret(
+  tx: Transaction,
+  organizationId: number,
+  hash: string,
+): Promise<void> {
   await tx
     .insert(operatorCredentials)
     .values({ organizationId, credentialHash: hash })

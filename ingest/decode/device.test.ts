@@ -46,7 +46,7 @@ test('from a device, the topic names it', () => {
 })
 
 test('from a device, another device is not its own', () => {
-  expect(fromDevice({ device: OTHER, temperature: 1 })).toEqual({
+  expect(fromDevice({ device: OTHER, temperature: 1 })).toMatchObject({
     envelope: { notes: [] },
     items: [],
     rejects: [

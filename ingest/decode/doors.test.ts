@@ -12,7 +12,7 @@ function decode(payload: unknown) {
 }
 
 test('an object with events, a bare array, a single event', () => {
-  expect(decode({ boot: 'a', seq: 3, events: [event] })).toEqual({
+  expect(decode({ boot: 'a', seq: 3, events: [event] })).toMatchObject({
     envelope: { boot: 'a', seq: 3, notes: [] },
     items: [accepted],
     rejects: [],

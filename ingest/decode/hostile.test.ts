@@ -17,7 +17,7 @@ describe('bytes that are no JSON in UTF-8', () => {
     ['white space', ' \n'],
     ['text', 'hello'],
     ['a trailing comma', `[${good},]`],
-    ['NaN', good.replace('3.4', 'NaN')],
+    ['NaN in a message that is no JSON besides', `[${good.replace('3.4', 'NaN')},]`],
     ['hexadecimal', good.replace('3.4', '0x10')],
     ['single quotes', good.replaceAll('"', "'")],
     ['two values', `${good}${good}`],
@@ -167,3 +167,19 @@ test.each([-273.16, -127, -258.97, 327.67, -459])(
     expect(decode(good.replace('3.4', String(temperature))).rejects[0]?.reason).toBe('invalid')
   },
 )
+
+test('NaN alone is none of the shapes', () => {
+  expect(decode('NaN').rejects).toMatchObject([{ item: null, reason: 'malformed' }])
+})
+
+test('NaN and Infinity, as some encoders write them, reject their reading and not its neighbours', () => {
+  const words = ['NaN', 'Infinity', '-Infinity']
+  const bad = words.map((word) => good.replace('3.4', word))
+  const { items, rejects } = decode(`{"boot":"NaN","seq":NaN,"readings":[${[good, ...bad, good].join(',')}]}`)
+  expect(items.map(({ item }) => item)).toEqual([0, 4])
+  expect(rejects.map(({ item, reason }) => [item, reason])).toEqual([
+    [1, 'invalid'],
+    [2, 'invalid'],
+    [3, 'invalid'],
+  ])
+})

@@ -95,12 +95,15 @@ function schemaProblem(element: Element, error: z.ZodError): string {
   return problems.join('; ')
 }
 
-function pathOf({ elementPath, index }: Element): string {
+type Place = Pick<Element, 'elementPath' | 'index'>
+
+function pathOf({ elementPath, index }: Place): string {
   return elementPath(index)
 }
 
-function fieldPath(element: Element, field: string): string {
-  const path = pathOf(element)
+/** The path of a field of an element in details. */
+export function fieldPath(place: Place, field: string): string {
+  const path = pathOf(place)
   return path === '' ? field : `${path}.${field}`
 }
 

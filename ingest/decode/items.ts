@@ -1,9 +1,16 @@
 import { MESSAGE_ITEMS_MAX } from '../payloads.ts'
 import { decodeEnvelope, type Envelope } from './envelope.ts'
 import { fieldProblem } from './fields.ts'
-import { type DecodeContext, decodeItem, type ItemOrigin, type ItemRules, type WireItem } from './item.ts'
+import {
+  type DecodeContext,
+  decodeItem,
+  fieldPath,
+  type ItemOrigin,
+  type ItemRules,
+  type WireItem,
+} from './item.ts'
 import { parseJson } from './json.ts'
-import { detailText, type Reject } from './reject.ts'
+import { detailText, type Reject, rejectOrigin } from './reject.ts'
 import { type FoundItems, findItems, type Shape } from './shape.ts'
 import { isAbsent, isRecord, quote } from './value.ts'
 
@@ -12,6 +19,13 @@ export interface DecodedItems<Item> {
   envelope: Envelope
   items: Item[]
   rejects: Reject[]
+  /** For an item that only turns out later to be no good: where it stands, and what it said, as it was sent. */
+  describe: (item: number) => ItemDescription
+}
+
+export interface ItemDescription extends Pick<Reject, 'device' | 'at'> {
+  /** The path of its device in details. */
+  devicePath: string
 }
 
 /**
@@ -36,7 +50,14 @@ export function decodeItems<Wire extends WireItem, Item extends ItemOrigin>(
     const path = found.listPath === '' ? '' : `${found.listPath}: `
     return rejectedWhole(envelope, 'invalid', `${path}expected 1 to ${MESSAGE_ITEMS_MAX} items, got ${count}`)
   }
-  return { envelope, ...decodeEach(found, context, kind) }
+  return {
+    envelope,
+    ...decodeEach(found, context, kind),
+    describe: (item) => ({
+      devicePath: fieldPath({ elementPath: found.elementPath, index: item }, 'device'),
+      ...rejectOrigin(found.elements[item], context.impliedDevEui),
+    }),
+  }
 }
 
 function decodeEach<Wire extends WireItem, Item extends ItemOrigin>(
@@ -59,7 +80,12 @@ function rejectedWhole<Item>(
   reason: Reject['reason'],
   detail: string,
 ): DecodedItems<Item> {
-  return { envelope, items: [], rejects: [{ item: null, reason, detail: detailText(detail) }] }
+  return {
+    envelope,
+    items: [],
+    rejects: [{ item: null, reason, detail: detailText(detail) }],
+    describe: () => ({ devicePath: 'device' }),
+  }
 }
 
 function shapeProblem(value: unknown, { listKey, itemFields }: Shape): string {

@@ -18,6 +18,30 @@ export function parseJson(payload: Uint8Array): ParsedJson {
   try {
     return { ok: true, value: JSON.parse(text) }
   } catch (error) {
+    const tolerated = parseWithNumberWords(text)
+    if (tolerated !== undefined) return { ok: true, value: tolerated }
     return { ok: false, problem: `expected JSON: ${error instanceof Error ? error.message : String(error)}` }
+  }
+}
+
+/** A string, to be passed over, or one of the words that are no JSON. */
+const STRING_OR_NUMBER_WORD = /"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g
+
+/**
+ * Some encoders (Python's json.dumps among them) write NaN and Infinity for numbers that are none. One such reading
+ * must not take its neighbours with it, so the words are read as a number out of every range.
+ */
+function parseWithNumberWords(text: string): unknown {
+  let found = false
+  const replaced = text.replaceAll(STRING_OR_NUMBER_WORD, (token) => {
+    if (token.startsWith('"')) return token
+    found = true
+    return '1e999'
+  })
+  if (!found) return undefined
+  try {
+    return JSON.parse(replaced)
+  } catch {
+    return undefined
   }
 }

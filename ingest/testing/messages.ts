@@ -47,6 +47,7 @@ export function testMessage(fleet: TestFleet, times: readonly number[]): HeldMes
     status: null,
     receipt: null,
     seq: null,
+    notes: [],
     items: times.length,
     done: () => {},
   }
