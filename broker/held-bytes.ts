@@ -34,7 +34,7 @@ export class HeldBytes {
 
   /** Whether `connection` may be read now; if not, it gets a 'readable' event when it may. */
   mayRead(connection: Duplex): boolean {
-    return true
+    if (this.#bytes < this.#bytesMax) return true
     if (!this.#waiting.has(connection)) this.#onHeld()
     this.#waiting.add(connection)
     return false

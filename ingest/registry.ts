@@ -31,6 +31,8 @@ const PREFIX: Record<LogInRecord['kind'], string> = {
   operator: 'operator:',
 }
 const LOOK_UP_KEYS_MAX = 5_000
+/** While a large fleet is being applied the registry changes all the time; what is newer is looked up by need. */
+const RELOADS_MAX = 3
 
 /**
  * Devices and log-ins in memory, so that a reading costs no query. Loaded at start, reloaded when the database says
@@ -43,6 +45,7 @@ export class Registry {
   #logIns = new Map<string, LogInRecord>()
   #hubKeys = new Map<number, string>()
   #version = ''
+  #away = false
   #refreshedAtMs = Number.NEGATIVE_INFINITY
   #polling: Promise<void> | undefined
 
@@ -105,21 +108,40 @@ export class Registry {
         const version = await registryVersion(this.#options.pool)
         if (version !== this.#version) await this.#reload(version)
         this.#refreshedAtMs = performance.now()
+        this.#noteAnswer()
       } catch (error) {
-        this.#options.log.warn(
-          { err: error },
-          'registry not refreshed: devices and log-ins stay as last known',
-        )
+        this.#noteAnswer(error)
       }
     }
   }
 
-  async #reload(version: string): Promise<void> {
-    const devices = new Map<string, DeviceRecord>()
-    for await (const page of loadDevices(this.#options.pool)) {
-      for (const device of page) devices.set(device.devEui, device)
+  /** One line when the database goes away, one when it is back. */
+  #noteAnswer(error?: unknown): void {
+    const { log } = this.#options
+    const away = error !== undefined
+    if (away === this.#away) return
+    this.#away = away
+    if (away) log.warn({ err: error }, 'registry not refreshed: devices and log-ins stay as last known')
+    else log.info('the registry is refreshed again')
+  }
+
+  /** Loads everything, again when something has changed meanwhile: who has just logged in must not be missing. */
+  async #reload(known: string): Promise<void> {
+    const { pool } = this.#options
+    let version = known
+    for (let attempt = 1; ; attempt++) {
+      const devices = await allDevices(pool)
+      const logIns = await loadLogIns(pool)
+      const current = await registryVersion(pool)
+      if (current === version || attempt === RELOADS_MAX) {
+        this.#replace(devices, logIns, version)
+        return
+      }
+      version = current
     }
-    const logIns = await loadLogIns(this.#options.pool)
+  }
+
+  #replace(devices: Map<string, DeviceRecord>, logIns: readonly LogInRecord[], version: string): void {
     this.#devices = devices
     this.#logIns = new Map()
     this.#hubKeys = new Map()
@@ -151,6 +173,14 @@ export class Registry {
     this.#logIns.set(usernameOf(record), record)
     if (record.kind === 'hub') this.#hubKeys.set(record.id, record.name)
   }
+}
+
+async function allDevices(pool: Pool): Promise<Map<string, DeviceRecord>> {
+  const devices = new Map<string, DeviceRecord>()
+  for await (const page of loadDevices(pool)) {
+    for (const device of page) devices.set(device.devEui, device)
+  }
+  return devices
 }
 
 export function usernameOf(record: LogInRecord): string {
