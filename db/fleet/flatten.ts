@@ -13,14 +13,14 @@ import { expandRule, type PlainRule } from './rules.ts'
 interface Located {
   path: string
 }
-export type LocatedSite = Located & { site: FleetSite }
-export type LocatedHub = LocatedSite & { hub: FleetHub }
-export type LocatedArea = LocatedSite & { area: FleetArea }
-export type LocatedUnit = LocatedArea & { unit: FleetUnit }
+type LocatedSite = Located & { site: FleetSite }
+type LocatedHub = LocatedSite & { hub: FleetHub }
+type LocatedArea = LocatedSite & { area: FleetArea }
+type LocatedUnit = LocatedArea & { unit: FleetUnit }
 export type LocatedDevice = LocatedUnit & { device: FleetDevice }
-export type LocatedContact = Located & { contact: FleetContact }
+type LocatedContact = Located & { contact: FleetContact }
 export type LocatedRule = Located & { rule: PlainRule }
-export type LocatedServer = Located & { server: Fleet['network_servers'][number] }
+type LocatedServer = Located & { server: Fleet['network_servers'][number] }
 
 /** The things of a fleet file, kind by kind, each with its parents. */
 export interface FlatFleet {

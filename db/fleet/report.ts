@@ -7,7 +7,7 @@ const CHANGES_SHOWN_MAX = 200
 const NAMES_SHOWN_MAX = 10
 const ACTIONS = ['created', 'updated', 'revived', 'removed'] as const
 
-export type Counts = Record<Action | 'unchanged', number>
+type Counts = Record<Action | 'unchanged', number>
 
 /** What was done, or with `dryRun` what would be done. Holds no secrets. */
 export interface FleetReport {

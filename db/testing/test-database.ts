@@ -10,6 +10,8 @@ export const TEMPLATE_DATABASE = 'frostguard_template'
 const OBJECT_IN_USE = '55006'
 const CREATE_ATTEMPTS_MAX = 50
 const CREATE_RETRY_MS = 100
+const SESSIONS_ATTEMPTS_MAX = 20
+const SESSIONS_RETRY_MS = 25
 
 export interface TestDatabase {
   /** The owner's URL. */
@@ -32,7 +34,25 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   await createFromTemplate(serverUrl, name)
   return {
     url: databaseUrl(serverUrl, name),
-    drop: () => execute(serverUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
+    drop: async () => {
+      await sessionsGone(serverUrl, name)
+      await execute(serverUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
+    },
+  }
+}
+
+/** A pool says that it has ended before its sessions have: ended by force, they would report an error to nobody. */
+async function sessionsGone(serverUrl: string, name: string): Promise<void> {
+  const client = new Client({ connectionString: serverUrl })
+  await client.connect()
+  try {
+    for (let attempt = 1; attempt <= SESSIONS_ATTEMPTS_MAX; attempt++) {
+      const left = await client.query('SELECT 1 FROM pg_stat_activity WHERE datname = $1', [name])
+      if (left.rowCount === 0) return
+      await sleep(SESSIONS_RETRY_MS)
+    }
+  } finally {
+    await client.end()
   }
 }
 

@@ -10,10 +10,11 @@ import type { Credentials } from '../credentials-file.ts'
 import { parseFleet } from '../parse.ts'
 import { type FleetReport, formatReport } from '../report.ts'
 
-export type Options = Partial<Pick<ApplyOptions, 'prune' | 'rotate' | 'dryRun' | 'credentialsPath' | 'now'>>
+/** Unlike the command's: nothing is pruned, rotated or dry unless told, and `db` may be another way to the database. */
+export type Options = Partial<Omit<ApplyOptions, 'source'>> & { db?: Database }
 
 /** A database with the schema, and a folder for credentials. */
-export interface FleetBench {
+export interface FleetFixture {
   db: Database
   url: string
   credentialsPath: string
@@ -24,24 +25,30 @@ export interface FleetBench {
   close(): Promise<void>
 }
 
-export async function openFleetBench(): Promise<FleetBench> {
-  const database = await createTestDatabase()
-  const folder = await mkdtemp(join(tmpdir(), 'frostguard-fleet-'))
+/** A pool that survives the connections that a test breaks. */
+export function openFleetDatabase(url: string): Database {
   const db = createDatabase({
-    url: database.url,
+    url,
     poolMax: 6,
     statementTimeoutMs: 60_000,
     connectTimeoutMs: 10_000,
     onIdleError: () => {},
   })
   db.$client.on('connect', (client) => client.on('error', () => {}))
+  return db
+}
+
+export async function openFleetFixture(): Promise<FleetFixture> {
+  const database = await createTestDatabase()
+  const folder = await mkdtemp(join(tmpdir(), 'frostguard-fleet-'))
+  const db = openFleetDatabase(database.url)
   const credentialsPath = join(folder, 'credentials.json')
   return {
     db,
     url: database.url,
     credentialsPath,
-    async apply(fleet, options = {}) {
-      const report = await applyFleet(db, parseFleet(JSON.stringify(fleet), 'fleet.json'), {
+    async apply(fleet, { db: by = db, ...options } = {}) {
+      const report = await applyFleet(by, parseFleet(JSON.stringify(fleet), 'fleet.json'), {
         source: 'fleet.json',
         credentialsPath,
         prune: false,
