@@ -1,4 +1,3 @@
-import require_fs from 'node:fs'
 import { connect as connectSocket, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt'
@@ -116,15 +115,12 @@ export class RawClient {
   readonly stream: Duplex
   readonly received: Packet[] = []
   closed = false
-  raw: Buffer[] = []
-  sent: Buffer[] = []
 
   constructor(stream: Duplex) {
     this.stream = stream
     const packets = parser({ protocolVersion: 4 })
     packets.on('packet', (packet: Packet) => this.received.push(packet))
-    packets.on('error', (error: Error) => { require_fs.appendFileSync('/tmp/bad.txt', error.message + ' ' + Buffer.concat(this.raw).toString('hex') + ' sent ' + Buffer.concat(this.sent).toString('hex') + '\n') })
-    stream.on('data', (bytes: Buffer) => { this.raw.push(bytes); packets.parse(bytes) })
+    stream.on('data', (bytes: Buffer) => packets.parse(bytes))
     stream.on('error', () => {})
     stream.on('close', () => {
       this.closed = true
@@ -137,7 +133,6 @@ export class RawClient {
   }
 
   sendBytes(bytes: Buffer): void {
-    this.sent.push(bytes)
     this.stream.write(bytes)
   }
 

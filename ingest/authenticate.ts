@@ -2,8 +2,8 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import PQueue from 'p-queue'
 import type { Authenticate, Authentication, LogIn, Principal } from '../broker/types.ts'
 import { verifySecret } from '../db/credentials.ts'
+import { normalizeDevEui } from '../db/device-eui.ts'
 import type { LogInRecord } from '../db/registry.ts'
-import { normalizeDevEui } from './device-eui.ts'
 import { type Registry, usernameOf } from './registry.ts'
 
 /** Two at a time: scrypt runs on the thread pool, which the file system and DNS need too. */

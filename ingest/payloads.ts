@@ -4,7 +4,7 @@
  * `docs/asyncapi.json` are generated from them.
  */
 import { z } from 'zod'
-import { DEV_EUI } from './device-eui.ts'
+import { DEV_EUI } from '../db/device-eui.ts'
 
 /** Most readings or door events in one message. */
 export const MESSAGE_ITEMS_MAX = 1_000

@@ -1,10 +1,7 @@
 import { desc, eq } from 'drizzle-orm'
-import type { Database } from '../client.ts'
+import type { Transaction } from '../client.ts'
 import { eventLogs, organizations } from '../schema/index.ts'
 import { type AuditContent, CHAIN_START, chainEntries } from './chain.ts'
-
-/** A transaction of Drizzle, opened by the caller. */
-export type Transaction = Parameters<Parameters<Database['transaction']>[0]>[0]
 
 /** What to record; the organization is that of the chain. */
 export type AuditEvent = Omit<AuditContent, 'organizationId' | 'actorProfileId'> & {

@@ -31,8 +31,6 @@ async function apply(url: string, fleet: Fleet, line: CommandLine): Promise<void
     applicationName: 'frostguard fleet:apply',
     onIdleError: () => {},
   })
-  // A connection that breaks while it is in use also fails the query under way, and that is reported.
-  db.$client.on('connect', (client) => client.on('error', () => {}))
   try {
     const report = await applyFleet(db, fleet, { ...line, source: line.fleetPath, now: new Date() })
     console.log(formatReport(report))

@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
-import type { Transaction } from '../audit/append.ts'
+import type { Transaction } from '../client.ts'
 import { byColumnName, columnOf, type Kind, type Values } from './kinds.ts'
 
 /** Rows of one statement: it carries them as one JSON parameter. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { canonicalDevEui, DEV_EUI } from '../device-eui.ts'
 
 const NAME_LENGTH_MAX = 200
 const TEXT_LENGTH_MAX = 2_000
@@ -60,11 +61,8 @@ function isTimeZone(value: string): boolean {
 export const eui64 = () =>
   z
     .string()
-    .regex(
-      /^(?:[0-9a-f]{16}|[0-9a-f]{2}(?::[0-9a-f]{2}){7}|[0-9a-f]{2}(?:-[0-9a-f]{2}){7})$/i,
-      'must have 16 hex digits, with ":" or "-" between the bytes or nothing',
-    )
-    .transform((value) => value.replaceAll(/[:-]/g, '').toLowerCase())
+    .regex(DEV_EUI, 'must have 16 hex digits, with ":" or "-" between the bytes or nothing')
+    .transform(canonicalDevEui)
 
 /** Becomes lower case with colons, as PostgreSQL writes it. */
 export const macAddress = () =>

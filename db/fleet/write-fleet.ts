@@ -1,4 +1,5 @@
-import { appendAuditEvents, lockAuditChain, type Transaction } from '../audit/append.ts'
+import { appendAuditEvents, lockAuditChain } from '../audit/append.ts'
+import type { Transaction } from '../client.ts'
 import { alertRulesHistory } from '../schema/index.ts'
 import { ACTOR, type Change, toAuditEvent } from './changes.ts'
 import type { FlatFleet } from './flatten.ts'

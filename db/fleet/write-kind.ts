@@ -1,4 +1,4 @@
-import type { Transaction } from '../audit/append.ts'
+import type { Transaction } from '../client.ts'
 import { insertRows, updateRows } from './bulk.ts'
 import type { Change } from './changes.ts'
 import { KINDS, type Kind, type KindName, keyOf, type Values } from './kinds.ts'

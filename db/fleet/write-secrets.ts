@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import type { Transaction } from '../audit/append.ts'
+import type { Transaction } from '../client.ts'
 import { operatorCredentials } from '../schema/index.ts'
 import { updateRows } from './bulk.ts'
 import type { Change } from './changes.ts'

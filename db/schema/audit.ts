@@ -27,6 +27,8 @@ export const eventLogs = pgTable(
   (t) => [
     // Two successors of one entry would be a fork of the chain.
     unique('event_logs_organization_id_previous_hash_key').on(t.organizationId, t.previousHash),
+    // The chain is read in this order, from its head and from its start.
+    index('event_logs_organization_id_id_idx').on(t.organizationId, t.id),
     index('event_logs_organization_id_occurred_at_idx').on(t.organizationId, t.occurredAt),
     index('event_logs_organization_id_entity_idx').on(t.organizationId, t.entityType, t.entityId),
     index('event_logs_actor_profile_id_idx').on(t.actorProfileId),

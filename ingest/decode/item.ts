@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { canonicalDevEui } from '../device-eui.ts'
+import { canonicalDevEui } from '../../db/device-eui.ts'
 import { TIME_EXPECTED } from '../payloads.ts'
 import { isPlausibleTime, readTime } from '../time.ts'
 import { clockProblem, fieldProblem } from './fields.ts'

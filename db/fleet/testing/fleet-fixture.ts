@@ -27,15 +27,13 @@ export interface FleetFixture {
 
 /** A pool that survives the connections that a test breaks. */
 export function openFleetDatabase(url: string): Database {
-  const db = createDatabase({
+  return createDatabase({
     url,
     poolMax: 6,
     statementTimeoutMs: 60_000,
     connectTimeoutMs: 10_000,
     onIdleError: () => {},
   })
-  db.$client.on('connect', (client) => client.on('error', () => {}))
-  return db
 }
 
 export async function openFleetFixture(): Promise<FleetFixture> {

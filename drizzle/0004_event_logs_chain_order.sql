@@ -1,0 +1,1 @@
+CREATE INDEX "event_logs_organization_id_id_idx" ON "event_logs" USING btree ("organization_id","id");
