@@ -1,6 +1,6 @@
 // Part of `npm run check`: imports run in one direction, without cycles, and no file grows past what one can read.
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 
 /** What each folder may import beside itself and `settings.ts` (a folder, or one file of it). */
@@ -22,7 +22,7 @@ const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '--'
   encoding: 'utf8',
 })
   .split('\n')
-  .filter((file) => file !== '' && !file.startsWith('drizzle/'))
+  .filter((file) => existsSync(file) && !file.startsWith('drizzle/'))
 const sources = new Map(files.map((file) => [file, readFileSync(file, 'utf8')]))
 const imports = new Map([...sources].map(([file, text]) => [file, importsOf(file, text)]))
 

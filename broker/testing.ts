@@ -120,6 +120,8 @@ export class RawClient {
     this.stream = stream
     const packets = parser({ protocolVersion: 4 })
     packets.on('packet', (packet: Packet) => this.received.push(packet))
+    // To a packet without its packet id Aedes begins an answer that it cannot end; then it closes the connection.
+    packets.on('error', () => {})
     stream.on('data', (bytes: Buffer) => packets.parse(bytes))
     stream.on('error', () => {})
     stream.on('close', () => {
