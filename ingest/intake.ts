@@ -6,7 +6,7 @@ import { type Draft, draftMessage } from './draft.ts'
 import type { HeldMessage } from './message.ts'
 import type { HubPresence } from './presence.ts'
 import type { Registry } from './registry.ts'
-import { placeItems, type ResolveContext, unknownDevices } from './resolve.ts'
+import { doubtfulDevices, placeItems, type ResolveContext } from './resolve.ts'
 
 const LOOK_UP_RETRY_MS = 250
 
@@ -34,19 +34,19 @@ export class Intake {
   }
 
   accept(arrival: Arrival, done: (error?: Error) => void): void {
-    const { presence, registry, onSeen } = this.#options
+    const { presence, onSeen } = this.#options
     const { principal } = arrival
     if (principal.kind === 'hub' && !arrival.isWill) presence.seen(principal.id, arrival.receivedAt)
     const draft = draftMessage(arrival, done)
     // The dying connection still counts: a will is true only if no other connection of its hub lives.
     if (arrival.isWill && presence.connectionsOf(principal.id) > 1) draft.message.status = null
     onSeen(draft.message)
-    const unknown = unknownDevices([...draft.readings, ...draft.doors], (devEui) => registry.device(devEui))
-    if (unknown.length === 0) this.#place(draft)
-    else void this.#placeWhenKnown(draft, unknown)
+    const doubtful = doubtfulDevices([...draft.readings, ...draft.doors], this.#context(draft))
+    if (doubtful.length === 0) this.#place(draft)
+    else void this.#placeWhenLookedUp(draft, doubtful)
   }
 
-  async #placeWhenKnown(draft: Draft, devEuis: readonly string[]): Promise<void> {
+  async #placeWhenLookedUp(draft: Draft, devEuis: readonly string[]): Promise<void> {
     const { registry, log, signal, onGivenUp } = this.#options
     for (;;) {
       try {

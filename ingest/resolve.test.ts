@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Principal } from '../broker/types.ts'
 import type { Assignment, DeviceRecord } from '../db/registry.ts'
-import { type ResolveContext, resolveItem } from './resolve.ts'
+import { doubtfulDevices, type ResolveContext, resolveItem } from './resolve.ts'
 
 const MOVED_AT = Date.UTC(2026, 0, 1)
 const BEFORE = MOVED_AT - 1
@@ -37,18 +37,18 @@ function resolve(
   change: Partial<ResolveContext>,
   atMs: number | null = BEFORE,
 ) {
-  return resolveItem(
-    { item: 0, device: 'aa', atMs },
-    {
-      describe: () => ({ devicePath: 'readings[0].device', device: 'AA', at: 'as sent' }),
-      principal: HUB,
-      hubSiteId: 3,
-      receivedAtMs: MOVED_AT + 5,
-      find: () => found,
-      arrivalTime: (_device, receivedAtMs) => receivedAtMs,
-      ...change,
-    },
-  )
+  return resolveItem({ item: 0, device: 'aa', atMs }, { ...context(found), ...change })
+}
+
+function context(found: DeviceRecord | undefined): ResolveContext {
+  return {
+    describe: () => ({ devicePath: 'readings[0].device', device: 'AA', at: 'as sent' }),
+    principal: HUB,
+    hubSiteId: 3,
+    receivedAtMs: MOVED_AT + 5,
+    find: () => found,
+    arrivalTime: (_device, receivedAtMs) => receivedAtMs,
+  }
 }
 
 test('a reading lands in the unit that the device had at its own time', () => {
@@ -91,4 +91,11 @@ test('a network server speaks for its organization, a device for itself, an oper
   expect(as('device', 42)).toMatchObject({ source: 'device' })
   expect(as('device', 43)).toMatchObject({ reason: 'not_your_device' })
   expect(as('operator', 1)).toMatchObject({ reason: 'not_your_device' })
+})
+
+test('a device that would be refused is doubtful: the database is asked before it is', () => {
+  const items = [0, 1].map((item) => ({ item, device: 'aa', atMs: MOVED_AT + item }))
+  expect(doubtfulDevices(items, context(undefined))).toEqual(['aa'])
+  expect(doubtfulDevices(items, context(moved))).toEqual(['aa'])
+  expect(doubtfulDevices(items, { ...context(moved), hubSiteId: 4 })).toEqual([])
 })

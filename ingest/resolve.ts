@@ -34,57 +34,53 @@ export interface ResolveContext {
 
 /** Finds the device, its unit at the item's own time and the right to speak for it, or says why not. */
 export function resolveItem(decoded: DecodedItem, context: ResolveContext): Placement | PendingReject {
-  const { principal } = context
   const device = context.find(decoded.device)
-  // A device of another organization is answered as if there were none: who asks learns nothing about it.
-  if (!device || device.organizationId !== principal.organizationId) {
-    const expected = 'expected a device of this organization (fleet:apply adds one)'
-    return rejectItem(decoded, 'unknown_device', { expected, context })
+  const atMs = decoded.atMs ?? (device ? context.arrivalTime(device, context.receivedAtMs) : 0)
+  const assignment = device && assignmentAt(device, atMs)
+  const refusal = refusalOf(context, device, assignment)
+  if (!device || refusal) return rejectItem(decoded, refusal ?? 'unknown_device', context)
+  return { device, assignment, atMs, source: decoded.atMs === null ? 'arrival' : sourceOf(context.principal) }
+}
+
+type Refusal = 'unknown_device' | 'not_your_device'
+
+/**
+ * A device of another organization is answered as if there were none: who asks learns nothing about it. A hub speaks
+ * for the devices of its site, now or at the time of the reading (a backfill after a move lands where it was
+ * measured); a device for itself; a network server for its whole organization.
+ */
+function refusalOf(
+  { principal, hubSiteId }: ResolveContext,
+  device: DeviceRecord | undefined,
+  assignment: Assignment | undefined,
+): Refusal | null {
+  if (!device || device.organizationId !== principal.organizationId) return 'unknown_device'
+  switch (principal.kind) {
+    case 'hub': {
+      const isOfSite = (place: Assignment | undefined) => place !== undefined && place.siteId === hubSiteId
+      const mine = hubSiteId !== null && (isOfSite(assignment) || isOfSite(device.assignments.at(-1)))
+      return mine ? null : 'not_your_device'
+    }
+    case 'device':
+      return device.id === principal.id ? null : 'not_your_device'
+    case 'network_server':
+      return null
+    case 'operator':
+      return 'not_your_device'
   }
-  const atMs = decoded.atMs ?? context.arrivalTime(device, context.receivedAtMs)
-  const assignment = assignmentAt(device, atMs)
-  if (!maySpeakFor(context, device, assignment)) {
-    const expected = `expected a device of ${nameOf(principal)}`
-    return rejectItem(decoded, 'not_your_device', { expected, context })
-  }
-  return { device, assignment, atMs, source: decoded.atMs === null ? 'arrival' : sourceOf(principal) }
 }
 
 function isReject(result: Placement | PendingReject): result is PendingReject {
   return 'reason' in result
 }
 
-/**
- * A hub speaks for the devices of its site, now or at the time of the reading (a backfill after a move lands where
- * it was measured); a device for itself; a network server for its whole organization.
- */
-function maySpeakFor(
-  context: ResolveContext,
-  device: DeviceRecord,
-  assignment: Assignment | undefined,
-): boolean {
-  switch (context.principal.kind) {
-    case 'hub':
-      return (
-        context.hubSiteId !== null &&
-        (assignment?.siteId === context.hubSiteId || device.assignments.at(-1)?.siteId === context.hubSiteId)
-      )
-    case 'device':
-      return device.id === context.principal.id
-    case 'network_server':
-      return true
-    case 'operator':
-      return false
+function rejectItem({ item, device }: DecodedItem, reason: Refusal, context: ResolveContext): PendingReject {
+  const expected = {
+    unknown_device: 'expected a device of this organization (fleet:apply adds one)',
+    not_your_device: `expected a device of ${nameOf(context.principal)}`,
   }
-}
-
-function rejectItem(
-  { item, device }: DecodedItem,
-  reason: 'unknown_device' | 'not_your_device',
-  { expected, context }: { expected: string; context: ResolveContext },
-): PendingReject {
   const sent = context.describe(item)
-  const detail = `${sent.devicePath}: ${expected}, got "${sent.device ?? device}"`
+  const detail = `${sent.devicePath}: ${expected[reason]}, got "${sent.device ?? device}"`
   return { reason, detail, device: sent.device ?? device, item, sqlstate: null, at: sent.at }
 }
 
@@ -97,12 +93,18 @@ function nameOf(principal: Principal): string {
   return principal.kind === 'hub' ? `the site of hub "${principal.name}"` : `"${principal.username}"`
 }
 
-/** DevEUIs among the items that the registry does not know, each once. */
-export function unknownDevices(
-  items: readonly DecodedItem[],
-  find: (devEui: string) => DeviceRecord | undefined,
-): string[] {
-  return [...new Set(items.filter((item) => !find(item.device)).map((item) => item.device))]
+/**
+ * DevEUIs, each once, that would be refused by what is known: they may have been added or moved a moment ago, so the
+ * database is asked before they are.
+ */
+export function doubtfulDevices(items: readonly DecodedItem[], context: ResolveContext): string[] {
+  const doubtful = new Set<string>()
+  for (const item of items) {
+    const device = context.find(item.device)
+    const assignment = device && assignmentAt(device, item.atMs ?? context.receivedAtMs)
+    if (refusalOf(context, device, assignment)) doubtful.add(item.device)
+  }
+  return [...doubtful]
 }
 
 /** Turns placed items into rows, and the others into rejects of the message. */

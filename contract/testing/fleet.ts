@@ -13,6 +13,12 @@ export const RIVAL_DEVICE = 'a840410001180f03'
 export const UNKNOWN_DEVICE = 'a840410001180fff'
 
 const NORTH_DEVICES = 120
+const NORTH_SPARE_HUBS = 16
+
+/** A hub of the north site for a test that needs one of its own. */
+export function spareHub(index: number): string {
+  return `hub-spare-${index}`
+}
 
 /** A device of the north site, assigned to `hub-north`. */
 export function northDevice(index: number): string {
@@ -51,13 +57,14 @@ export function device(devEui: string, hub?: string): FleetFileDevice {
 /** Sites North (units Cooler and Freezer) and South (unit Display). */
 export function acmeFleet(): FleetFile {
   const north = Array.from({ length: NORTH_DEVICES }, (_, index) => device(northDevice(index), NORTH_HUB))
+  const spare = Array.from({ length: NORTH_SPARE_HUBS }, (_, index) => ({ key: spareHub(index) }))
   const cooler = [...north, { ...device(SELF_DEVICE), connects: true }]
   return {
     organization: { slug: 'acme', name: 'Acme Foods', timezone: 'Europe/Berlin' },
     sites: [
       {
         name: 'North',
-        hubs: [{ key: NORTH_HUB }, { key: NORTH_HUB_2 }],
+        hubs: [{ key: NORTH_HUB }, { key: NORTH_HUB_2 }, ...spare],
         areas: [{ name: 'Kitchen', units: [fridge('Cooler', cooler), fridge('Freezer', [])] }],
       },
       {

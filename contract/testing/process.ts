@@ -1,0 +1,73 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { until } from '../../db/testing/poll.ts'
+import { type ProgramResult, runProgram } from './clients.ts'
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+const READY = 'FrostGuard is ready'
+
+/** The program as a user starts it, in a process of its own. */
+export interface ServiceProcess {
+  child: ChildProcess
+  /** What it has printed so far. */
+  readonly stdout: string
+  readonly stderr: string
+  /** An address that it has printed, by what stands before it. */
+  printed(name: string): string
+  signal(name: NodeJS.Signals): void
+  /** Resolves to the exit code, or the signal that ended it. */
+  ended: Promise<number | NodeJS.Signals | null>
+}
+
+/** The environment of a user who has set nothing but these. */
+function environment(env: Record<string, string>): NodeJS.ProcessEnv {
+  const { PATH, HOME } = process.env
+  return { PATH, HOME, MQTT_PORT: '0', MQTT_TLS_PORT: '0', HTTP_PORT: '0', ...env }
+}
+
+/** Starts `main.ts`; returns when it says that it is ready. */
+export async function startProcess(env: Record<string, string>): Promise<ServiceProcess> {
+  const child = spawn(process.execPath, [`${ROOT}main.ts`], { env: environment(env), cwd: '/' })
+  const output = { stdout: '', stderr: '' }
+  child.stdout.on('data', (bytes: Buffer) => {
+    output.stdout += bytes.toString()
+  })
+  child.stderr.on('data', (bytes: Buffer) => {
+    output.stderr += bytes.toString()
+  })
+  const ended = once(child, 'close').then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals)
+  await until('the service is ready', () => {
+    if (child.exitCode !== null) throw new Error(`It did not start:\n${output.stderr}`)
+    return output.stdout.includes(READY)
+  })
+  return {
+    child,
+    ended,
+    get stdout() {
+      return output.stdout
+    },
+    get stderr() {
+      return output.stderr
+    },
+    printed: (name) => {
+      const line = output.stdout.split('\n').find((text) => text.startsWith(`${name}:`))
+      if (line === undefined) throw new Error(`It has not printed where "${name}" is:\n${output.stdout}`)
+      return line.slice(name.length + 1).trim()
+    },
+    signal: (name) => void child.kill(name),
+  }
+}
+
+/** Runs `main.ts` with settings that must stop it. */
+export function runMain(env: Record<string, string>, cwd = '/'): Promise<ProgramResult> {
+  return runProgram(process.execPath, [`${ROOT}main.ts`], { env: environment(env), cwd })
+}
+
+/** `npm run fleet:apply -- ...` */
+export function runFleetApply(args: readonly string[], env: Record<string, string>): Promise<ProgramResult> {
+  return runProgram(process.execPath, [`${ROOT}db/cli/fleet-apply.ts`, ...args], {
+    env: environment(env),
+    cwd: '/',
+  })
+}
