@@ -6,7 +6,8 @@ export default defineConfig({
     exclude: ['node_modules/**'],
     globalSetup: ['db/testing/global-setup.ts'],
     pool: 'forks',
-    maxWorkers: 2,
+    // More than there are cores: most tests wait for a database or a process.
+    maxWorkers: 4,
     testTimeout: 60_000,
     hookTimeout: 120_000,
   },

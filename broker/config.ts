@@ -75,9 +75,12 @@ export function checkBrokerSettings(settings: BrokerSettings): void {
     MQTT_MESSAGE_BYTES_MAX: message,
   } = settings
   if ((key === undefined) !== (cert === undefined) || (ca !== undefined && key === undefined)) {
+    const given = Object.entries({ MQTT_TLS_KEY: key, MQTT_TLS_CERT: cert, MQTT_TLS_CA: ca })
+      .filter(([, path]) => path !== undefined)
+      .map(([name, path]) => `${name}=${path}`)
     throw new SettingsError(
-      'TLS needs both MQTT_TLS_KEY and MQTT_TLS_CERT (paths of PEM files); MQTT_TLS_CA comes on top of them. ' +
-        'Set the missing one, or remove all of them to listen without TLS.',
+      `${given.join(', ')}: TLS needs both MQTT_TLS_KEY and MQTT_TLS_CERT (paths of PEM files); MQTT_TLS_CA comes on ` +
+        'top of them. Set the missing one, or remove all of them to listen without TLS.',
     )
   }
   if (frame < message) {

@@ -76,7 +76,7 @@ describe('a bad setting stops the start with its name, its value and what was ex
     [
       'a TLS key without its certificate',
       { MQTT_TLS_KEY: '/nowhere/key.pem' },
-      ['MQTT_TLS_KEY', 'MQTT_TLS_CERT'],
+      ['MQTT_TLS_KEY=/nowhere/key.pem', 'MQTT_TLS_CERT'],
     ],
     [
       'a database that cannot be reached',
