@@ -34,6 +34,8 @@ async function main(): Promise<void> {
       process.exitCode = 1
     }
     log.info('stopped')
+    // A query that hangs must not keep the process.
+    process.exit()
   }
   process.on('SIGINT', (signal) => void end(signal))
   process.on('SIGTERM', (signal) => void end(signal))

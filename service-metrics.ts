@@ -14,6 +14,9 @@ export function registerServiceMetrics(register: Registry, broker: Broker, inges
     'scrypt runs; none for a secret that was verified before',
     () => ingest.authentication.verifications,
   )
+  gauge(register, 'oldest_batch_seconds', 'How long the oldest batch under way has been waiting', () =>
+    ingest.oldestBatchSeconds(),
+  )
   gauge(register, 'hubs_connected', 'Hubs connected now', () => broker.connectedHubs())
   for (const name of Object.keys(counters) as (keyof typeof counters)[]) {
     brokerCounter(register, snakeCase(name), () => counters[name])

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import { collectDefaultMetrics, Registry as MetricsRegistry } from 'prom-client'
@@ -47,6 +48,9 @@ export interface Service {
 
 /** Registry polls count as the database's sign of life; after so many missed ones it is reported as away. */
 const DATABASE_AWAY_POLLS = 5
+/** A commit takes milliseconds; one under way for so long means that the database takes no writes. */
+const COMMIT_STALLED_SECONDS = 10
+const POOL_END_MS = 1_000
 
 /**
  * Starts database, ingest, broker and console, in this order; a part that fails stops those before it. `stop` runs
@@ -79,9 +83,9 @@ async function start(
   stops.push(() => partitions.stop())
 
   const pool = openPool(settings, log, { url: server.url, connections: settings.DATABASE_POOL_MAX })
-  stops.push(() => pool.end())
+  stops.push(() => endWithin(POOL_END_MS, pool))
   const copyPool = openPool(settings, log, { url: server.url, connections: settings.INGEST_LANES })
-  stops.push(() => copyPool.end())
+  stops.push(() => endWithin(POOL_END_MS, copyPool))
 
   const metrics = new MetricsRegistry()
   collectDefaultMetrics({ register: metrics })
@@ -131,6 +135,11 @@ function hostPort({ host, port }: { host: string; port: number }): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
+/** A pool ends when its last query does; behind a database that hangs, that is not waited for. */
+async function endWithin(limitMs: number, pool: Pool): Promise<void> {
+  await Promise.race([pool.end(), sleep(limitMs, undefined, { ref: false })])
+}
+
 function openPool(
   settings: ServiceSettings,
   log: Logger,
@@ -152,6 +161,10 @@ function notReady(settings: ServiceSettings, ingest: Ingest): string[] {
   const ageMs = ingest.registry.ageMs()
   if (ageMs > settings.REGISTRY_REFRESH_MS * DATABASE_AWAY_POLLS) {
     reasons.push(`database away: it has not answered for ${Math.round(ageMs / 1000)} s`)
+  }
+  const waitedSeconds = ingest.oldestBatchSeconds()
+  if (waitedSeconds > COMMIT_STALLED_SECONDS) {
+    reasons.push(`no commit: a batch has been waiting for ${Math.round(waitedSeconds)} s`)
   }
   for (const [subject, account] of Object.entries(ingest.books)) {
     const off = imbalance(account)

@@ -61,7 +61,7 @@ async function answer(
     response.setHeader('allow', 'GET, HEAD')
     return send(405, 'text/plain', 'Only GET and HEAD are answered here.\n')
   }
-  switch (new URL(request.url ?? '/', 'http://console').pathname) {
+  switch (request.url?.split('?')[0]) {
     case '/':
       return send(200, 'text/html', statusPage)
     case '/status.json':

@@ -8,6 +8,7 @@ import { closeAll, connectClient, logInRaw, publishPacket, type RawClient } from
 import { until } from '../db/testing/poll.ts'
 import { createTestDatabase, type TestDatabase } from '../db/testing/test-database.ts'
 import { makeTestFolder, removeTestFolder } from '../db/testing/test-folder.ts'
+import { readServiceSettings } from '../service.ts'
 import { collect, publish, received, runProgram } from './testing/clients.ts'
 import { acmeFleet, NORTH_HUB, northDevice } from './testing/fleet.ts'
 import { runFleetApply, runMain, type ServiceProcess, startProcess } from './testing/process.ts'
@@ -39,6 +40,23 @@ async function start(env: Record<string, string>): Promise<ServiceProcess> {
 }
 
 const mqttPortOf = (service: ServiceProcess) => Number(new URL(service.printed('MQTT')).port)
+
+test('what is not set has its default', () => {
+  const settings = readServiceSettings({})
+  expect(settings).toMatchObject({
+    DATA_DIR: './.data',
+    MQTT_HOST: '127.0.0.1',
+    MQTT_PORT: 1883,
+    MQTT_TLS_PORT: 8883,
+    MQTT_MESSAGE_BYTES_MAX: 256 * 1024,
+    MQTT_FRAME_BYTES_MAX: 4 * 1024 * 1024,
+    HTTP_HOST: '127.0.0.1',
+    HTTP_PORT: 8080,
+    RECEIPT_GAP_SECONDS: 300,
+  })
+  expect(settings.MQTT_WS_PORT).toBeUndefined()
+  expect(settings.DATABASE_URL).toBeUndefined()
+})
 
 describe('a bad setting stops the start with its name, its value and what was expected', () => {
   test('all bad ones at once', async () => {
@@ -92,7 +110,7 @@ describe('a bad setting stops the start with its name, its value and what was ex
     expect(stderr).not.toMatch(/^\s+at /m)
   })
 
-  describe('a port that is taken', () => {
+  describe('a port or an address that cannot be had', () => {
     let database: TestDatabase
     const taken = createServer()
 
@@ -105,12 +123,20 @@ describe('a bad setting stops the start with its name, its value and what was ex
       await database.drop()
     })
 
-    test.each(['MQTT_PORT', 'HTTP_PORT'])('%s', async (name) => {
+    test.each(['MQTT_PORT', 'HTTP_PORT'])('a port that is taken: %s', async (name) => {
       const { port } = taken.address() as AddressInfo
       const { code, stderr } = await runMain({ DATABASE_URL: database.url, [name]: String(port) })
       expect(code).toBe(1)
       expect(stderr).toContain(`${name}=${port}`)
       expect(stderr).toContain('taken')
+    })
+
+    test.each(['MQTT_HOST', 'HTTP_HOST'])("an address that is not this machine's: %s", async (name) => {
+      // RFC 5737: an address for documentation, which no machine has.
+      const { code, stderr } = await runMain({ DATABASE_URL: database.url, [name]: '192.0.2.1' })
+      expect(code).toBe(1)
+      expect(stderr).toContain(`${name}=192.0.2.1`)
+      expect(stderr).toContain('Set ')
     })
   })
 })

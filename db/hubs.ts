@@ -14,7 +14,7 @@ export async function recordSightings(pool: Pool, sightings: readonly HubSightin
   const sorted = [...sightings].sort((a, b) => a.hubId - b.hubId)
   await pool.query(
     `WITH locked AS (
-       SELECT id FROM public.hubs WHERE id = ANY ($1::int4[]) ORDER BY id FOR UPDATE
+       SELECT id FROM public.hubs WHERE id = ANY ($1::int4[]) ORDER BY id FOR NO KEY UPDATE
      )
      UPDATE public.hubs h SET
        last_seen_at = greatest(h.last_seen_at, g.seen_at),
@@ -35,9 +35,14 @@ export async function expireHubs(
   options: { connected: readonly number[]; nowMs: number },
 ): Promise<number> {
   const result = await pool.query(
-    `UPDATE public.hubs SET is_online = false, status_at = to_timestamp($2::float8 / 1000)
-     WHERE is_online AND id <> ALL ($1::int4[])
-       AND coalesce(last_seen_at, '-infinity') < to_timestamp($2::float8 / 1000) - heartbeat_seconds * interval '1 second'`,
+    `WITH silent AS (
+       SELECT id FROM public.hubs
+       WHERE is_online AND id <> ALL ($1::int4[])
+         AND coalesce(last_seen_at, '-infinity') < to_timestamp($2::float8 / 1000) - heartbeat_seconds * interval '1 second'
+       ORDER BY id FOR NO KEY UPDATE
+     )
+     UPDATE public.hubs h SET is_online = false, status_at = to_timestamp($2::float8 / 1000)
+     FROM silent WHERE h.id = silent.id`,
     [options.connected, options.nowMs],
   )
   return result.rowCount ?? 0

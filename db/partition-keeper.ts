@@ -3,6 +3,7 @@ import { Client } from 'pg'
 import { ensurePartitions } from './partitions.ts'
 import type { ServerLog } from './server-log.ts'
 
+const CONNECT_TIMEOUT_MS = 10_000
 const INTERVAL_MS = 6 * 60 * 60 * 1_000
 
 /**
@@ -25,7 +26,9 @@ export function keepPartitions(directUrl: string, log: ServerLog): { stop(): Pro
 }
 
 async function make(directUrl: string): Promise<void> {
-  const client = new Client({ connectionString: directUrl })
+  const client = new Client({ connectionString: directUrl, connectionTimeoutMillis: CONNECT_TIMEOUT_MS })
+  // What breaks the connection also fails the query under way.
+  client.on('error', () => {})
   await client.connect()
   try {
     await ensurePartitions(drizzle(client), new Date())

@@ -39,9 +39,10 @@ export function sealBatch(messages: readonly HeldMessage[]): SealedBatch {
 }
 
 /** The batch as the database takes it, under its id. */
-export function toBatch(sealed: SealedBatch, id: bigint): Batch {
+export function toBatch(sealed: SealedBatch, { id, writer }: Pick<Batch, 'id' | 'writer'>): Batch {
   return {
     id,
+    writer,
     readings: sealed.readings,
     doors: sealed.doors,
     rejected: groupRejects(sealed.rejects),
@@ -55,22 +56,30 @@ export function rowCount(sealed: SealedBatch): number {
   return sealed.readings.length + sealed.doors.length
 }
 
-/** Two halves by rows; what is not a row goes with the second half. */
-export function halveBatch(sealed: SealedBatch): [SealedBatch, SealedBatch] {
-  const half = Math.ceil(rowCount(sealed) / 2)
-  const readings = Math.min(half, sealed.readings.length)
-  const doors = half - readings
-  const none = { readings: 0, doors: 0 }
+/** Whether there is more in the batch than rows. */
+export function hasMoreThanRows({ rejects, statuses, receipts }: SealedBatch): boolean {
+  return rejects.length + statuses.length + receipts.length > 0
+}
+
+const NO_ROWS = { readings: [], doors: [] }
+const ONLY_ROWS = { rejects: [], statuses: [], receipts: [], duplicates: { readings: 0, doors: 0 } }
+
+/** The rows, and apart from them all the rest. */
+export function splitRows(sealed: SealedBatch): [SealedBatch, SealedBatch] {
+  const { readings, doors } = sealed
   return [
-    {
-      readings: sealed.readings.slice(0, readings),
-      doors: sealed.doors.slice(0, doors),
-      rejects: [],
-      statuses: [],
-      receipts: [],
-      duplicates: none,
-    },
-    { ...sealed, readings: sealed.readings.slice(readings), doors: sealed.doors.slice(doors) },
+    { ...ONLY_ROWS, readings, doors },
+    { ...sealed, ...NO_ROWS },
+  ]
+}
+
+/** Two halves of a batch of rows. */
+export function halveRows({ readings, doors }: SealedBatch): [SealedBatch, SealedBatch] {
+  const half = Math.ceil((readings.length + doors.length) / 2)
+  const cut = Math.min(half, readings.length)
+  return [
+    { ...ONLY_ROWS, readings: readings.slice(0, cut), doors: doors.slice(0, half - cut) },
+    { ...ONLY_ROWS, readings: readings.slice(cut), doors: doors.slice(half - cut) },
   ]
 }
 
@@ -86,7 +95,7 @@ export function rejectOnlyRow(sealed: SealedBatch, error: { message: string; cod
     sqlstate: error.code ?? null,
   }
   row.message.rejects.push(item)
-  return { ...sealed, readings: [], doors: [], rejects: [...sealed.rejects, { message: row.message, item }] }
+  return { ...sealed, ...NO_ROWS, rejects: [{ message: row.message, item }] }
 }
 
 function groupRejects(rejects: SealedBatch['rejects']): RejectedMessage[] {

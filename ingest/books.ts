@@ -7,6 +7,8 @@ export interface Account {
   committed: number
   duplicate: number
   rejected: Record<RejectReason, number>
+  /** Given back to their client unacknowledged, at the end of the process or after a defect: it sends them again. */
+  returned: number
   /** Held now: received, and neither committed nor set aside yet. Counted for itself, not as a difference. */
   inFlight: number
 }
@@ -23,6 +25,7 @@ function openAccount(): Account {
     committed: 0,
     duplicate: 0,
     rejected: { malformed: 0, invalid: 0, unknown_device: 0, not_your_device: 0, clock: 0, too_large: 0 },
+    returned: 0,
     inFlight: 0,
   }
 }
@@ -33,17 +36,24 @@ export function itemsReceived(books: Books, subject: Subject, items: number): vo
   books[subject].inFlight += items
 }
 
-/** A message is durable, or its client must send it again (`received` then keeps it as never settled). */
+/** A message is durable. */
 export function itemsReleased(books: Books, subject: Subject, items: number): void {
   books[subject].inFlight -= items
+}
+
+/** A message goes back to its client unacknowledged. */
+export function itemsReturned(books: Books, subject: Subject, items: number): void {
+  books[subject].inFlight -= items
+  books[subject].returned += items
 }
 
 export function countRejects(books: Books, message: HeldMessage): void {
   for (const reject of message.rejects) books[message.subject].rejected[reject.reason] += 1
 }
 
-/** received − (committed + duplicate + rejected + in flight): 0 when the books balance. */
+/** received − (committed + duplicate + rejected + returned + in flight): 0 when the books balance. */
 export function imbalance(account: Account): number {
   const rejected = Object.values(account.rejected).reduce((sum, count) => sum + count, 0)
-  return account.received - account.committed - account.duplicate - rejected - account.inFlight
+  const { received, committed, duplicate, returned, inFlight } = account
+  return received - committed - duplicate - rejected - returned - inFlight
 }

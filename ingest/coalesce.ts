@@ -1,22 +1,45 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
+export interface CoalesceOptions {
+  /** Keys in one load at most. */
+  keysMax: number
+  /** Try a failed load again, so that nobody who asked gets its error; without it all who waited for it get it. */
+  retry?: {
+    afterMs: number
+    /** Ends the trying: all who wait get the abort's reason. */
+    signal: AbortSignal
+  }
+}
+
 /**
  * Groups look-ups by key: while one load is under way, the keys asked for meanwhile wait and become the next load.
- * So at most one query runs at a time, however many clients ask, and every answer is fresh. When a load fails, all
- * who waited for it get its error.
+ * So at most one query runs at a time, however many clients ask, and every answer is fresh.
  */
 export function coalesce<K, V>(
   load: (keys: K[]) => Promise<Map<K, V>>,
-  options: { keysMax: number },
+  { keysMax, retry }: CoalesceOptions,
 ): (key: K) => Promise<V | undefined> {
   const waiting = new Map<K, PromiseWithResolvers<V | undefined>>()
   let loading = false
 
+  async function loadUntilAnswered(keys: K[]): Promise<Map<K, V>> {
+    for (;;) {
+      try {
+        return await load(keys)
+      } catch (error) {
+        if (!retry) throw error
+        await sleep(retry.afterMs, undefined, { signal: retry.signal })
+      }
+    }
+  }
+
   async function run(): Promise<void> {
     loading = true
     while (waiting.size > 0) {
-      const batch = new Map([...waiting].slice(0, options.keysMax))
+      const batch = new Map(waiting.entries().take(keysMax))
       for (const key of batch.keys()) waiting.delete(key)
       try {
-        const found = await load([...batch.keys()])
+        const found = await loadUntilAnswered([...batch.keys()])
         for (const [key, answer] of batch) answer.resolve(found.get(key))
       } catch (error) {
         for (const answer of batch.values()) answer.reject(error)

@@ -63,7 +63,8 @@ function takeBatch(
   let bytes = 0
   let count = 0
   for (const message of waiting) {
-    rows += message.items
+    // A message without items, such as a status, is work too.
+    rows += Math.max(message.items, 1)
     bytes += message.arrival.payload.length
     if (count > 0 && (rows > limits.batchRowsMax || bytes > limits.batchBytesMax)) break
     count += 1

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { Registry as MetricsRegistry } from 'prom-client'
@@ -5,11 +7,12 @@ import type { Accept, Arrival, Authenticate, Principal } from '../broker/types.t
 import { createBatchIds } from '../db/batches/batch-id.ts'
 import type { BatchOutcome } from '../db/batches/write-batch.ts'
 import { requireCopyColumns } from '../db/copy/require-columns.ts'
+import { verdictOf } from '../db/errors.ts'
 import { rejectedAnswer } from './answers.ts'
 import { type AuthenticatorCounters, createAuthenticator } from './authenticate.ts'
 import { sealBatch } from './batch.ts'
-import { type Books, countRejects, itemsReceived, itemsReleased, openBooks } from './books.ts'
-import { commitSealed } from './commit.ts'
+import { type Books, countRejects, itemsReceived, itemsReleased, itemsReturned, openBooks } from './books.ts'
+import { type CommitOptions, commitSealed } from './commit.ts'
 import { GroupCommit } from './group-commit.ts'
 import { Intake } from './intake.ts'
 import type { HeldMessage } from './message.ts'
@@ -45,6 +48,17 @@ export interface IngestOptions {
   onLogInsChanged: (stillValid: (principal: Principal) => boolean) => void
 }
 
+const DRAIN_POLL_MS = 20
+/** For each part of a stop that needs the database. */
+const STOP_STEP_MS = 2_000
+
+/** Waits for the work, but not longer than this. */
+async function within(limitMs: number, work: Promise<unknown>): Promise<void> {
+  const over = new AbortController()
+  const limit = sleep(limitMs, undefined, { signal: over.signal }).catch(() => undefined)
+  await Promise.race([work.finally(() => over.abort()), limit])
+}
+
 /**
  * From arrivals to committed rows: decodes, finds devices, gathers batches, commits them, then answers and
  * acknowledges. `accept`, `authenticate` and `presence` are what the broker is handed.
@@ -58,6 +72,7 @@ export class Ingest {
   readonly books: Books = openBooks()
   readonly #options: IngestOptions
   readonly #metrics: IngestMetrics
+  readonly #intake: Intake
   readonly #commits: GroupCommit
   readonly #receipts: Receipts
   readonly #rejected: RejectedKeeper
@@ -69,6 +84,9 @@ export class Ingest {
   /** Batches under way, and the newest id given out: what the receipts' watermark follows from. */
   readonly #openBatches = new Set<bigint>()
   #newestBatch = 0n
+  /** The commits under way; times are those of `performance.now()`. */
+  readonly #underWay = new Set<{ startedAtMs: number }>()
+  readonly #writer = randomUUID()
 
   constructor(options: IngestOptions) {
     const { pool, log, settings } = options
@@ -108,16 +126,14 @@ export class Ingest {
       batchBytesMax: settings.INGEST_BATCH_BYTES_MAX,
       commit: (messages) => this.#commit(messages),
     })
-    const intake = new Intake({
+    this.#intake = new Intake({
       registry: this.registry,
       presence: this.presence,
-      log,
-      signal: this.#end.signal,
       onSeen: (message) => this.#seen(message),
       onReady: (message) => this.#commits.add(message),
-      onGivenUp: (message, error) => this.#release(message, error),
+      onGivenUp: (message, error) => this.#giveBack(message, error),
     })
-    this.accept = (arrival: Arrival, done) => intake.accept(arrival, done)
+    this.accept = (arrival: Arrival, done) => this.#intake.accept(arrival, done)
   }
 
   /** Loads devices and log-ins and the receipts; the broker may listen afterwards. */
@@ -131,17 +147,30 @@ export class Ingest {
 
   /**
    * Call when the broker takes no more publishes: commits what is held, for at most the drain time; what is not
-   * committed by then is left unacknowledged, for its clients to send again.
+   * committed by then is left unacknowledged, for its clients to send again. Ends within a few seconds more, also
+   * while the database hangs.
    */
   async stop(): Promise<void> {
-    const timer = setTimeout(() => this.#end.abort(), this.#options.settings.SHUTDOWN_DRAIN_MS)
-    await this.#commits.drained()
-    clearTimeout(timer)
+    await within(this.#options.settings.SHUTDOWN_DRAIN_MS, this.#drained())
     this.#end.abort()
-    await this.#receipts.stop()
-    await this.presence.stop()
+    await within(STOP_STEP_MS, this.registry.stop())
+    await within(STOP_STEP_MS, this.#drained())
+    await within(STOP_STEP_MS, Promise.all([this.#receipts.stop(), this.presence.stop()]))
     this.#rejected.stop()
-    await this.registry.stop()
+  }
+
+  async #drained(): Promise<void> {
+    await this.#commits.drained()
+    while (this.#intake.waiting > 0) {
+      await sleep(DRAIN_POLL_MS)
+      await this.#commits.drained()
+    }
+  }
+
+  /** Seconds that the oldest batch under way has been waiting for its commit; 0 when there is none. */
+  oldestBatchSeconds(): number {
+    const oldest = Math.min(...[...this.#underWay].map(({ startedAtMs }) => startedAtMs))
+    return Number.isFinite(oldest) ? (performance.now() - oldest) / 1000 : 0
   }
 
   #seen(message: HeldMessage): void {
@@ -156,39 +185,70 @@ export class Ingest {
 
   async #commit(messages: HeldMessage[]): Promise<void> {
     const ids: bigint[] = []
+    const commit = { startedAtMs: performance.now() }
+    this.#underWay.add(commit)
     try {
       const sealed = sealBatch(messages)
-      const outcome = await commitSealed(sealed, {
-        pool: this.#options.copyPool,
-        log: this.#options.log,
-        statementTimeoutMs: this.#options.settings.DATABASE_STATEMENT_TIMEOUT_MS,
-        signal: this.#end.signal,
-        nextBatchId: () => this.#openBatch(ids),
-        onCommitted: (written, seconds) => this.#observe(written, seconds),
-      })
+      const outcome = await commitSealed(sealed, this.#commitOptions(ids))
       this.#count(outcome, sealed.duplicates)
       for (const message of messages) this.#settle(message)
     } catch (error) {
-      for (const message of messages) this.#release(message, error as Error)
+      await this.#commitApart(messages, error as Error)
     } finally {
+      this.#underWay.delete(commit)
       for (const id of ids) this.#openBatches.delete(id)
     }
   }
 
-  #settle(message: HeldMessage): void {
-    const { receipt } = message
-    countRejects(this.books, message)
-    if (receipt) this.#receipts.durable(receipt.hubId, receipt.boot, receipt.seq, Date.now())
-    const answer = rejectedAnswer(message)
-    if (answer) this.#publish({ ...answer, retain: false })
-    this.#release(message)
-    if (message.arrival.qos > 0) {
-      this.#metrics.acknowledgeSeconds.observe((performance.now() - message.arrival.arrivedAtMs) / 1000)
+  /** What PostgreSQL refuses beside rows is found by message: its neighbours are committed, its client sends again. */
+  async #commitApart(messages: HeldMessage[], error: Error): Promise<void> {
+    if (messages.length > 1 && verdictOf(error) === 'data') {
+      const half = Math.ceil(messages.length / 2)
+      await this.#commit(messages.slice(0, half))
+      await this.#commit(messages.slice(half))
+      return
+    }
+    this.#options.log.error(
+      { err: error, messages: messages.length },
+      'not committed: given back to their clients',
+    )
+    for (const message of messages) this.#giveBack(message, error)
+  }
+
+  #commitOptions(ids: bigint[]): CommitOptions {
+    const { copyPool, log, settings } = this.#options
+    return {
+      pool: copyPool,
+      log,
+      statementTimeoutMs: settings.DATABASE_STATEMENT_TIMEOUT_MS,
+      signal: this.#end.signal,
+      writer: this.#writer,
+      nextBatchId: () => this.#openBatch(ids),
+      onCommitted: (written, seconds) => this.#observe(written, seconds),
+      onRetry: () => this.#metrics.batchRetries.inc(),
     }
   }
 
-  #release(message: HeldMessage, error?: Error): void {
+  /** The message is durable, so it is acknowledged, whatever may go wrong in telling others about it. */
+  #settle(message: HeldMessage): void {
+    const { arrival, receipt } = message
+    countRejects(this.books, message)
     itemsReleased(this.books, message.subject, message.items)
+    try {
+      if (receipt) this.#receipts.durable(receipt.hubId, receipt.boot, receipt.seq, Date.now())
+      const answer = rejectedAnswer(message)
+      if (answer) this.#publish({ ...answer, retain: false })
+      if (arrival.qos > 0 && !arrival.isWill) {
+        this.#metrics.acknowledgeSeconds.observe((performance.now() - arrival.arrivedAtMs) / 1000)
+      }
+    } catch (error) {
+      this.#options.log.error({ err: error, topic: arrival.topic }, 'committed, but not answered')
+    }
+    message.done()
+  }
+
+  #giveBack(message: HeldMessage, error: Error): void {
+    itemsReturned(this.books, message.subject, message.items)
     message.done(error)
   }
 

@@ -1,5 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { Logger } from 'pino'
 import type { Arrival } from '../broker/types.ts'
 import type { DeviceRecord } from '../db/registry.ts'
 import { type Draft, draftMessage } from './draft.ts'
@@ -8,18 +6,14 @@ import type { HubPresence } from './presence.ts'
 import type { Registry } from './registry.ts'
 import { doubtfulDevices, placeItems, type ResolveContext } from './resolve.ts'
 
-const LOOK_UP_RETRY_MS = 250
-
 export interface IntakeOptions {
   registry: Registry
   presence: HubPresence
-  log: Logger
-  /** Aborted when the service ends: messages still waiting for a device are given up. */
-  signal: AbortSignal
   /** A message is decoded; it counts as received from now on. */
   onSeen: (message: HeldMessage) => void
   /** A message has its rows and is ready to be committed. */
   onReady: (message: HeldMessage) => void
+  /** A message cannot be placed any more: its client must send it again. */
   onGivenUp: (message: HeldMessage, error: Error) => void
 }
 
@@ -28,6 +22,7 @@ export class Intake {
   readonly #options: IntakeOptions
   /** The newest time of arrival given to a reading of each device that came without a time. */
   readonly #arrivalTimes = new Map<number, number>()
+  #waiting = 0
 
   constructor(options: IntakeOptions) {
     this.#options = options
@@ -46,26 +41,28 @@ export class Intake {
     else void this.#placeWhenLookedUp(draft, doubtful)
   }
 
+  /** Messages that wait for a device to be looked up. */
+  get waiting(): number {
+    return this.#waiting
+  }
+
   async #placeWhenLookedUp(draft: Draft, devEuis: readonly string[]): Promise<void> {
-    const { registry, log, signal, onGivenUp } = this.#options
-    for (;;) {
-      try {
-        await Promise.all(devEuis.map((devEui) => registry.lookUpDevice(devEui)))
-        return this.#place(draft)
-      } catch (error) {
-        log.debug({ err: error }, 'devices not looked up yet, trying again')
-        try {
-          await sleep(LOOK_UP_RETRY_MS, undefined, { signal })
-        } catch (aborted) {
-          return onGivenUp(draft.message, aborted as Error)
-        }
-      }
+    const { registry, onGivenUp } = this.#options
+    this.#waiting += 1
+    try {
+      const found = await Promise.all(devEuis.map((devEui) => registry.lookUpDevice(devEui)))
+      this.#place(draft, new Map(devEuis.map((devEui, index) => [devEui, found[index]])))
+    } catch (error) {
+      onGivenUp(draft.message, error as Error)
+    } finally {
+      this.#waiting -= 1
     }
   }
 
-  #place(draft: Draft): void {
+  /** `lookedUp` holds the database's answers for this message: they count more than what is remembered. */
+  #place(draft: Draft, lookedUp?: ReadonlyMap<string, DeviceRecord | undefined>): void {
     const { message } = draft
-    const context = this.#context(draft)
+    const context = this.#context(draft, lookedUp)
     placeItems(message, draft.readings, context, (reading, { device, assignment, atMs, source }) => {
       const { temperature, humidity, battery, rssi, snr, fault, item } = reading
       message.readings.push({
@@ -93,7 +90,10 @@ export class Intake {
     this.#options.onReady(message)
   }
 
-  #context({ message, describe }: Draft): ResolveContext {
+  #context(
+    { message, describe }: Draft,
+    lookedUp?: ReadonlyMap<string, DeviceRecord | undefined>,
+  ): ResolveContext {
     const { registry } = this.#options
     const { arrival } = message
     const { principal } = arrival
@@ -102,7 +102,7 @@ export class Intake {
       principal,
       hubSiteId: principal.kind === 'hub' ? (registry.logIn(principal.username)?.siteId ?? null) : null,
       receivedAtMs: arrival.receivedAt,
-      find: (devEui) => registry.device(devEui),
+      find: (devEui) => (lookedUp?.has(devEui) ? lookedUp.get(devEui) : registry.device(devEui)),
       arrivalTime: (device, receivedAtMs) => this.#arrivalTime(device, receivedAtMs),
     }
   }

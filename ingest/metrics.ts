@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-import type { Account, Books } from './books.ts'
+import { type Account, type Books, imbalance } from './books.ts'
 
 const PREFIX = 'frostguard_'
 
@@ -8,6 +8,7 @@ export interface IngestMetrics {
   copyRows: Histogram
   acknowledgeSeconds: Histogram
   fieldsIgnored: Counter
+  batchRetries: Counter
 }
 
 /** Registers the metrics of ingest (protocol.md, "Running"); the books are read when the page is asked for. */
@@ -17,6 +18,11 @@ export function createIngestMetrics(register: Registry, books: Books): IngestMet
   registerRejected(register, 'status_rejected_total', 'Status messages rejected', books.status)
   const registers = [register]
   return {
+    batchRetries: new Counter({
+      name: `${PREFIX}batch_retries_total`,
+      help: 'Attempts to commit a batch that failed and were repeated',
+      registers,
+    }),
     fieldsIgnored: new Counter({
       name: `${PREFIX}fields_ignored_total`,
       help: 'Fields around the items that were bad and ignored, for example boot or sent_at',
@@ -24,7 +30,7 @@ export function createIngestMetrics(register: Registry, books: Books): IngestMet
     }),
     copySeconds: new Histogram({
       name: `${PREFIX}copy_seconds`,
-      help: 'Time that a batch took from BEGIN to the answer to COMMIT',
+      help: 'Time that a batch took, from asking for a connection to the answer to COMMIT',
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
       registers,
     }),
@@ -48,6 +54,7 @@ function registerAccount(register: Registry, name: string, words: string, accoun
     received: [`The ${words} received; a message rejected whole counts as one`, () => account.received],
     committed: [`The ${words} committed to the database`, () => account.committed],
     duplicate: [`The ${words} that were stored already`, () => account.duplicate],
+    returned: [`The ${words} given back to their client, not acknowledged`, () => account.returned],
   }
   for (const [kind, [help, read]] of Object.entries(counters)) {
     new Counter({
@@ -61,6 +68,14 @@ function registerAccount(register: Registry, name: string, words: string, accoun
     })
   }
   registerRejected(register, `${name}_rejected_total`, `The ${words} set aside`, account)
+  new Gauge({
+    name: `${PREFIX}${name}_imbalance`,
+    help: `The ${words} received and not accounted for; 0 while the books balance`,
+    registers: [register],
+    collect() {
+      this.set(imbalance(account))
+    },
+  })
   new Gauge({
     name: `${PREFIX}${name}_in_flight`,
     help: `The ${words} received and not yet durable`,

@@ -14,7 +14,7 @@ export class HubPresence implements Presence {
   readonly #connections = new Map<number, number>()
   #seen = new Map<number, number>()
   #timer: NodeJS.Timeout | undefined
-  #flushing: Promise<void> = Promise.resolve()
+  #flushing: Promise<void> | undefined
 
   constructor(options: { pool: Pool; log: Logger; now: () => number }) {
     this.#options = options
@@ -22,7 +22,10 @@ export class HubPresence implements Presence {
 
   start(): void {
     this.#timer = setInterval(() => {
-      this.#flushing = this.#flushing.then(() => this.#flush())
+      // While the database hangs, one attempt is enough.
+      this.#flushing ??= this.#flush().finally(() => {
+        this.#flushing = undefined
+      })
     }, FLUSH_MS)
   }
 

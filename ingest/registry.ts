@@ -31,7 +31,8 @@ const PREFIX: Record<LogInRecord['kind'], string> = {
   operator: 'operator:',
 }
 const LOOK_UP_KEYS_MAX = 5_000
-/** While a large fleet is being applied the registry changes all the time; what is newer is looked up by need. */
+const LOOK_UP_RETRY_MS = 250
+/** While a large fleet is being applied, something changes all the time. */
 const RELOADS_MAX = 3
 
 /**
@@ -49,16 +50,18 @@ export class Registry {
   #refreshedAtMs = Number.NEGATIVE_INFINITY
   #polling: Promise<void> | undefined
 
-  /** Resolves to the device, asked of the database; undefined when it has none such. Rejects while it is away. */
+  /** Resolves to the device, asked of the database, however long that is away; undefined when it has none such. Rejects when the registry is stopped. */
   readonly lookUpDevice: (devEui: string) => Promise<DeviceRecord | undefined>
-  /** Resolves to who may log in with this username, asked of the database. */
+  /** Resolves to who may log in with this username, asked of the database. Rejects while it is away. */
   readonly lookUpLogIn: (username: string) => Promise<LogInRecord | undefined>
 
   constructor(options: RegistryOptions) {
     this.#options = options
-    const limits = { keysMax: LOOK_UP_KEYS_MAX }
-    this.lookUpDevice = coalesce((devEuis) => this.#findDevices(devEuis), limits)
-    this.lookUpLogIn = coalesce((usernames) => this.#findLogIns(usernames), limits)
+    this.lookUpDevice = coalesce((devEuis) => this.#findDevices(devEuis), {
+      keysMax: LOOK_UP_KEYS_MAX,
+      retry: { afterMs: LOOK_UP_RETRY_MS, signal: this.#stop.signal },
+    })
+    this.lookUpLogIn = coalesce((usernames) => this.#findLogIns(usernames), { keysMax: LOOK_UP_KEYS_MAX })
   }
 
   async start(): Promise<void> {
@@ -133,11 +136,15 @@ export class Registry {
       const devices = await allDevices(pool)
       const logIns = await loadLogIns(pool)
       const current = await registryVersion(pool)
-      if (current === version || attempt === RELOADS_MAX) {
+      if (current === version) {
         this.#replace(devices, logIns, version)
         return
       }
       version = current
+      if (attempt === RELOADS_MAX) {
+        this.#merge(devices, logIns)
+        return
+      }
     }
   }
 
@@ -151,9 +158,18 @@ export class Registry {
     this.#options.onReloaded()
   }
 
+  /** What was loaded is known to be older than the newest change: it adds, but removes nothing. The next poll loads again. */
+  #merge(devices: ReadonlyMap<string, DeviceRecord>, logIns: readonly LogInRecord[]): void {
+    for (const [devEui, device] of devices) this.#devices.set(devEui, device)
+    for (const record of logIns) this.#keep(record)
+    this.#refreshedAtMs = performance.now()
+  }
+
   async #findDevices(devEuis: string[]): Promise<Map<string, DeviceRecord>> {
+    const version = this.#version
     const found = await findDevices(this.#options.pool, devEuis)
-    for (const device of found) this.#devices.set(device.devEui, device)
+    // An answer that a reload has overtaken may be older than it: good for who asked, not for keeping.
+    if (version === this.#version) for (const device of found) this.#devices.set(device.devEui, device)
     return new Map(found.map((device) => [device.devEui, device]))
   }
 

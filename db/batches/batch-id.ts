@@ -2,7 +2,8 @@
  * Batch ids are chosen here, not by the database, so that a commit whose answer was lost can be looked up, and so
  * that a batch has its id while the database is away. They fit a signed 64-bit integer, grow with time (BRIN finds
  * a batch's rows), and do not collide between processes: 41 bits of milliseconds since 2020, 12 bits drawn by each
- * process, 10 bits of counter. A collision would be caught by the ledger's primary key.
+ * process, 10 bits of counter. Should two processes choose the same, the ledger's primary key refuses the later
+ * batch, which then takes another id.
  */
 const EPOCH_MS = Date.UTC(2020, 0, 1)
 const PROCESS_BITS = 12n

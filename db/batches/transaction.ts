@@ -1,5 +1,6 @@
 import type { Pool, PoolClient } from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
+import { databaseError } from '../errors.ts'
 
 /**
  * Runs `work` on a connection of the pool. `work` opens and commits the transaction itself (it sends BEGIN together
@@ -11,15 +12,16 @@ export async function onConnection<T>(pool: Pool, work: (client: PoolClient) => 
   let failure: Error | undefined
   // A checked-out client has no listener of the pool's: without this one, a broken socket would end the process.
   const onError = (error: Error) => {
-    failure = error
+    failure ??= error
   }
   client.on('error', onError)
   try {
     return await work(client)
   } catch (error) {
-    await client.query('ROLLBACK').catch((rollbackError: Error) => {
-      failure ??= rollbackError
-    })
+    // Without an answer from the server (a timeout, a lost connection) nobody knows what the socket would say next:
+    // a ROLLBACK would wait behind it, and a late answer to a COPY that was given up would end the process.
+    if (databaseError(error)) await client.query('ROLLBACK').catch(onError)
+    else failure ??= error instanceof Error ? error : new Error(String(error))
     throw error
   } finally {
     client.off('error', onError)
@@ -27,13 +29,13 @@ export async function onConnection<T>(pool: Pool, work: (client: PoolClient) => 
   }
 }
 
-/** Sends one buffer of binary COPY data; `sql` may have statements before the COPY. Resolves to the rows stored. */
-export function copyInto(client: PoolClient, sql: string, data: Buffer): Promise<number> {
+/** Sends one buffer of binary COPY data; `sql` may have statements before the COPY. */
+export function copyInto(client: PoolClient, sql: string, data: Buffer): Promise<void> {
   const stream = client.query(copyFrom(sql))
   return new Promise((resolve, reject) => {
     // On a server error the stream emits `error` only, never `close`.
     stream.on('error', reject)
-    stream.on('finish', () => resolve(stream.rowCount))
+    stream.on('finish', () => resolve())
     stream.end(data)
   })
 }

@@ -2,13 +2,16 @@ import { Pool } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { DoorRow } from '../copy/doors.ts'
 import type { ReadingRow } from '../copy/readings.ts'
+import { recordSightings } from '../hubs.ts'
 import { createTestFleet, type TestFleet } from '../testing/fleet.ts'
 import { createTestDatabase, type TestDatabase } from '../testing/test-database.ts'
 import { createBatchIds } from './batch-id.ts'
-import { type Batch, findBatch, writeBatch } from './write-batch.ts'
+import { type Batch, BatchIdTakenError, findBatch, writeBatch } from './write-batch.ts'
+import { doorRounds } from './write-doors.ts'
 
 const T0 = Date.UTC(2026, 10, 20, 10)
 const OPTIONS = { statementTimeoutMs: 30_000, expectDuplicates: false }
+const WRITER = '00000000-0000-4000-8000-000000000001'
 const nextId = createBatchIds({ now: Date.now, process: 7 })
 
 let database: TestDatabase
@@ -57,7 +60,16 @@ function door(device: number, atMs: number, state: 'open' | 'closed'): DoorRow {
 }
 
 function batch(parts: Partial<Batch>): Batch {
-  return { id: nextId(), readings: [], doors: [], rejected: [], hubStatuses: [], receipts: [], ...parts }
+  return {
+    id: nextId(),
+    writer: WRITER,
+    readings: [],
+    doors: [],
+    rejected: [],
+    hubStatuses: [],
+    receipts: [],
+    ...parts,
+  }
 }
 
 async function rows<T extends object>(sql: string, values: unknown[] = []): Promise<T[]> {
@@ -120,7 +132,7 @@ test('a batch with readings that are stored already stores the others, the first
     [fleet.devices[2]?.id],
   )
   expect(kept?.temperature).toBe(1)
-  expect(await findBatch(pool, second.id)).toMatchObject({ readings: 1, readingsDuplicate: 1 })
+  expect(await findBatch(pool, second)).toMatchObject({ readings: 1, readingsDuplicate: 1 })
 })
 
 test('a batch that is in the ledger is not written again', async () => {
@@ -129,6 +141,14 @@ test('a batch that is in the ledger is not written again', async () => {
   expect(await writeBatch(pool, once, OPTIONS)).toEqual(outcome)
   expect(await writeBatch(pool, once, { ...OPTIONS, expectDuplicates: true })).toEqual(outcome)
   expect(await rows('SELECT 1 FROM pipeline.ingest_batches WHERE id = $1', [once.id])).toHaveLength(1)
+})
+
+test("another process's batch under the same id is not taken for ours", async () => {
+  const other = { ...batch({ readings: [reading(7, T0)] }), writer: '00000000-0000-4000-8000-000000000002' }
+  await writeBatch(pool, other, OPTIONS)
+  const ours = { ...batch({ readings: [reading(9, T0)] }), id: other.id }
+  await expect(writeBatch(pool, ours, OPTIONS)).rejects.toThrow(BatchIdTakenError)
+  expect(await rows('SELECT 1 FROM sensor_readings WHERE device_id = $1', [fleet.devices[9]?.id])).toEqual([])
 })
 
 test('two batches that write the same readings at once store each once', async () => {
@@ -162,7 +182,7 @@ test('all of a batch is stored or nothing', async () => {
   })
   await expect(writeBatch(pool, bad, OPTIONS)).rejects.toMatchObject({ code: '23514' })
   expect(await rows('SELECT 1 FROM sensor_readings WHERE batch_id = $1', [bad.id])).toHaveLength(0)
-  expect(await findBatch(pool, bad.id)).toBeUndefined()
+  expect(await findBatch(pool, bad)).toBeUndefined()
 })
 
 test('doors get their durations, also over batches and in any order', async () => {
@@ -185,6 +205,19 @@ test('doors get their durations, also over batches and in any order', async () =
   // And so does the open that the later close ends after all.
   await writeBatch(pool, batch({ doors: [door(8, T0 + 60_000, 'open')] }), OPTIONS)
   expect(await durations()).toEqual([null, 30, null, 30])
+})
+
+test('an old and a new event of one door in one batch do not read what lies between', async () => {
+  const old = door(10, T0 - 90 * 86_400_000, 'open')
+  const events = [old, door(10, T0, 'closed'), door(11, T0, 'open'), door(10, T0 - 5_000, 'open')]
+  expect(doorRounds(events).map((round) => round.length)).toEqual([2, 2])
+  await writeBatch(pool, batch({ doors: events }), OPTIONS)
+  const stored = await rows<{ duration_seconds: number | null }>(
+    'SELECT duration_seconds FROM door_events WHERE device_id = $1 ORDER BY occurred_at',
+    [fleet.devices[10]?.id],
+  )
+  // The first open counts: nothing closed the door in between.
+  expect(stored.map((row) => row.duration_seconds)).toEqual([null, null, 90 * 86_400])
 })
 
 test('rejected messages keep their bytes once, with an item each', async () => {
@@ -240,4 +273,13 @@ test('a hub status older than the one known changes nothing', async () => {
   expect(await hub()).toEqual({ is_online: true, firmware_version: '1.2.0' })
   await writeBatch(pool, status(false, T0 + 1_000), OPTIONS)
   expect(await hub()).toEqual({ is_online: false, firmware_version: '1.2.0' })
+  // A later sighting must not swallow what the hub has said, nor a later status what an earlier one has.
+  await recordSightings(pool, [{ hubId, seenAtMs: T0 + 9_000 }])
+  const said = { hubId, isOnline: true, queued: null, receivedAtMs: T0 + 8_000 }
+  const two = [
+    { ...said, firmware: '1.3.0' },
+    { ...said, firmware: null },
+  ]
+  await writeBatch(pool, batch({ hubStatuses: two }), OPTIONS)
+  expect(await hub()).toEqual({ is_online: true, firmware_version: '1.3.0' })
 })

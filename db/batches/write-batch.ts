@@ -1,7 +1,7 @@
 import type { Pool, PoolClient } from 'pg'
 import type { DoorRow } from '../copy/doors.ts'
 import type { ReadingRow } from '../copy/readings.ts'
-import { verdictOf } from '../errors.ts'
+import { databaseError, verdictOf } from '../errors.ts'
 import { onConnection } from './transaction.ts'
 import { writeDoors } from './write-doors.ts'
 import { type HubStatusRow, writeHubStatuses } from './write-hub-statuses.ts'
@@ -14,6 +14,8 @@ export type ReceiptMark = [hubId: number, boot: string, seq: number]
 /** All that one transaction makes durable. No two readings share device and time. */
 export interface Batch {
   id: bigint
+  /** UUID of the process that writes it. */
+  writer: string
   readings: readonly ReadingRow[]
   doors: readonly DoorRow[]
   rejected: readonly RejectedMessage[]
@@ -36,6 +38,13 @@ export interface WriteBatchOptions {
   expectDuplicates: boolean
 }
 
+const LEDGER = 'ingest_batches'
+
+/** The id of a batch is taken by another process: give it another one. */
+export class BatchIdTakenError extends Error {
+  override name = 'BatchIdTakenError'
+}
+
 /**
  * Commits a batch with its ledger row in one transaction, each reading and event stored once. First tries one plain
  * COPY; a reading that is stored already sends the batch once more the slow way. Safe to call again with the same
@@ -52,19 +61,25 @@ export async function writeBatch(
   } catch (error) {
     if (verdictOf(error) !== 'duplicate') throw error
     // Either readings that are stored already, or the batch itself: committed, its answer lost.
-    const known = await findBatch(pool, batch.id)
+    const known = await findBatch(pool, batch)
     if (known) return known
+    if (databaseError(error)?.table === LEDGER) {
+      throw new BatchIdTakenError(`batch id ${batch.id} is taken by another writer`, { cause: error })
+    }
     if (options.expectDuplicates) throw error
     return writeBatch(pool, batch, { ...options, expectDuplicates: true })
   }
 }
 
-/** The outcome of a batch that is committed, from the ledger; undefined when it is not. */
-export async function findBatch(pool: Pool, id: bigint): Promise<BatchOutcome | undefined> {
+/** The outcome of a batch that this writer has committed, from the ledger; undefined when it has not. */
+export async function findBatch(
+  pool: Pool,
+  { id, writer }: Pick<Batch, 'id' | 'writer'>,
+): Promise<BatchOutcome | undefined> {
   const result = await pool.query<BatchOutcome>(
     `SELECT readings, readings_duplicate AS "readingsDuplicate", doors, doors_duplicate AS "doorsDuplicate"
-     FROM pipeline.ingest_batches WHERE id = $1`,
-    [id],
+     FROM pipeline.ingest_batches WHERE id = $1 AND writer = $2`,
+    [id, writer],
   )
   return result.rows[0]
 }
@@ -98,8 +113,8 @@ async function recordAndCommit(client: PoolClient, batch: Batch, outcome: BatchO
   const rejected = batch.rejected.reduce((sum, message) => sum + message.items.length, 0)
   const receipts = batch.receipts.length > 0 ? client.escapeLiteral(JSON.stringify(batch.receipts)) : 'NULL'
   await client.query(
-    `INSERT INTO pipeline.ingest_batches (id, readings, readings_duplicate, doors, doors_duplicate, rejected, receipts)
-     VALUES (${batch.id}, ${outcome.readings}, ${outcome.readingsDuplicate}, ${outcome.doors}, ${outcome.doorsDuplicate}, ${rejected}, ${receipts});
+    `INSERT INTO pipeline.ingest_batches (id, writer, readings, readings_duplicate, doors, doors_duplicate, rejected, receipts)
+     VALUES (${batch.id}, ${client.escapeLiteral(batch.writer)}, ${outcome.readings}, ${outcome.readingsDuplicate}, ${outcome.doors}, ${outcome.doorsDuplicate}, ${rejected}, ${receipts});
      COMMIT`,
   )
 }

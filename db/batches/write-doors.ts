@@ -8,6 +8,9 @@ const DOOR_LOCK = 7_263_001
 
 const COPY_DOORS = `COPY public.door_events (${Object.keys(doorColumns).join(', ')}) FROM STDIN (FORMAT binary)`
 
+/** Events of a device that lie further apart are written one after the other, so that what lies between is not read. */
+const ROUND_GAP_MS = 24 * 60 * 60 * 1_000
+
 /**
  * Stores door events within the caller's transaction, each close with the duration of the opening that it ends, and
  * corrects stored closes that an event arriving late changes. Events stored already are skipped.
@@ -18,6 +21,29 @@ export async function writeDoors(
   batchId: bigint,
 ): Promise<{ stored: number; duplicates: number }> {
   await client.query(`SELECT pg_advisory_xact_lock(${DOOR_LOCK})`)
+  let stored = 0
+  for (const round of doorRounds(rows)) stored += await writeRound(client, round, batchId)
+  return { stored, duplicates: rows.length - stored }
+}
+
+/** In each round the events of one device lie close together, and those of a later round are later. */
+export function doorRounds(rows: readonly DoorRow[]): DoorRow[][] {
+  const rounds: DoorRow[][] = []
+  for (const events of Map.groupBy(rows, (row) => row.deviceId).values()) {
+    let round = 0
+    let previousMs: number | undefined
+    for (const event of events.toSorted((a, b) => a.occurredAtMs - b.occurredAtMs)) {
+      if (previousMs !== undefined && event.occurredAtMs - previousMs > ROUND_GAP_MS) round += 1
+      previousMs = event.occurredAtMs
+      rounds[round] ??= []
+      rounds[round]?.push(event)
+    }
+  }
+  return rounds
+}
+
+/** Returns how many events were new. */
+async function writeRound(client: PoolClient, rows: readonly DoorRow[], batchId: bigint): Promise<number> {
   const byDevice = Map.groupBy(rows, (row) => row.deviceId)
   const neighbours = await doorNeighbours(client, byDevice)
   const fresh: { row: DoorRow; durationSeconds: number | null }[] = []
@@ -33,7 +59,7 @@ export async function writeDoors(
   }
   if (fresh.length > 0) await copyInto(client, COPY_DOORS, encodeDoors(fresh, batchId))
   if (corrections.length > 0) await correctDurations(client, corrections)
-  return { stored: fresh.length, duplicates: rows.length - fresh.length }
+  return fresh.length
 }
 
 interface Correction {

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { bigint, boolean, check, index, integer, jsonb, text } from 'drizzle-orm/pg-core'
+import { bigint, boolean, check, index, integer, jsonb, text, uuid } from 'drizzle-orm/pg-core'
 import { bytea, instant, xid8 } from './columns.ts'
 import { hubs } from './hierarchy.ts'
 import { pipeline } from './pipeline-schema.ts'
@@ -24,6 +24,8 @@ export const ingestBatches = pipeline.table(
     /** Which messages of which hubs the batch made durable. */
     receipts: jsonb('receipts'),
     committedAt: instant('committed_at').defaultNow(),
+    /** The process that wrote it: two processes that chose the same id must not take each other's batch for their own. */
+    writer: uuid('writer').notNull().default(sql`gen_random_uuid()`),
   },
   (t) => [index('ingest_batches_tx_id_idx').on(t.tx, t.id)],
 )

@@ -1,0 +1,1 @@
+ALTER TABLE "pipeline"."ingest_batches" ADD COLUMN "writer" uuid DEFAULT gen_random_uuid() NOT NULL;
