@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Registry } from 'prom-client'
+import { SettingsError } from '../settings.ts'
 import { statusPage } from './status-page.ts'
 
 /** One line of the status page's tables: a name and its present value. */
@@ -85,9 +86,13 @@ async function answer(
   }
 }
 
-function listenError(error: NodeJS.ErrnoException, options: ConsoleOptions): Error {
-  if (error.code !== 'EADDRINUSE') return error
-  return new Error(
-    `HTTP_PORT=${options.port} on ${options.host} is taken by another program: stop it, or set HTTP_PORT to a free port (0 = any).`,
-  )
+function listenError(error: NodeJS.ErrnoException, { host, port }: ConsoleOptions): Error {
+  const reasons: Record<string, string> = {
+    EADDRINUSE: `HTTP_PORT=${port} on ${host} is taken by another program: stop it, or set HTTP_PORT to a free port (0 = any).`,
+    EACCES: `HTTP_PORT=${port}: no right to listen on this port. Set HTTP_PORT to a port from 1024 up.`,
+    EADDRNOTAVAIL: `HTTP_HOST=${host} is not an address of this machine: expected one of its addresses, or 0.0.0.0 for all.`,
+    ENOTFOUND: `HTTP_HOST=${host} is not a known host: expected an address of this machine, or 0.0.0.0 for all.`,
+  }
+  const reason = reasons[error.code ?? '']
+  return reason === undefined ? error : new SettingsError(reason, { cause: error })
 }
