@@ -90,8 +90,8 @@ function listenError(error: NodeJS.ErrnoException, { host, port }: ConsoleOption
   const reasons: Record<string, string> = {
     EADDRINUSE: `HTTP_PORT=${port} on ${host} is taken by another program: stop it, or set HTTP_PORT to a free port (0 = any).`,
     EACCES: `HTTP_PORT=${port}: no right to listen on this port. Set HTTP_PORT to a port from 1024 up.`,
-    EADDRNOTAVAIL: `HTTP_HOST=${host} is not an address of this machine: expected one of its addresses, or 0.0.0.0 for all.`,
-    ENOTFOUND: `HTTP_HOST=${host} is not a known host: expected an address of this machine, or 0.0.0.0 for all.`,
+    EADDRNOTAVAIL: `HTTP_HOST=${host} is not an address of this machine. Set HTTP_HOST to one, or to 0.0.0.0 for all.`,
+    ENOTFOUND: `HTTP_HOST=${host} is not a known host. Set HTTP_HOST to an address of this machine.`,
   }
   const reason = reasons[error.code ?? '']
   return reason === undefined ? error : new SettingsError(reason, { cause: error })

@@ -2,7 +2,7 @@ import type { Arrival, Principal } from '../../broker/types.ts'
 import type { TestFleet } from '../../db/testing/fleet.ts'
 import type { HeldMessage, PendingReading } from '../message.ts'
 
-function testPrincipal(fleet: TestFleet, hub = 0): Principal {
+export function testPrincipal(fleet: TestFleet, hub = 0): Principal {
   const { id = 0, key = '' } = fleet.hubs[hub] ?? {}
   return {
     kind: 'hub',

@@ -1,0 +1,115 @@
+import { Pool } from 'pg'
+import { pino } from 'pino'
+import { Registry as MetricsRegistry } from 'prom-client'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { Arrival } from '../broker/types.ts'
+import { createTestFleet, type TestFleet } from '../db/testing/fleet.ts'
+import { createTestDatabase, type TestDatabase } from '../db/testing/test-database.ts'
+import { imbalance } from './books.ts'
+import { Ingest } from './ingest.ts'
+import { testArrival, testPrincipal } from './testing/messages.ts'
+
+let database: TestDatabase
+let pool: Pool
+let copyPool: Pool
+let fleet: TestFleet
+let ingest: Ingest
+const published: { topic: string; payload: string }[] = []
+
+beforeEach(async () => {
+  database = await createTestDatabase()
+  pool = openPool()
+  copyPool = openPool()
+  fleet = await createTestFleet(pool, { slug: 'test', hubs: 2, devices: 5, euiPrefix: 'a8' })
+  published.length = 0
+  ingest = new Ingest({
+    pool,
+    copyPool,
+    log: pino({ level: 'silent' }),
+    metrics: new MetricsRegistry(),
+    settings: {
+      INGEST_LANES: 1,
+      INGEST_BATCH_ROWS_MAX: 1_000,
+      INGEST_BATCH_BYTES_MAX: 1_000_000,
+      DATABASE_STATEMENT_TIMEOUT_MS: 60_000,
+      REGISTRY_REFRESH_MS: 100,
+      RECEIPT_GAP_SECONDS: 300,
+      REJECTED_RETENTION_DAYS: 30,
+      REJECTED_PER_CLIENT_MAX: 1_000,
+      SHUTDOWN_DRAIN_MS: 200,
+    },
+    publish: async (message) => {
+      published.push(message)
+    },
+    onLogInsChanged: () => {},
+  })
+  await ingest.start()
+})
+
+afterEach(async () => {
+  await ingest.stop()
+  await Promise.all([pool.end(), copyPool.end()])
+  await database.drop()
+})
+
+function openPool(): Pool {
+  const opened = new Pool({ connectionString: database.url })
+  opened.on('error', () => {})
+  return opened
+}
+
+function readings(atMs: number) {
+  return { readings: [{ device: fleet.devices[0]?.devEui, at: atMs, temperature: 4 }] }
+}
+
+/** Resolves to the error that the message was given back with, or undefined when it was acknowledged. */
+function accept(payload: unknown, change: Partial<Arrival> = {}): Promise<Error | undefined> {
+  const arrival = testArrival(testPrincipal(fleet), 'readings', payload, change)
+  return new Promise((resolve) => ingest.accept(arrival, resolve))
+}
+
+test('what the database refuses beside rows gives back its own message alone, and the books still balance', async () => {
+  // No organization can have this id: the reject's row is refused with 22003.
+  const stranger = { ...testPrincipal(fleet), organizationId: 3_000_000_000 }
+  const now = Date.now()
+  const answers = await Promise.all([
+    accept(readings(now)),
+    accept('not JSON', { principal: stranger }),
+    accept(readings(now + 1)),
+    accept('not JSON either'),
+  ])
+  expect(answers.map((answer) => answer !== undefined)).toEqual([false, true, false, false])
+  const stored = await pool.query('SELECT 1 FROM sensor_readings')
+  expect(stored.rowCount).toBe(2)
+  const account = ingest.books.readings
+  expect(account).toMatchObject({ received: 4, returned: 1, inFlight: 0 })
+  expect(account.committed + account.duplicate).toBe(2)
+  expect(imbalance(account)).toBe(0)
+  expect(published.map(({ topic }) => topic)).toEqual(['v1/hubs/test-hub-1/rejected'])
+})
+
+test('a stop does not wait for a database that does not commit; the message stays unacknowledged', async () => {
+  const other = await pool.connect()
+  await other.query('BEGIN; LOCK TABLE pipeline.ingest_batches IN ACCESS EXCLUSIVE MODE')
+  let acknowledged = false
+  void accept(readings(Date.now())).then(() => {
+    acknowledged = true
+  })
+  while (ingest.oldestBatchSeconds() === 0) await new Promise((resolve) => setImmediate(resolve))
+  await ingest.stop()
+  expect(acknowledged).toBe(false)
+  expect(ingest.books.readings.inFlight).toBe(1)
+  await other.query('ROLLBACK')
+  other.release()
+})
+
+test('a device added a moment ago is known at first sight', async () => {
+  const added = await pool.query<{ eui: string }>(
+    `INSERT INTO devices (organization_id, unit_id, device_eui, device_type, status)
+     VALUES ($1, $2, 'c800000000000001', 'temperature', 'active') RETURNING device_eui AS eui`,
+    [fleet.organizationId, fleet.unitId],
+  )
+  const device = added.rows[0]?.eui
+  expect(await accept({ device, temperature: 4 })).toBeUndefined()
+  expect(ingest.books.readings).toMatchObject({ committed: 1 })
+})
