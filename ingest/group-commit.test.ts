@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { GroupCommit, type GroupCommitOptions } from './group-commit.ts'
 import type { HeldMessage } from './message.ts'
-import { testArrival } from './testing/messages.ts'
+import { emptyMessage, testArrival } from './testing/messages.ts'
 
 const PRINCIPAL = {
   kind: 'hub' as const,
@@ -13,19 +13,7 @@ const PRINCIPAL = {
 }
 
 function message(items: number, bytes = 10): HeldMessage {
-  return {
-    arrival: testArrival(PRINCIPAL, 'readings', 'x'.repeat(bytes)),
-    subject: 'readings',
-    readings: [],
-    doors: [],
-    rejects: [],
-    status: null,
-    receipt: null,
-    seq: null,
-    notes: [],
-    items,
-    done: () => {},
-  }
+  return emptyMessage(testArrival(PRINCIPAL, 'readings', 'x'.repeat(bytes)), items)
 }
 
 /** Commits end when the test says so. */

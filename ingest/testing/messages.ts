@@ -36,10 +36,10 @@ export function testArrival(
   }
 }
 
-/** A message with readings of the fleet's devices at the given times (epoch milliseconds), one device each. */
-export function testMessage(fleet: TestFleet, times: readonly number[]): HeldMessage {
-  const message: HeldMessage = {
-    arrival: testArrival(testPrincipal(fleet), 'readings', 'bytes'),
+/** A message with nothing in it, counted as so many items. */
+export function emptyMessage(arrival: Arrival, items: number): HeldMessage {
+  return {
+    arrival,
     subject: 'readings',
     readings: [],
     doors: [],
@@ -48,9 +48,14 @@ export function testMessage(fleet: TestFleet, times: readonly number[]): HeldMes
     receipt: null,
     seq: null,
     notes: [],
-    items: times.length,
+    items,
     done: () => {},
   }
+}
+
+/** A message with readings of the fleet's devices at the given times (epoch milliseconds), one device each. */
+export function testMessage(fleet: TestFleet, times: readonly number[]): HeldMessage {
+  const message = emptyMessage(testArrival(testPrincipal(fleet), 'readings', 'bytes'), times.length)
   message.readings = times.map(
     (recordedAtMs, item): PendingReading => ({
       deviceId: fleet.devices[item % fleet.devices.length]?.id ?? 0,
