@@ -2,7 +2,14 @@
 import type { MqttClient } from 'mqtt'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { closeAll, publishPacket } from '../broker/testing.ts'
-import { collect, connectRaw, publish, type Received, received } from './testing/clients.ts'
+import {
+  collect,
+  connectRaw,
+  publish,
+  type Received,
+  type RejectAnswer,
+  received,
+} from './testing/clients.ts'
 import {
   NETWORK_SERVER,
   NORTH_HUB,
@@ -23,14 +30,14 @@ const device = northDevice(0)
 
 let service: TestService
 let hub: MqttClient
-let answers: Received[]
+let answers: Received<RejectAnswer[]>[]
 
 beforeAll(async () => {
   service = await startTestService()
 })
 beforeEach(async () => {
   hub = await service.connect(NORTH_HUB)
-  answers = await collect(hub, `v1/hubs/${NORTH_HUB}/rejected`)
+  answers = await collect<RejectAnswer[]>(hub, `v1/hubs/${NORTH_HUB}/rejected`)
 })
 afterEach(closeAll)
 afterAll(() => service.close())
@@ -177,12 +184,10 @@ describe('items are rows of pipeline.rejected_messages', () => {
     const payload = `{"device":"${device}","temperature":1,"fault":"a\\u0000b\\ud800\\u001b[31m"}`
     const rejects = await rejectsOfMessage(READINGS, payload)
     expect(rejects).toMatchObject([{ reason: 'invalid', device }])
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
-    expect(rejects[0]?.detail).not.toMatch(/[\u0000-\u001f]/)
+    expect(rejects[0]?.detail).not.toMatch(/\p{Cc}/u)
     const named = await rejectsOfMessage(READINGS, { ...good(), device: 'a\u0000\u001b\ud800' })
     expect(named).toMatchObject([{ reason: 'invalid' }])
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
-    expect(named[0]?.device).not.toMatch(/[\u0000-\u001f]/)
+    expect(named[0]?.device).not.toMatch(/\p{Cc}/u)
   })
 
   test('a detail has at most 500 characters, the values in it and device at most 64', async () => {
@@ -193,8 +198,8 @@ describe('items are rows of pipeline.rejected_messages', () => {
     expect(rejects[0]?.device?.length).toBeLessThanOrEqual(64)
     expect(rejects[0]?.detail).not.toContain('x'.repeat(65))
     const [answer] = (await received(answers, 1)).json
-    expect(answer.device.length).toBeLessThanOrEqual(64)
-    expect(answer.at.length).toBeLessThanOrEqual(64)
+    expect(answer?.device?.length).toBeLessThanOrEqual(64)
+    expect(answer?.at).toMatch(/^x{1,64}$/)
   })
 
   test("a device's and a network server's rejects are kept under their usernames", async () => {

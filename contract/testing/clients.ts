@@ -11,27 +11,42 @@ export async function publish(client: MqttClient, topic: string, payload: unknow
   await client.publishAsync(topic, raw ? payload : JSON.stringify(payload), { qos: 1 })
 }
 
-export interface Received {
+/** A message on `v1/hubs/{hub}/receipt`. */
+export interface Receipt {
+  boot: string
+  seq: number
+  missing?: number[]
+  time: number
+}
+
+/** A message on `v1/hubs/{hub}/rejected` is a list of these. */
+export interface RejectAnswer {
+  reason: string
+  detail: string
+  device?: string
+  at?: number | string
+  seq?: number
+}
+
+export interface Received<T> {
   topic: string
-  // biome-ignore lint/suspicious/noExplicitAny: whatever the service has sent; each test says what it expects
-  json: any
+  json: T
   retain: boolean
 }
 
-/** Subscribes and gathers what comes in. */
-export async function collect(client: MqttClient, ...filters: string[]): Promise<Received[]> {
-  const received: Received[] = []
+/** Subscribes and gathers what comes in; the caller says what it expects there. */
+export async function collect<T>(client: MqttClient, filter: string): Promise<Received<T>[]> {
+  const received: Received<T>[] = []
   client.on('message', (topic, payload, { retain }) => {
     received.push({ topic, json: JSON.parse(payload.toString()), retain })
   })
-  for (const grant of await client.subscribeAsync(filters, { qos: 1 })) {
-    if (grant.qos > 2) throw new Error(`The subscription to ${grant.topic} was refused`)
-  }
+  const [grant] = await client.subscribeAsync(filter, { qos: 1 })
+  if (!grant || grant.qos > 2) throw new Error(`The subscription to ${filter} was refused`)
   return received
 }
 
 /** Waits until at least so many messages have come in, and returns the last of them. */
-export async function received(messages: Received[], count: number): Promise<Received> {
+export async function received<T>(messages: Received<T>[], count: number): Promise<Received<T>> {
   await until(`message number ${count}`, () => messages.length >= count)
   const message = messages[count - 1]
   if (!message) throw new Error(`no message number ${count}`)
