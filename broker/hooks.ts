@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { AuthenticateError, Client, PublishPacket, Subscription } from 'aedes'
 import type { Logger } from 'pino'
 import { AedesBroker } from './aedes-broker.ts'
@@ -126,6 +127,8 @@ async function claimSession(parts: HookParts, connection: Connection, principal:
     if (!previous.client.closed) counters.takeovers++
     previous.client.close()
     await previous.gone
+    // Whatever keeps a connection on the list must not keep the event loop from everybody else.
+    await nextTurn()
   }
   // At once after the last look, or two that wait for the same one would both get the session.
   if (connection.client.closed) return

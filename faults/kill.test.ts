@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Pool } from 'pg'
 import { expect, test } from 'vitest'
+import { startProcess } from '../contract/testing/process.ts'
 import { createTestFleet } from '../db/testing/fleet.ts'
 import { createTestDatabase } from '../db/testing/test-database.ts'
 import { type Ledger, readingKey, startPublishers } from './testing/publishers.ts'
-import { startServiceProcess } from './testing/service-process.ts'
 
 /** Drawn anew each run and printed with the test's name; to repeat a run, write its numbers here. */
 const PAUSES_MS = Array.from({ length: 3 }, () => Math.floor(200 + Math.random() * 800))
@@ -15,26 +15,26 @@ test(`acknowledged readings survive kill -9 after ${PAUSES_MS.join(', ')} ms, an
   const pool = new Pool({ connectionString: database.url })
   try {
     const fleet = await createTestFleet(pool, { slug: 'kill', hubs: 20, devices: 200, euiPrefix: 'a8' })
-    const start = () => startServiceProcess({ DATABASE_URL: database.url })
+    const start = () => startProcess({ DATABASE_URL: database.url })
     let service = await start()
     const ledger: Ledger = { attempted: new Set(), acknowledged: new Set() }
     const publishers = startPublishers({
       fleet,
-      port: () => service.mqttPort,
+      port: () => Number(new URL(service.printed('MQTT')).port),
       readingsPerMessage: 5,
       everyMs: 10,
       ledger,
     })
     for (const pauseMs of PAUSES_MS) {
       await sleep(pauseMs)
-      service.child.kill('SIGKILL')
-      expect(await service.exited).toBe('SIGKILL')
+      service.signal('SIGKILL')
+      expect(await service.ended).toBe('SIGKILL')
       service = await start()
     }
     await sleep(300)
     await publishers.stop()
-    service.child.kill('SIGTERM')
-    expect(await service.exited).toBe(0)
+    service.signal('SIGTERM')
+    expect(await service.ended).toBe(0)
 
     const { rows } = await pool.query<{ devEui: string; atMs: number; copies: number }>(
       `SELECT d.device_eui AS "devEui", (extract(epoch FROM r.recorded_at) * 1000)::float8 AS "atMs",

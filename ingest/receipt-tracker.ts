@@ -1,3 +1,5 @@
+import { addRun, listMissing, type MissingList, type Run, removeCounter } from './receipt-missing.ts'
+
 /** Numbers from `from` to `to` that are durable although one before them is not; `sinceMs`: since when (epoch ms). */
 interface Range {
   from: number
@@ -12,36 +14,86 @@ interface BootState {
   first: number
   /** Every message from `first` up to this one is durable or was passed over; `first - 1` while none is. */
   seq: number
-  /** Passed over, newest last. */
-  missing: number[]
+  /** Passed over, in ascending order. */
+  missing: Run[]
   ahead: Range[]
 }
 
-/** Boots of one hub, the newest last; an older one may still send what it had buffered. */
-export type HubReceiptState = BootState[]
+/** What is known of a hub. It sends from one boot at a time, but the backlog of an earlier one may come in between. */
+export interface HubReceiptState {
+  /** The one heard last at the end. */
+  boots: BootState[]
+  /** Boots that are no longer followed: what was known of them is gone, so nothing is said about them any more. */
+  forgotten: string[]
+  /** The boot whose message became durable last. */
+  current: string | null
+}
+
+/** Up to where a boot is durable. */
+export interface BootReceipt {
+  boot: string
+  seq: number
+  missing: MissingList
+}
+
+/** One message of a boot. */
+interface BootMessage {
+  boot: string
+  seq: number
+}
 
 /** A hub that restarts often is followed this many boots back. */
-const BOOTS_MAX = 4
-/** `missing` lists the newest of a larger gap. */
-const MISSING_MAX = 1_000
+const BOOTS_MAX = 8
+/** Names of forgotten boots that are kept: a boot that comes back after so many others counts as a new one. */
+const FORGOTTEN_MAX = 100
 /** A hub whose messages arrive in more pieces has its oldest gap passed over at once. */
 const RANGES_MAX = 1_000
 
-/** Takes note that a message has arrived, before it is durable: the first of a new boot fixes where the boot begins. */
-export function noteSeen(state: HubReceiptState, boot: string, seq: number): void {
-  if (state.some((known) => known.boot === boot)) return
-  state.push({ boot, first: seq, seq: seq - 1, missing: [], ahead: [] })
-  if (state.length > BOOTS_MAX) state.shift()
+export function openState(): HubReceiptState {
+  return { boots: [], forgotten: [], current: null }
 }
 
-/** Takes note that a message is durable. A boot not seen before begins here. */
-export function noteDurable(state: HubReceiptState, boot: string, seq: number, nowMs: number): void {
-  noteSeen(state, boot, seq)
-  const known = state.find((candidate) => candidate.boot === boot)
-  if (!known || seq < known.first) return
+/** The state as it was kept; before there was a `current`, it was a list of boots with the missing counters one by one. */
+export function restoreState(kept: unknown): HubReceiptState {
+  if (!Array.isArray(kept)) return kept as HubReceiptState
+  const boots = (kept as (Omit<BootState, 'missing'> & { missing: number[] })[]).map((known) => ({
+    ...known,
+    missing: known.missing.map((seq): Run => [seq, seq]),
+  }))
+  return { boots, forgotten: [], current: boots.at(-1)?.boot ?? null }
+}
+
+/**
+ * Takes note that a message has arrived, before it is durable: the first of a new boot fixes where the boot begins.
+ * Returns the boot's first counter; undefined when the boot is one of the forgotten.
+ */
+export function noteSeen(state: HubReceiptState, { boot, seq }: BootMessage): number | undefined {
+  const known = heard(state, boot)
+  if (known) return known.first
+  const index = state.forgotten.indexOf(boot)
+  if (index >= 0) {
+    state.forgotten.push(...state.forgotten.splice(index, 1))
+    return undefined
+  }
+  state.boots.push({ boot, first: seq, seq: seq - 1, missing: [], ahead: [] })
+  if (state.boots.length > BOOTS_MAX) forgetOldest(state)
+  return seq
+}
+
+/** Takes note that a message is durable. A boot not seen before begins at `first`, or here. */
+export function noteDurable(
+  state: HubReceiptState,
+  message: BootMessage & { first?: number | undefined },
+  nowMs: number,
+): void {
+  const { boot, seq, first } = message
+  noteSeen(state, { boot, seq: first ?? seq })
+  const known = heard(state, boot)
+  if (!known) return
+  state.current = boot
+  if (seq < known.first) return
   if (seq <= known.seq) {
-    const index = known.missing.indexOf(seq)
-    if (index >= 0) known.missing.splice(index, 1)
+    removeCounter(known.missing, seq)
     return
   }
   addAhead(known, seq, nowMs)
@@ -49,20 +101,38 @@ export function noteDurable(state: HubReceiptState, boot: string, seq: number, n
   if (known.ahead.length > RANGES_MAX) passOver(known)
 }
 
-/** Passes over the gaps that are older than `gapSeconds`. Returns whether one was. */
-export function passOverOldGaps(state: HubReceiptState, nowMs: number, gapSeconds: number): boolean {
-  let changed = false
-  for (const known of state) {
-    while (known.ahead[0] && nowMs - known.ahead[0].sinceMs >= gapSeconds * 1000) {
-      passOver(known)
-      changed = true
-    }
-  }
-  return changed
+/** Passes over the gaps that are older than `gapSeconds`. Returns the boots that had one. */
+export function passOverOldGaps(state: HubReceiptState, nowMs: number, gapSeconds: number): string[] {
+  const isOld = ({ ahead: [next] }: BootState) => next !== undefined && nowMs - next.sinceMs >= gapSeconds * 1000
+  const changed = state.boots.filter(isOld)
+  for (const known of changed) while (isOld(known)) passOver(known)
+  return changed.map(({ boot }) => boot)
 }
 
 export function hasGaps(state: HubReceiptState): boolean {
-  return state.some((known) => known.ahead.length > 0)
+  return state.boots.some((known) => known.ahead.length > 0)
+}
+
+/** What can be said of a boot; undefined while that is nothing. */
+export function receiptOf(state: HubReceiptState, boot: string | null): BootReceipt | undefined {
+  const known = state.boots.find((candidate) => candidate.boot === boot)
+  if (!known || known.seq < known.first) return undefined
+  return { boot: known.boot, seq: known.seq, missing: listMissing(known.missing) }
+}
+
+/** The boot, moved to the end as the one heard last. */
+function heard({ boots }: HubReceiptState, boot: string): BootState | undefined {
+  const index = boots.findLastIndex((known) => known.boot === boot)
+  const known = boots[index]
+  if (known && index < boots.length - 1) boots.push(...boots.splice(index, 1))
+  return known
+}
+
+/** The current boot stays: its receipt is the one that the database keeps. */
+function forgetOldest({ boots, forgotten, current }: HubReceiptState): void {
+  const oldest = boots.findIndex(({ boot }) => boot !== current)
+  for (const { boot } of boots.splice(oldest, 1)) forgotten.push(boot)
+  if (forgotten.length > FORGOTTEN_MAX) forgotten.shift()
 }
 
 function advance(known: BootState): void {
@@ -75,9 +145,7 @@ function advance(known: BootState): void {
 function passOver(known: BootState): void {
   const range = known.ahead[0]
   if (!range) return
-  const from = Math.max(known.seq + 1, range.from - MISSING_MAX)
-  for (let seq = from; seq < range.from; seq++) known.missing.push(seq)
-  known.missing.splice(0, known.missing.length - MISSING_MAX)
+  addRun(known.missing, [known.seq + 1, range.from - 1])
   known.seq = range.from - 1
   advance(known)
 }
@@ -85,8 +153,7 @@ function passOver(known: BootState): void {
 /** Ranges stay sorted and apart; messages mostly come in order, so the search begins at the end. */
 function addAhead(known: BootState, seq: number, nowMs: number): void {
   const { ahead } = known
-  let index = ahead.length
-  while (index > 0 && (ahead[index - 1]?.from ?? 0) > seq) index -= 1
+  const index = ahead.findLastIndex((range) => range.from <= seq) + 1
   const before = ahead[index - 1]
   const after = ahead[index]
   if (before && seq <= before.to) return

@@ -1,10 +1,29 @@
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
-import { loadReceipts, type ReceiptRecord, receiptMarksSince, saveReceipts } from '../db/receipts.ts'
-import { type HubReceiptState, hasGaps, noteDurable, noteSeen, passOverOldGaps } from './receipt-tracker.ts'
+import {
+  loadReceipts,
+  type ReceiptRecord,
+  receiptMarksAfter,
+  receiptsWatermark,
+  saveReceipts,
+} from '../db/receipts.ts'
+import type { MissingList } from './receipt-missing.ts'
+import { ReceiptPublisher } from './receipt-publisher.ts'
+import {
+  type HubReceiptState,
+  hasGaps,
+  noteDurable,
+  noteSeen,
+  openState,
+  passOverOldGaps,
+  receiptOf,
+  restoreState,
+} from './receipt-tracker.ts'
 
 /** At most one receipt a second goes to a hub, and well within two seconds of the commit. */
 const INTERVAL_MS = 1_000
+/** While no receipt changes, the watermark follows the ledger once in so many intervals. */
+const WATERMARK_INTERVALS = 60
 
 export interface ReceiptsOptions {
   pool: Pool
@@ -13,136 +32,177 @@ export interface ReceiptsOptions {
   now: () => number
   /** The newest batch id such that it and all before it have been noted here. */
   settledBatchId: () => bigint
-  /** Publishes the retained receipt of a hub. */
-  publish: (hubId: number, receipt: Receipt) => void
+  /**
+   * Publishes the retained receipt of a hub. Resolves when the broker has taken it; undefined for a hub that may not
+   * log in at the moment.
+   */
+  publish: (hubId: number, receipt: Receipt) => Promise<void> | undefined
 }
 
-interface Receipt {
+export interface Receipt {
   boot: string
   seq: number
-  missing?: readonly number[]
+  missing?: MissingList
   /** Epoch milliseconds. */
   time: number
+}
+
+/** A message that counts for receipts. */
+export interface CountedMessage {
+  hubId: number
+  boot: string
+  seq: number
+  /** The first counter seen of the boot, filled in on arrival; absent in the ledger rows of early versions. */
+  first?: number
 }
 
 /**
  * Tells each hub up to which of its messages all are durable. The marks are committed with their batch (in its
  * ledger row); the table of receipts follows once a second and is caught up from the ledger at start.
+ *
+ * A known limit: it takes this process for the only one that ingests. Several at once, as in a rolling restart, may
+ * repeat a receipt, or delay one until its hub has sent again.
  */
 export class Receipts {
   readonly #options: ReceiptsOptions
+  readonly #publisher: ReceiptPublisher
   readonly #hubs = new Map<number, HubReceiptState>()
-  readonly #unpublished = new Set<number>()
   readonly #unsaved = new Set<number>()
   readonly #withGaps = new Set<number>()
   #timer: NodeJS.Timeout | undefined
-  #saving: Promise<void> = Promise.resolve()
+  /** The save under way: resolves to whether it succeeded. */
+  #saving: Promise<boolean> | undefined
+  #intervalsUnsaved = 0
+  #replayedThrough = 0n
+  #savedThrough = 0n
 
   constructor(options: ReceiptsOptions) {
     this.#options = options
+    this.#publisher = new ReceiptPublisher({
+      log: options.log,
+      receiptOf: (hubId, boot) => receiptOf(this.#stateOf(hubId), boot),
+      publish: (hubId, { missing, ...receipt }) =>
+        options.publish(hubId, {
+          ...receipt,
+          ...(missing.length > 0 ? { missing } : {}),
+          time: options.now(),
+        }),
+      onPublished: (hubId, boot) => this.#retainCurrent(hubId, boot),
+    })
   }
 
   /** Goes on from what the database holds, and publishes every receipt again: the broker forgets them in a crash. */
   async start(): Promise<void> {
-    const { pool, now } = this.#options
-    for (const record of await loadReceipts(pool)) {
-      this.#hubs.set(record.hubId, record.state as HubReceiptState)
-      this.#unpublished.add(record.hubId)
+    for (const { hubId, state } of await loadReceipts(this.#options.pool)) {
+      const restored = restoreState(state)
+      this.#hubs.set(hubId, restored)
+      if (restored.current !== null) this.#publisher.add(hubId, restored.current)
     }
-    for (const marks of await receiptMarksSince(pool)) {
-      for (const [hubId, boot, seq] of marks) this.durable(hubId, boot, seq, now())
-    }
+    await this.#replay()
     for (const [hubId, state] of this.#hubs) if (hasGaps(state)) this.#withGaps.add(hubId)
     this.#timer = setInterval(() => this.#tick(), INTERVAL_MS)
   }
 
-  /** Publishes and keeps what is left. */
+  /** Publishes what is due, and tries once to keep what is not kept yet: the ledger has it in any case. */
   async stop(): Promise<void> {
     clearInterval(this.#timer)
-    await this.#saving
-    this.#publishChanged()
-    await this.#save()
+    this.#publisher.publishDue()
+    const isAway = (await this.#saving) === false
+    if (!isAway) await this.#save()
   }
 
-  /** A message has arrived; it is not durable yet. */
-  seen(hubId: number, boot: string, seq: number): void {
-    noteSeen(this.#stateOf(hubId), boot, seq)
+  /** A message has arrived; it is not durable yet. Returns it with its boot's first counter; null: it does not count. */
+  seen({ hubId, boot, seq }: CountedMessage): CountedMessage | null {
+    const first = noteSeen(this.#stateOf(hubId), { boot, seq })
+    return first === undefined ? null : { hubId, boot, seq, first }
   }
 
-  durable(hubId: number, boot: string, seq: number, nowMs: number): void {
+  durable(message: CountedMessage, nowMs: number): void {
+    const { hubId, boot } = message
     const state = this.#stateOf(hubId)
-    noteDurable(state, boot, seq, nowMs)
+    noteDurable(state, message, nowMs)
     if (hasGaps(state)) this.#withGaps.add(hubId)
-    this.#unpublished.add(hubId)
+    this.#publisher.add(hubId, boot)
     this.#unsaved.add(hubId)
   }
 
-  #stateOf(hubId: number): HubReceiptState {
-    let state = this.#hubs.get(hubId)
-    if (!state) {
-      state = []
-      this.#hubs.set(hubId, state)
+  /** A batch id that is not the newest may come late, so the watermark, not the newest id, says where to begin. */
+  async #replay(): Promise<void> {
+    const { pool, now } = this.#options
+    this.#savedThrough = await receiptsWatermark(pool)
+    this.#replayedThrough = this.#savedThrough
+    for (;;) {
+      const batches = await receiptMarksAfter(pool, this.#replayedThrough)
+      for (const { id, marks } of batches) {
+        for (const [hubId, boot, seq, first] of marks) {
+          this.durable({ hubId, boot, seq, ...(typeof first === 'number' ? { first } : {}) }, now())
+        }
+        this.#replayedThrough = id
+      }
+      if (batches.length === 0) return
     }
+  }
+
+  #stateOf(hubId: number): HubReceiptState {
+    const state = this.#hubs.get(hubId) ?? openState()
+    this.#hubs.set(hubId, state)
     return state
   }
 
   #tick(): void {
+    this.#passOverOldGaps()
+    this.#publisher.publishDue()
+    this.#intervalsUnsaved += 1
+    if (this.#saving) return
+    if (this.#unsaved.size > 0 || this.#intervalsUnsaved >= WATERMARK_INTERVALS) void this.#save()
+  }
+
+  #passOverOldGaps(): void {
     const { now, gapSeconds } = this.#options
     for (const hubId of this.#withGaps) {
       const state = this.#stateOf(hubId)
-      if (passOverOldGaps(state, now(), gapSeconds)) {
-        this.#unpublished.add(hubId)
+      for (const boot of passOverOldGaps(state, now(), gapSeconds)) {
+        this.#publisher.add(hubId, boot)
         this.#unsaved.add(hubId)
       }
       if (!hasGaps(state)) this.#withGaps.delete(hubId)
     }
-    this.#publishChanged()
-    if (this.#unsaved.size > 0) this.#saving = this.#saving.then(() => this.#save())
   }
 
-  #publishChanged(): void {
-    for (const hubId of this.#unpublished) {
-      const newest = this.#stateOf(hubId).at(-1)
-      if (!newest || newest.seq < newest.first) continue
-      const { boot, seq, missing } = newest
-      this.#options.publish(hubId, {
-        boot,
-        seq,
-        ...(missing.length > 0 ? { missing } : {}),
-        time: this.#options.now(),
-      })
-    }
-    this.#unpublished.clear()
+  /** The receipt of an earlier boot does not stay the retained one. */
+  #retainCurrent(hubId: number, published: string): void {
+    const { current } = this.#stateOf(hubId)
+    if (current !== null && current !== published) this.#publisher.add(hubId, current)
   }
 
-  async #save(): Promise<void> {
-    const hubIds = [...this.#unsaved]
-    if (hubIds.length === 0) return
+  #save(): Promise<boolean> {
+    this.#intervalsUnsaved = 0
+    this.#saving = this.#saveUnsaved().finally(() => {
+      this.#saving = undefined
+    })
+    return this.#saving
+  }
+
+  async #saveUnsaved(): Promise<boolean> {
     // The watermark is read before the states: what is noted in between is merely noted twice after a restart.
-    const throughBatchId = this.#options.settledBatchId()
+    const settled = this.#options.settledBatchId()
+    const through = settled > this.#replayedThrough ? settled : this.#replayedThrough
+    const hubIds = [...this.#unsaved]
+    if (hubIds.length === 0 && through <= this.#savedThrough) return true
     const records = hubIds.flatMap((hubId) => this.#record(hubId) ?? [])
     this.#unsaved.clear()
     try {
-      await saveReceipts(this.#options.pool, records, throughBatchId)
+      await saveReceipts(this.#options.pool, records, through)
+      this.#savedThrough = through
+      return true
     } catch (error) {
       for (const hubId of hubIds) this.#unsaved.add(hubId)
       this.#options.log.warn({ err: error }, 'receipts not kept yet, trying again')
+      return false
     }
   }
 
   #record(hubId: number): ReceiptRecord | undefined {
     const state = this.#stateOf(hubId)
-    const newest = state.at(-1)
-    if (!newest) return undefined
-    const { boot, seq, missing } = newest
-    // The state goes on changing while it is written.
-    return {
-      hubId,
-      boot,
-      seq,
-      missing: [...missing],
-      state: structuredClone(state),
-      updatedAtMs: this.#options.now(),
-    }
   }
 }
