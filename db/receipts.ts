@@ -6,7 +6,8 @@ export interface ReceiptRecord {
   hubId: number
   boot: string
   seq: number
-  missing: readonly number[]
+  /** As the hub is told: counters, and runs as `[from, to]`. */
+  missing: readonly unknown[]
   /** Opaque to the database: see ingest's receipt tracker. */
   state: unknown
   /** Epoch milliseconds. */
@@ -14,8 +15,14 @@ export interface ReceiptRecord {
 }
 
 const WATERMARK = 'receipts'
+/** A ledger row may have thousands of marks. */
+const LEDGER_PAGE_ROWS = 200
 
-/** Keeps receipts, and says that they hold every batch up to `throughBatchId`. One transaction. */
+/**
+ * Keeps receipts, and says that they hold every batch up to `throughBatchId`. One transaction. In order of hub ids, as
+ * everyone who locks several hubs does: each new receipt locks its hub (foreign key), and out of order that may end in
+ * a deadlock (40P01).
+ */
 export async function saveReceipts(
   pool: Pool,
   records: readonly ReceiptRecord[],
@@ -28,6 +35,7 @@ export async function saveReceipts(
        FROM unnest($1::int4[], $2::text[], $3::int8[], $4::text[], $5::text[], $6::float8[])
          AS g (hub_id, boot, seq, missing, state, updated_at_ms)
        JOIN public.hubs h ON h.id = g.hub_id
+       ORDER BY g.hub_id
        ON CONFLICT (hub_id) DO UPDATE SET boot = excluded.boot, seq = excluded.seq, missing = excluded.missing,
          state = excluded.state, updated_at = excluded.updated_at
      )
@@ -55,13 +63,23 @@ export async function loadReceipts(pool: Pool): Promise<ReceiptRecord[]> {
   return result.rows
 }
 
-/** The marks of batches that were committed after the receipts were last kept, a batch at a time in order of batch ids. */
-export async function receiptMarksSince(pool: Pool): Promise<ReceiptMark[][]> {
-  const result = await pool.query<{ receipts: ReceiptMark[] }>(
-    `SELECT receipts FROM pipeline.ingest_batches
-     WHERE receipts IS NOT NULL
-       AND id > coalesce((SELECT batch_id FROM pipeline.watermarks WHERE name = '${WATERMARK}'), 0)
-     ORDER BY id`,
+/** The newest batch that the receipts hold, with all before it; 0 at the beginning. */
+export async function receiptsWatermark(pool: Pool): Promise<bigint> {
+  const result = await pool.query<{ batchId: string }>(
+    'SELECT batch_id AS "batchId" FROM pipeline.watermarks WHERE name = $1',
+    [WATERMARK],
   )
-  return result.rows.map((row) => row.receipts)
+  return BigInt(result.rows[0]?.batchId ?? 0)
+}
+
+/** The next page of the ledger in order of batch ids, each batch with its marks; empty at the end. */
+export async function receiptMarksAfter(
+  pool: Pool,
+  batchId: bigint,
+): Promise<{ id: bigint; marks: ReceiptMark[] }[]> {
+  const result = await pool.query<{ id: string; receipts: ReceiptMark[] | null }>(
+    'SELECT id, receipts FROM pipeline.ingest_batches WHERE id > $1 ORDER BY id LIMIT $2',
+    [batchId, LEDGER_PAGE_ROWS],
+  )
+  return result.rows.map(({ id, receipts }) => ({ id: BigInt(id), marks: receipts ?? [] }))
 }

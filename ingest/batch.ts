@@ -1,6 +1,6 @@
-import type { Batch } from '../db/batches/write-batch.ts'
+import type { Batch, ReceiptMark } from '../db/batches/write-batch.ts'
 import type { RejectedMessage } from '../db/batches/write-rejected.ts'
-import type { HeldMessage, PendingDoor, PendingReading, PendingReject } from './message.ts'
+import type { CountedMessage, HeldMessage, PendingDoor, PendingReading, PendingReject } from './message.ts'
 
 /** What one transaction is to make durable, and what sealing it has found to be there twice. */
 export interface SealedBatch {
@@ -22,9 +22,7 @@ export function sealBatch(messages: readonly HeldMessage[]): SealedBatch {
     doors: doors.rows,
     rejects: [],
     statuses: messages.flatMap((message) => message.status ?? []),
-    receipts: messages.flatMap(({ receipt }) =>
-      receipt ? [[receipt.hubId, receipt.boot, receipt.seq] as const] : [],
-    ),
+    receipts: messages.flatMap(({ receipt }) => (receipt ? [receiptMark(receipt)] : [])),
     duplicates: { readings: 0, doors: 0 },
   }
   for (const message of messages) {
@@ -96,6 +94,10 @@ export function rejectOnlyRow(sealed: SealedBatch, error: { message: string; cod
   }
   row.message.rejects.push(item)
   return { ...sealed, ...NO_ROWS, rejects: [{ message: row.message, item }] }
+}
+
+function receiptMark({ hubId, boot, seq, first }: CountedMessage): ReceiptMark {
+  return first === undefined ? [hubId, boot, seq] : [hubId, boot, seq, first]
 }
 
 function groupRejects(rejects: SealedBatch['rejects']): RejectedMessage[] {

@@ -110,8 +110,9 @@ export class Ingest {
       settledBatchId: () => this.#settledBatchId(),
       publish: (hubId, receipt) => {
         const hub = this.registry.hubKey(hubId)
-        if (hub === undefined) return
-        this.#publish({ topic: `v1/hubs/${hub}/receipt`, payload: JSON.stringify(receipt), retain: true })
+        if (hub === undefined) return undefined
+        const payload = JSON.stringify(receipt)
+        return options.publish({ topic: `v1/hubs/${hub}/receipt`, payload, qos: 1, retain: true })
       },
     })
     this.#rejected = new RejectedKeeper({
@@ -180,7 +181,7 @@ export class Ingest {
       this.#metrics.fieldsIgnored.inc(notes.length)
       this.#options.log.debug({ client: arrival.principal.username, notes }, 'bad fields ignored')
     }
-    if (receipt) this.#receipts.seen(receipt.hubId, receipt.boot, receipt.seq)
+    if (receipt) message.receipt = this.#receipts.seen(receipt)
   }
 
   async #commit(messages: HeldMessage[]): Promise<void> {
@@ -235,7 +236,7 @@ export class Ingest {
     countRejects(this.books, message)
     itemsReleased(this.books, message.subject, message.items)
     try {
-      if (receipt) this.#receipts.durable(receipt.hubId, receipt.boot, receipt.seq, Date.now())
+      if (receipt) this.#receipts.durable(receipt, Date.now())
       const answer = rejectedAnswer(message)
       if (answer) this.#publish({ ...answer, retain: false })
       if (arrival.qos > 0 && !arrival.isWill) {

@@ -21,6 +21,16 @@ export interface PendingReject extends RejectedItem {
   at?: number | string | undefined
 }
 
+/** A message that counts for its hub's receipts. */
+export interface CountedMessage {
+  hubId: number
+  /** The hub's start id. */
+  boot: string
+  seq: number
+  /** The first counter seen of that start, filled in on arrival; ledger rows of early versions are without. */
+  first?: number
+}
+
 /** A message that ingest holds until all of it is durable; then it is answered and acknowledged. */
 export interface HeldMessage {
   arrival: Arrival
@@ -29,8 +39,8 @@ export interface HeldMessage {
   doors: PendingDoor[]
   rejects: PendingReject[]
   status: HubStatusRow | null
-  /** The hub's start id and message counter, where it gave both. */
-  receipt: { hubId: number; boot: string; seq: number } | null
+  /** Where the hub gave its start id and message counter. */
+  receipt: CountedMessage | null
   seq: number | null
   /** Fields around the items that were ignored because they were bad, a line each. */
   notes: readonly string[]

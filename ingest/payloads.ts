@@ -118,6 +118,8 @@ export const rejectedMessage = z.array(
   }),
 )
 
+const counter = z.int().min(0)
+
 /** What a hub is told on its retained `receipt` topic. */
 export const receiptMessage = z.object({
   boot: z.string(),
@@ -125,8 +127,15 @@ export const receiptMessage = z.object({
     description: 'Every message of this boot from the first seen up to this one is durable',
   }),
   missing: z
-    .array(z.int().min(0))
+    .array(
+      z.union([counter, z.tuple([counter, counter]).meta({ description: 'A run: first and last counter' })]),
+    )
+    .max(1_000)
     .optional()
-    .meta({ description: 'Message counters that never arrived and were passed over' }),
+    .meta({
+      description:
+        'Message counters that were passed over, in ascending order; a run of more than 100 as [from, to]. Where ' +
+        'that would be more than 1,000 entries, the oldest are one pair, which spans durable ones too',
+    }),
   time: z.int().meta({ description: "The server's clock, epoch milliseconds" }),
 })

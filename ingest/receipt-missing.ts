@@ -47,7 +47,9 @@ export function listMissing(runs: readonly Run[]): MissingList {
       break
     }
     room -= entries
-    groups.push(entries === 1 && to > from ? [[from, to]] : Array.from({ length: entries }, (_, n) => from + n))
+    groups.push(
+      entries === 1 && to > from ? [[from, to]] : Array.from({ length: entries }, (_, n) => from + n),
+    )
   }
   return groups.reverse().flat(1) as MissingList
 }

@@ -103,7 +103,8 @@ export function noteDurable(
 
 /** Passes over the gaps that are older than `gapSeconds`. Returns the boots that had one. */
 export function passOverOldGaps(state: HubReceiptState, nowMs: number, gapSeconds: number): string[] {
-  const isOld = ({ ahead: [next] }: BootState) => next !== undefined && nowMs - next.sinceMs >= gapSeconds * 1000
+  const isOld = ({ ahead: [next] }: BootState) =>
+    next !== undefined && nowMs - next.sinceMs >= gapSeconds * 1000
   const changed = state.boots.filter(isOld)
   for (const known of changed) while (isOld(known)) passOver(known)
   return changed.map(({ boot }) => boot)
@@ -114,10 +115,19 @@ export function hasGaps(state: HubReceiptState): boolean {
 }
 
 /** What can be said of a boot; undefined while that is nothing. */
-export function receiptOf(state: HubReceiptState, boot: string | null): BootReceipt | undefined {
+export function receiptOf(state: HubReceiptState, boot: string): BootReceipt | undefined {
   const known = state.boots.find((candidate) => candidate.boot === boot)
-  if (!known || known.seq < known.first) return undefined
-  return { boot: known.boot, seq: known.seq, missing: listMissing(known.missing) }
+  return known && known.seq >= known.first ? toReceipt(known) : undefined
+}
+
+/** Where the boot is that was durable last, also while nothing can be said of it: then `seq` is before its first. */
+export function currentOf(state: HubReceiptState): BootReceipt | undefined {
+  const known = state.boots.find(({ boot }) => boot === state.current)
+  return known && toReceipt(known)
+}
+
+function toReceipt({ boot, seq, missing }: BootState): BootReceipt {
+  return { boot, seq, missing: listMissing(missing) }
 }
 
 /** The boot, moved to the end as the one heard last. */

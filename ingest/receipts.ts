@@ -7,9 +7,11 @@ import {
   receiptsWatermark,
   saveReceipts,
 } from '../db/receipts.ts'
+import type { CountedMessage } from './message.ts'
 import type { MissingList } from './receipt-missing.ts'
 import { ReceiptPublisher } from './receipt-publisher.ts'
 import {
+  currentOf,
   type HubReceiptState,
   hasGaps,
   noteDurable,
@@ -45,15 +47,6 @@ export interface Receipt {
   missing?: MissingList
   /** Epoch milliseconds. */
   time: number
-}
-
-/** A message that counts for receipts. */
-export interface CountedMessage {
-  hubId: number
-  boot: string
-  seq: number
-  /** The first counter seen of the boot, filled in on arrival; absent in the ledger rows of early versions. */
-  first?: number
 }
 
 /**
@@ -126,7 +119,7 @@ export class Receipts {
     this.#unsaved.add(hubId)
   }
 
-  /** A batch id that is not the newest may come late, so the watermark, not the newest id, says where to begin. */
+  /** Notes again what was committed after the receipts were last kept. */
   async #replay(): Promise<void> {
     const { pool, now } = this.#options
     this.#savedThrough = await receiptsWatermark(pool)
@@ -185,8 +178,8 @@ export class Receipts {
 
   async #saveUnsaved(): Promise<boolean> {
     // The watermark is read before the states: what is noted in between is merely noted twice after a restart.
-    const settled = this.#options.settledBatchId()
-    const through = settled > this.#replayedThrough ? settled : this.#replayedThrough
+    let through = this.#options.settledBatchId()
+    if (through < this.#replayedThrough) through = this.#replayedThrough
     const hubIds = [...this.#unsaved]
     if (hubIds.length === 0 && through <= this.#savedThrough) return true
     const records = hubIds.flatMap((hubId) => this.#record(hubId) ?? [])
@@ -204,5 +197,8 @@ export class Receipts {
 
   #record(hubId: number): ReceiptRecord | undefined {
     const state = this.#stateOf(hubId)
+    const current = currentOf(state)
+    // The state goes on changing while it is written.
+    return current && { hubId, ...current, state: structuredClone(state), updatedAtMs: this.#options.now() }
   }
 }

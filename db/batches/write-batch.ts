@@ -8,8 +8,11 @@ import { type HubStatusRow, writeHubStatuses } from './write-hub-statuses.ts'
 import { copyReadings, stageReadings } from './write-readings.ts'
 import { type RejectedMessage, writeRejected } from './write-rejected.ts'
 
-/** A hub's message that this batch makes durable: hub, its start id, its message counter. */
-export type ReceiptMark = [hubId: number, boot: string, seq: number]
+/**
+ * A hub's message that this batch makes durable: hub, its start id, its message counter, and the first counter seen of
+ * that start (ledger rows of early versions are without).
+ */
+export type ReceiptMark = [hubId: number, boot: string, seq: number, first?: number]
 
 /** All that one transaction makes durable. No two readings share device and time. */
 export interface Batch {
