@@ -1,4 +1,5 @@
 // `npm start`: broker, ingest and console in one process.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
 import { readServiceSettings, type Service, startService } from './service.ts'
 import { readEnvironment, SettingsError } from './settings.ts'
@@ -12,6 +13,8 @@ const STARTED_NAMES: Record<string, string> = {
 }
 
 const REPEATED_SIGNAL_MS = 1_000
+/** A start that is nearly done is finished and then stopped cleanly; another one is given up. */
+const START_GRACE_MS = 2_000
 
 async function main(): Promise<void> {
   const settings = readServiceSettings(readEnvironment())
@@ -26,9 +29,14 @@ async function main(): Promise<void> {
       process.exit(1)
     }
     stoppingSinceMs = performance.now()
-    log.info(`${signal}: no more intake, committing what is held`)
     try {
-      await (await started.promise).stop()
+      const service = await Promise.race([started.promise, sleep(START_GRACE_MS, undefined)])
+      if (!service) {
+        log.info(`${signal}: the start is given up`)
+        process.exit(0)
+      }
+      log.info(`${signal}: no more intake, committing what is held`)
+      await service.stop()
     } catch (error) {
       log.error({ err: error }, 'not stopped cleanly')
       process.exitCode = 1

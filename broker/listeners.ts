@@ -108,13 +108,13 @@ function explain(
   { host, port, setting }: { host: string; port: number; setting: string },
 ): SettingsError {
   const reasons: Record<string, string> = {
-    EADDRINUSE: `the port is taken on ${host}. Stop the program that listens there, or set ${setting} to another port.`,
-    EACCES: `no right to listen on this port. Set ${setting} to a port from 1024 up.`,
+    EADDRINUSE: `${setting}=${port}: the port is taken on ${host}. Stop the program that listens there, or set ${setting} to another port.`,
+    EACCES: `${setting}=${port}: no right to listen on this port. Set ${setting} to a port from 1024 up.`,
     EADDRNOTAVAIL: `MQTT_HOST=${host} is not an address of this machine. Set MQTT_HOST to one, or to 0.0.0.0 for all.`,
     ENOTFOUND: `MQTT_HOST=${host} is not a known host. Set MQTT_HOST to an address of this machine.`,
   }
-  const reason = reasons[error.code ?? ''] ?? `cannot listen on ${host}: ${error.message}`
-  return new SettingsError(`${setting}=${port}: ${reason}`, { cause: error })
+  const reason = reasons[error.code ?? ''] ?? `${setting}=${port}: cannot listen on ${host}: ${error.message}`
+  return new SettingsError(reason, { cause: error })
 }
 
 function tcpServer({ admit, attach }: ListenerOptions): Server {

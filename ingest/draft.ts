@@ -110,5 +110,5 @@ function wholeReject(reason: 'too_large' | 'malformed', detail: string): Pending
 }
 
 function oversized(bytes: number): string {
-  return `the message has ${bytes} bytes, more than a message may have: send fewer readings in each`
+  return `the message has ${bytes} bytes, more than MQTT_MESSAGE_BYTES_MAX allows: send fewer readings in each`
 }

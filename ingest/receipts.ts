@@ -93,6 +93,8 @@ export class Receipts {
     }
     await this.#replay()
     for (const [hubId, state] of this.#hubs) if (hasGaps(state)) this.#withGaps.add(hubId)
+    // Before the first hub can ask for it.
+    this.#publisher.publishDue()
     this.#timer = setInterval(() => this.#tick(), INTERVAL_MS)
   }
 

@@ -27,8 +27,8 @@ export async function withDatabase(
       if (options.migrate !== false) await migrateDatabase(server.directUrl)
       await action(server)
     } finally {
-      forgetSignals()
       await server.release()
+      forgetSignals()
     }
   } catch (error) {
     console.error(error instanceof Error ? error.message : String(error))
@@ -43,7 +43,10 @@ const stderrLog: ServerLog = {
   error: (message) => console.error(message),
 }
 
-/** Ends the process after a release when it is interrupted. Returns what takes the handlers away again. */
+/**
+ * Ends the process after a release when it is interrupted. Ctrl-C comes twice, from the terminal and from npm: the
+ * handlers stay until the server is released. Returns what takes them away.
+ */
 function releaseOnSignal(opening: Promise<DatabaseServer>): () => void {
   const interrupted = (signal: keyof typeof SIGNALS) => {
     opening
@@ -51,7 +54,7 @@ function releaseOnSignal(opening: Promise<DatabaseServer>): () => void {
       .catch((error: unknown) => console.error(String(error)))
       .finally(() => process.exit(SIGNALS[signal]))
   }
-  process.once('SIGINT', interrupted).once('SIGTERM', interrupted)
+  process.on('SIGINT', interrupted).on('SIGTERM', interrupted)
   return () => {
     process.off('SIGINT', interrupted).off('SIGTERM', interrupted)
   }

@@ -20,6 +20,7 @@ export function quote(value: unknown): string {
   if (value === undefined) return 'nothing'
   if (Array.isArray(value)) return 'an array'
   if (typeof value === 'object' && value !== null) return 'an object'
+  if (typeof value === 'number' && !Number.isFinite(value)) return 'NaN, Infinity or a number too large'
   if (typeof value !== 'string') return String(value)
   const ending = value.length > QUOTED_CHARS_MAX ? '…' : ''
   return `${JSON.stringify(value.slice(0, QUOTED_CHARS_MAX))}${ending}`
