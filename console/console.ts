@@ -72,7 +72,7 @@ async function answer(
         JSON.stringify({ notReady: options.notReady(), ...options.status() }),
       )
     case '/metrics':
-      return send(200, 'text/plain; version=0.0.4', await options.metrics.metrics())
+      return send(200, 'text/plain; version=0.0.4', await metricsText(options.metrics))
     case '/livez':
       return send(200, 'text/plain', 'alive\n')
     case '/readyz': {
@@ -84,6 +84,11 @@ async function answer(
     default:
       return send(404, 'text/plain', 'Nothing here. Try /, /metrics, /livez or /readyz.\n')
   }
+}
+
+/** prom-client 15 writes `Nan`, which the text format does not know (its event loop gauges have it between samples). */
+async function metricsText(metrics: Registry): Promise<string> {
+  return (await metrics.metrics()).replaceAll(/ Nan$/gm, ' NaN')
 }
 
 function listenError(error: NodeJS.ErrnoException, { host, port }: ConsoleOptions): Error {
