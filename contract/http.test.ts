@@ -1,4 +1,5 @@
 /** docs/protocol.md, "Running": HTTP, and what a hub sees while the database is away. */
+import { Client } from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { closeAll, publishPacket } from '../broker/testing.ts'
 import { until } from '../db/testing/poll.ts'
@@ -85,6 +86,22 @@ describe('while the database is away', () => {
     await server.start()
     await hub.next('puback', 2)
     expect((await readingsOf(service, device)).map((row) => row.temperature)).toEqual([1, 2])
+    await until('it is ready', async () => (await readyz()).status === 200)
+  })
+
+  test('a database that answers and commits nothing is not ready either', async () => {
+    const blocker = new Client({ connectionString: server.url })
+    await blocker.connect()
+    await blocker.query('BEGIN; LOCK TABLE pipeline.ingest_batches IN ACCESS EXCLUSIVE MODE')
+    const hub = await connectRaw(service, NORTH_HUB)
+    const payload = JSON.stringify({ device: northDevice(1), at: nextTime(), temperature: 4 })
+    hub.send(publishPacket({ topic: `v1/hubs/${NORTH_HUB}/readings`, payload, messageId: 1 }))
+    await until('it is not ready', async () => (await readyz()).status === 503)
+    expect((await readyz()).text).toContain('no commit')
+    expect(hub.all('puback')).toEqual([])
+    await blocker.query('ROLLBACK')
+    await blocker.end()
+    await hub.next('puback', 1)
     await until('it is ready', async () => (await readyz()).status === 200)
   })
 
