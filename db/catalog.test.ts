@@ -184,7 +184,7 @@ describe('the design of the tables', () => {
     expect(rows).toEqual([])
   })
 
-  it('keeps the hot tables free of foreign keys, checks, triggers and more than their two indexes', async () => {
+  it("keeps the hot tables free of foreign keys, checks, triggers and more than their two indexes, of which the key of readings is the partitions'", async () => {
     const rows = await catalog(`
       SELECT t.name, pg_get_partkeydef(t.oid) AS partitioned,
         (SELECT count(*)::int FROM pg_index WHERE indrelid = t.oid) AS indexes,
@@ -192,10 +192,10 @@ describe('the design of the tables', () => {
         (SELECT count(*)::int FROM pg_constraint WHERE conrelid = t.oid AND contype IN ('f', 'c')) AS constraints,
         (SELECT count(*)::int FROM pg_attrdef WHERE adrelid = t.oid) AS defaults
       FROM t WHERE name IN ('${HOT_TABLES.join("', '")}') ORDER BY name DESC`)
-    const lean = { indexes: 2, triggers: 0, constraints: 0, defaults: 0 }
+    const lean = { triggers: 0, constraints: 0, defaults: 0 }
     expect(rows).toEqual([
-      { name: 'public.sensor_readings', partitioned: 'RANGE (recorded_at)', ...lean },
-      { name: 'public.door_events', partitioned: 'RANGE (occurred_at)', ...lean },
+      { name: 'public.sensor_readings', partitioned: 'RANGE (recorded_at)', indexes: 1, ...lean },
+      { name: 'public.door_events', partitioned: 'RANGE (occurred_at)', indexes: 2, ...lean },
     ])
   })
 

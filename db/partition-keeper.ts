@@ -1,38 +1,70 @@
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { Client } from 'pg'
-import { ensurePartitions } from './partitions.ts'
+import { closePartitions } from './partition-closing.ts'
+import { ensurePartitions, narrowPartitions } from './partitions.ts'
 import type { ServerLog } from './server-log.ts'
 
 const CONNECT_TIMEOUT_MS = 10_000
-const INTERVAL_MS = 6 * 60 * 60 * 1_000
+const INTERVAL_MS = 15 * 60 * 1_000
 
 /**
- * Makes the partitions ahead four times a day, over a direct connection opened for it; there are always two months
- * ahead, so a failed attempt has a long time to be mended.
+ * Keeps the partitions at start and every quarter of an hour, over a direct connection opened for it: makes those
+ * ahead, narrows them where the fleet has grown, closes those that have passed. There are always days ahead, so a
+ * failed attempt has a long time to be mended.
  */
 export function keepPartitions(directUrl: string, log: ServerLog): { stop(): Promise<void> } {
-  let running: Promise<void> = Promise.resolve()
-  const timer = setInterval(() => {
-    running = make(directUrl).catch((error: Error) =>
-      log.error(`partitions ahead not made, trying again in 6 h: ${error.message}`),
-    )
-  }, INTERVAL_MS)
+  let client: Client | undefined
+  let stopping = false
+  const keep = async () => {
+    client = await connect(directUrl)
+    try {
+      if (!stopping) await keepOnce(client, log)
+    } finally {
+      await client.end()
+      client = undefined
+    }
+  }
+  let running: Promise<void> | undefined
+  const turn = () => {
+    // Closing a large partition may take longer than the interval.
+    running ??= keep()
+      .catch((error: Error) => {
+        if (!stopping) log.error(`partitions not kept, trying again in 15 min: ${error.message}`)
+      })
+      .finally(() => {
+        running = undefined
+      })
+  }
+  const timer = setInterval(turn, INTERVAL_MS)
+  turn()
   return {
-    stop() {
+    async stop() {
+      stopping = true
       clearInterval(timer)
-      return running
+      // Ends what is under way: it is taken up again at the next start.
+      await client?.end()
+      await running
     },
   }
 }
 
-async function make(directUrl: string): Promise<void> {
-  const client = new Client({ connectionString: directUrl, connectionTimeoutMillis: CONNECT_TIMEOUT_MS })
+async function connect(url: string): Promise<Client> {
+  const client = new Client({
+    connectionString: url,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    application_name: 'frostguard partitions',
+  })
   // What breaks the connection also fails the query under way.
   client.on('error', () => {})
   await client.connect()
-  try {
-    await ensurePartitions(drizzle(client), new Date())
-  } finally {
-    await client.end()
-  }
+  return client
+}
+
+async function keepOnce(client: Client, log: ServerLog): Promise<void> {
+  const now = new Date()
+  await ensurePartitions(drizzle(client), now)
+  const narrowed = await narrowPartitions(drizzle(client), now)
+  if (narrowed.length > 0)
+    log.info(`the fleet has grown: ${narrowed.length} narrower partitions from ${narrowed[0]} on`)
+  for (const partition of await closePartitions(client, now)) log.info(`partition ${partition} closed`)
 }

@@ -44,8 +44,7 @@ export const sensorReadings = pgTable(
     fault: text('fault'),
   },
   (t) => [
-    // Time first: a partition is then written at its right edge only, however many devices there are.
-    primaryKey({ name: 'sensor_readings_pkey', columns: [t.recordedAt, t.deviceId] }),
+    // Device and time are unique by an index of each partition: see db/partition-keys.ts.
     index('sensor_readings_batch_id_idx').using('brin', t.batchId).with({ autosummarize: true }),
   ],
 )

@@ -1,0 +1,51 @@
+import { drizzle } from 'drizzle-orm/node-postgres'
+import type { Client } from 'pg'
+import { createKey, PARTITION_KEYS, type PartitionKeys } from './partition-keys.ts'
+import { parseBounds } from './partitions.ts'
+
+/** Held by the session that closes partitions; another process then leaves it to that one. */
+const LOCK = { space: 7_263, key: 3 }
+
+/** What comes later than this finds the partition closed: it is stored as well, only not at the right edge of its key. */
+const SETTLE_MS = 60 * 60 * 1_000
+
+/**
+ * Closes the partitions of `sensor_readings` whose time has passed by an hour: builds the key that reads one device
+ * fast and packed, then drops the one that is fast to write. Returns their names. Neither readers nor writers wait, and
+ * device and time are unique all the while. What was interrupted is done again. `client` must be a session of its own.
+ */
+export async function closePartitions(client: Client, now: Date): Promise<string[]> {
+  await client.query(
+    `SET timezone = 'UTC'; SET datestyle = 'ISO'; SET statement_timeout = 0; SET lock_timeout = 0`,
+  )
+  const lock = await client.query<{ taken: boolean }>('SELECT pg_try_advisory_lock($1, $2) AS taken', [
+    LOCK.space,
+    LOCK.key,
+  ])
+  if (!lock.rows[0]?.taken) return []
+  const closed: string[] = []
+  try {
+    for (const keys of await partitionsToClose(client, now.getTime())) {
+      await close(client, keys)
+      closed.push(keys.partition)
+    }
+  } finally {
+    await client.query('SELECT pg_advisory_unlock($1, $2)', [LOCK.space, LOCK.key]).catch(() => undefined)
+  }
+  return closed
+}
+
+async function partitionsToClose(client: Client, nowMs: number): Promise<PartitionKeys[]> {
+  const { rows } = await drizzle(client).execute<PartitionKeys & Record<string, unknown>>(PARTITION_KEYS)
+  return rows
+    .filter((row) => row.bounds !== 'DEFAULT' && parseBounds(row.bounds).toMs + SETTLE_MS <= nowMs)
+    .filter((row) => row.open !== null || row.closed === null || row.invalid !== null)
+}
+
+async function close(client: Client, keys: PartitionKeys): Promise<void> {
+  const drop = (name: string) =>
+    client.query(`DROP INDEX CONCURRENTLY public.${client.escapeIdentifier(name)}`)
+  if (keys.invalid !== null) await drop(keys.invalid)
+  if (keys.closed === null) await client.query(createKey(keys.partition, 'closed', { concurrently: true }))
+  if (keys.open !== null) await drop(keys.open)
+}

@@ -1,0 +1,52 @@
+import { type SQL, sql } from 'drizzle-orm'
+
+/**
+ * How a partition of `sensor_readings` is keyed. Both orders make device and time unique. `open`: time first, written
+ * at its right edge only, however many devices there are. `closed`: device first and packed, for reading one device.
+ * PostgreSQL allows a key of the whole table only in one order, so each partition has its own (docs/decisions/0005).
+ */
+export type KeyOrder = 'open' | 'closed'
+
+const COLUMNS: Record<KeyOrder, string> = {
+  open: 'recorded_at, device_id',
+  closed: 'device_id, recorded_at',
+}
+
+export function keyName(partition: string, order: KeyOrder): string {
+  return `${partition}_${order === 'open' ? 'time' : 'device'}_key`
+}
+
+/** The statement that keys a partition; `concurrently` while it is written. */
+export function createKey(partition: string, order: KeyOrder, options = { concurrently: false }): string {
+  const concurrently = options.concurrently ? 'CONCURRENTLY ' : ''
+  const packed = order === 'closed' ? ' WITH (fillfactor = 100)' : ''
+  return `CREATE UNIQUE INDEX ${concurrently}${keyName(partition, order)} ON public.${partition} (${COLUMNS[order]})${packed}`
+}
+
+export interface PartitionKeys {
+  partition: string
+  /** As PostgreSQL writes it: FOR VALUES FROM ... TO ... */
+  bounds: string
+  /** Names of its unique indexes over device and time, in either order. */
+  open: string | null
+  closed: string | null
+  /** Left behind by an interrupted CREATE INDEX CONCURRENTLY. */
+  invalid: string | null
+}
+
+/** The partitions of `sensor_readings` with their keys, oldest name first. */
+export const PARTITION_KEYS: SQL = sql`
+  WITH keys AS (
+    SELECT i.indrelid, i.indisvalid, c.relname::text AS name,
+      (SELECT string_agg(a.attname, ', ' ORDER BY k.position)
+       FROM unnest(i.indkey) WITH ORDINALITY AS k (number, position)
+       JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number) AS columns
+    FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+    WHERE i.indisunique AND i.indpred IS NULL)
+  SELECT c.relname::text AS partition, pg_get_expr(c.relpartbound, c.oid) AS bounds,
+    min(keys.name) FILTER (WHERE indisvalid AND columns = ${COLUMNS.open}) AS open,
+    min(keys.name) FILTER (WHERE indisvalid AND columns = ${COLUMNS.closed}) AS closed,
+    min(keys.name) FILTER (WHERE NOT indisvalid) AS invalid
+  FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid LEFT JOIN keys ON keys.indrelid = c.oid
+  WHERE i.inhparent = 'public.sensor_readings'::regclass
+  GROUP BY c.oid ORDER BY c.relname COLLATE "C"`
