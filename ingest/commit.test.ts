@@ -1,12 +1,12 @@
 import { Pool } from 'pg'
 import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createBatchIds } from '../db/batches/batch-id.ts'
 import { createTestFleet, type TestFleet } from '../db/testing/fleet.ts'
 import { createTestDatabase, type TestDatabase } from '../db/testing/test-database.ts'
 import { startTestServer } from '../db/testing/test-server.ts'
 import { sealBatch } from './batch.ts'
-import { commitSealed } from './commit.ts'
+import { BatchIds } from './batch-ids.ts'
+import { commitSealed, DatabaseAwayError } from './commit.ts'
 import { testMessage } from './testing/messages.ts'
 
 const T0 = Date.UTC(2026, 10, 20, 10)
@@ -22,7 +22,8 @@ function openPool(url: string): Pool {
 let database: TestDatabase
 let pool: Pool
 let fleet: TestFleet
-const nextBatchId = createBatchIds({ now: Date.now, process: 1 })
+const ids = new BatchIds('00000000-0000-4000-8000-000000000001')
+const nameBatch = () => ids.open()
 
 beforeAll(async () => {
   database = await createTestDatabase()
@@ -40,8 +41,7 @@ function options(change: Partial<Parameters<typeof commitSealed>[1]> = {}) {
   return {
     pool,
     log: pino({ level: 'silent' }),
-    nextBatchId,
-    writer: '00000000-0000-4000-8000-000000000001',
+    nameBatch,
     onRetry: () => {},
     statementTimeoutMs: 30_000,
     signal: new AbortController().signal,
@@ -56,13 +56,13 @@ function options(change: Partial<Parameters<typeof commitSealed>[1]> = {}) {
 test('a row that PostgreSQL refuses is found and kept with its SQLSTATE; its 499 neighbours are stored', async () => {
   const times = Array.from({ length: 500 }, (_, n) => (n === 321 ? REFUSED : T0 + n))
   const message = testMessage(fleet, times)
-  let ids = 0
+  let names = 0
   const outcome = await commitSealed(
     sealBatch([message]),
     options({
-      nextBatchId: () => {
-        ids += 1
-        return nextBatchId()
+      nameBatch: () => {
+        names += 1
+        return nameBatch()
       },
     }),
   )
@@ -71,12 +71,12 @@ test('a row that PostgreSQL refuses is found and kept with its SQLSTATE; its 499
   const { rows } = await pool.query('SELECT reason, item, sqlstate FROM pipeline.rejected_messages')
   expect(rows).toEqual([{ reason: 'invalid', item: 321, sqlstate: '23514' }])
   // 2·log2(500) + 3 attempts find it, and one more keeps it.
-  expect(ids).toBeLessThanOrEqual(22)
+  expect(names).toBeLessThanOrEqual(22)
 })
 
 test('a commit whose answer was lost is looked up, not written again', async () => {
-  const id = nextBatchId()
-  const given = options({ nextBatchId: () => id })
+  const name = nameBatch()
+  const given = options({ nameBatch: () => name })
   const first = await commitSealed(sealBatch([testMessage(fleet, [T0 + 1_000, T0 + 1_001])]), given)
   const again = await commitSealed(sealBatch([testMessage(fleet, [T0 + 1_000, T0 + 1_001])]), given)
   expect(again).toEqual(first)
@@ -118,4 +118,46 @@ test('at the end of the service a batch that cannot be committed is given up', a
   setTimeout(() => end.abort(), 50)
   await expect(given).rejects.toThrow(/abort/)
   await unreachable.end()
+})
+
+test('after the hold time a batch is given up, with the name it may be committed under', async () => {
+  const unreachable = new Pool({ host: '127.0.0.1', port: 1, max: 1 })
+  const name = nameBatch()
+  const given = commitSealed(
+    sealBatch([testMessage(fleet, [T0 + 4_000])]),
+    options({ pool: unreachable, holdMs: 250, nameBatch: () => name }),
+  )
+  const error = await given.catch((caught: unknown) => caught)
+  expect(error).toBeInstanceOf(DatabaseAwayError)
+  expect(error).toMatchObject({ batch: name, message: expect.stringContaining('ECONNREFUSED') })
+  await unreachable.end()
+})
+
+test('a database that hangs is not waited for beyond the hold time, and its connection is free again', async () => {
+  const holder = await pool.connect()
+  const single = new Pool({ connectionString: database.url, max: 1 })
+  single.on('error', () => {})
+  try {
+    await holder.query('BEGIN; LOCK TABLE sensor_readings IN ACCESS EXCLUSIVE MODE')
+    const sealed = sealBatch([testMessage(fleet, [T0 + 5_000, T0 + 5_001])])
+    const error = await commitSealed(sealed, options({ pool: single, holdMs: 300 })).catch((caught) => caught)
+    expect(error).toBeInstanceOf(DatabaseAwayError)
+    expect((await single.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
+    await holder.query('ROLLBACK')
+
+    // The server may have finished what it was asked: under the same name it is stored once.
+    const outcome = await commitSealed(
+      sealBatch([testMessage(fleet, [T0 + 5_000, T0 + 5_001])]),
+      options({ pool: single, tried: (error as DatabaseAwayError).batch }),
+    )
+    expect(outcome.readings + outcome.readingsDuplicate).toBe(2)
+    const { rows } = await pool.query(
+      'SELECT count(*)::int FROM sensor_readings WHERE recorded_at >= $1 AND recorded_at <= $2',
+      [new Date(T0 + 5_000), new Date(T0 + 5_001)],
+    )
+    expect(rows).toEqual([{ count: 2 }])
+  } finally {
+    holder.release()
+    await single.end()
+  }
 })

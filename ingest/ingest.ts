@@ -223,8 +223,7 @@ export class Ingest {
       log,
       statementTimeoutMs: settings.DATABASE_STATEMENT_TIMEOUT_MS,
       signal: this.#end.signal,
-      writer: this.#writer,
-      nextBatchId: () => this.#openBatch(ids),
+      nameBatch: () => ({ id: this.#openBatch(ids), writer: this.#writer }),
       onCommitted: (written, seconds) => this.#observe(written, seconds),
       onRetry: () => this.#metrics.batchRetries.inc(),
     }

@@ -5,9 +5,14 @@ import { databaseError } from '../errors.ts'
 /**
  * Runs `work` on a connection of the pool. `work` opens and commits the transaction itself (it sends BEGIN together
  * with its first statement to save a round trip); when it throws, the transaction is rolled back. A connection that
- * has failed is thrown away: after a lost COMMIT nobody knows what it would answer next.
+ * has failed is thrown away: after a lost COMMIT nobody knows what it would answer next. So is one whose answer is not
+ * waited for any longer, when `signal` is aborted: the pool has its place again at once.
  */
-export async function onConnection<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
+export async function onConnection<T>(
+  pool: Pool,
+  work: (client: PoolClient) => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
   const client = await pool.connect()
   let failure: Error | undefined
   // A checked-out client has no listener of the pool's: without this one, a broken socket would end the process.
@@ -15,7 +20,10 @@ export async function onConnection<T>(pool: Pool, work: (client: PoolClient) => 
     failure ??= error
   }
   client.on('error', onError)
+  const giveUp = () => cutConnection(client)
+  signal?.addEventListener('abort', giveUp, { once: true })
   try {
+    signal?.throwIfAborted()
     return await work(client)
   } catch (error) {
     // Without an answer from the server (a timeout, a lost connection) nobody knows what the socket would say next:
@@ -24,9 +32,16 @@ export async function onConnection<T>(pool: Pool, work: (client: PoolClient) => 
     else failure ??= error instanceof Error ? error : new Error(String(error))
     throw error
   } finally {
+    signal?.removeEventListener('abort', giveUp)
     client.off('error', onError)
     client.release(failure)
   }
+}
+
+/** Ends a connection without a word to the server, which may be hanging: what is under way fails at once. */
+function cutConnection(client: PoolClient): void {
+  const { connection } = client as unknown as { connection: { stream: { destroy(): void } } }
+  connection.stream.destroy()
 }
 
 /** Sends one buffer of binary COPY data; `sql` may have statements before the COPY. */

@@ -39,6 +39,8 @@ export interface WriteBatchOptions {
   statementTimeoutMs: number
   /** Send the readings through the temporary table at once: some are known or suspected to be stored already. */
   expectDuplicates: boolean
+  /** Aborted when the answer is not waited for any longer; it may have been committed all the same: see `findBatch`. */
+  signal?: AbortSignal
 }
 
 const LEDGER = 'ingest_batches'
@@ -60,7 +62,7 @@ export async function writeBatch(
   options: WriteBatchOptions,
 ): Promise<BatchOutcome> {
   try {
-    return await onConnection(pool, (client) => transact(client, batch, options))
+    return await onConnection(pool, (client) => transact(client, batch, options), options.signal)
   } catch (error) {
     if (verdictOf(error) !== 'duplicate') throw error
     // Either readings that are stored already, or the batch itself: committed, its answer lost.
