@@ -1,6 +1,7 @@
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { Client } from 'pg'
 import { type Migration, readMigrations } from './migration-files.ts'
+import { requireOwnSession } from './own-session.ts'
 import { ensurePartitions } from './partitions.ts'
 
 const CONNECT_TIMEOUT_MS = 10_000
@@ -26,9 +27,9 @@ interface MigrateOptions {
 
 /**
  * Brings the database up to this version's schema and makes the missing partitions. `url` must lead to PostgreSQL
- * directly, past a pooler. Safe to call from several processes at once: they take turns. Each migration is one
- * transaction. Fails without a change when the server is too old or not UTF8, or when the database has migrations
- * that this version does not know.
+ * directly, past a pooler; one in transaction mode is refused. Safe to call from several processes at once: they take
+ * turns. Each migration is one transaction. Fails without a change when the server is too old or not UTF8, or when the
+ * database has migrations that this version does not know.
  */
 export async function migrateDatabase(url: string, options: MigrateOptions = {}): Promise<void> {
   const { folder, lockTimeoutMs = LOCK_TIMEOUT_MS, now = new Date() } = options
@@ -45,6 +46,7 @@ export async function migrateDatabase(url: string, options: MigrateOptions = {})
   await client.connect()
   try {
     await requireServer(client)
+    await requireOwnSession(client, url, CONNECT_TIMEOUT_MS)
     await takeTurn(client)
     await client.query(`SET lock_timeout = ${lockTimeoutMs}`)
     const known = await readMigrations(folder)

@@ -12,7 +12,7 @@ const COLUMNS: Record<KeyOrder, string> = {
   closed: 'device_id, recorded_at',
 }
 
-export function keyName(partition: string, order: KeyOrder): string {
+function keyName(partition: string, order: KeyOrder): string {
   return `${partition}_${order === 'open' ? 'time' : 'device'}_key`
 }
 

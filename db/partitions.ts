@@ -15,7 +15,7 @@ const PARTITIONED_TABLES = ['sensor_readings', 'door_events'] as const
 type PartitionedTable = (typeof PARTITIONED_TABLES)[number]
 
 /** Two processes that start at once take turns. */
-const LOCK = { space: 7_263, key: 2 }
+const LOCK = { space: 7_263, key: 4 }
 
 const LOCK_TIMEOUT_MS = 10_000
 /** While a partition is narrowed nobody else reads or writes the table; not longer, because writers wait behind it. */

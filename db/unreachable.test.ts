@@ -3,9 +3,12 @@ import { describeTarget, explainUnreachable } from './unreachable.ts'
 
 const withCode = (code: string) => Object.assign(new Error('what the library says'), { code })
 
-test.each(['ECONNREFUSED', '57P03', '53300', 'ENOTFOUND', 'ETIMEDOUT'])('%s may pass by itself', (code) => {
-  expect(explainUnreachable(withCode(code))).toMatchObject({ isPassing: true })
-})
+test.each(['ECONNREFUSED', '57P03', '53300', 'ENOTFOUND', 'ETIMEDOUT', '08P01'])(
+  '%s may pass by itself',
+  (code) => {
+    expect(explainUnreachable(withCode(code))).toMatchObject({ isPassing: true })
+  },
+)
 
 test.each(['28P01', '28000', '3D000', '42501'])('%s does not pass by itself', (code) => {
   const { reason, isPassing } = explainUnreachable(withCode(code))

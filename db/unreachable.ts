@@ -72,6 +72,9 @@ const ROWS: Row[] = [
   },
 ]
 
+/** PgBouncer says everything with this code: what passes, as that PostgreSQL starts up, and what does not. */
+const POOLER_ERROR = '08P01'
+
 const TIMED_OUT = /timeout|terminated unexpectedly/i
 
 /** Reads the error of an attempt to connect. */
@@ -80,6 +83,9 @@ export function explainUnreachable(error: unknown): Unreachable {
   const row = ROWS.find((candidate) => candidate.code === code)
   if (row) return row
   const message = error instanceof Error ? error.message : String(error)
+  if (code === POOLER_ERROR) {
+    return { reason: `the pooler says: ${message} (${code}). Look into its log`, isPassing: true }
+  }
   const isPassing = TIMED_OUT.test(message)
   return { reason: `${message}${code ? ` (${code})` : ''}. Check that a PostgreSQL answers there`, isPassing }
 }

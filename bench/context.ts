@@ -1,0 +1,30 @@
+import type { BenchServer } from './database/server.ts'
+
+/** What the measurements of one run share. */
+export interface BenchContext {
+  server: BenchServer
+  /** Measured for so long, after a warm-up. */
+  seconds: number
+  warmUpSeconds: number
+  /** Each measurement is repeated so often, in turns with the others. */
+  rounds: number
+  /** Rows of one raw COPY. */
+  rawRows: number
+  /** Settings of the service that differ from its defaults. */
+  serviceSettings: Record<string, string>
+  /** Ends what was opened, the latest first, also after Ctrl-C. */
+  resources: AsyncDisposableStack
+  /** A line for whoever waits. */
+  progress(text: string): void
+}
+
+/** What hubs send in a workload. */
+export interface LoadShape {
+  name: string
+  connections: number
+  readingsPerMessage: number
+  /** Of all connections. */
+  devices: number
+  /** Messages of one connection that wait for their PUBACK. */
+  inFlightMax: number
+}

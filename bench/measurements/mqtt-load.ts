@@ -1,0 +1,42 @@
+import type { BenchContext, LoadShape } from '../context.ts'
+import type { LoadPhase } from '../generator/load.ts'
+import type { LoadResult } from '../generator/result.ts'
+import { resultOf, startGenerator } from '../processes/generator.ts'
+import type { MqttServer } from '../processes/servers.ts'
+import { cpuSecondsOf, cpuSecondsOfFamily } from '../processes/usage.ts'
+import { type Sides, startUsage, type Usage } from '../processes/usage-meter.ts'
+import { loadArguments } from './load-arguments.ts'
+
+export interface LoadMeasurement {
+  load: LoadResult
+  /** Between warm-up and last send. */
+  usage: Usage
+}
+
+/** Runs the closed loop of a shape against a server, and measures what each side takes meanwhile. */
+export async function measureLoad(
+  context: BenchContext,
+  options: { shape: LoadShape; server: MqttServer; side: string; withDatabase?: boolean },
+): Promise<LoadMeasurement> {
+  const { server, shape } = options
+  let running: ReturnType<typeof startUsage> | undefined
+  let usage: Usage | undefined
+  const args = [`--port=${server.port}`, ...loadArguments(shape, context)]
+  const onPhase = (phase: LoadPhase) => {
+    if (phase === 'measuring') running = startUsage(sides, server.child.pid)
+    else usage ??= running?.end()
+  }
+  const generator = startGenerator(args, { resources: context.resources, onPhase })
+  const sides: Sides = {
+    generator: () => cpuSecondsOf(generator.pid),
+    [options.side]: () => cpuSecondsOf(server.child.pid),
+  }
+  const { postmasterPid } = context.server
+  if (options.withDatabase && postmasterPid !== undefined) {
+    sides['postgres'] = () => cpuSecondsOfFamily(postmasterPid)
+  }
+  const load = await resultOf(generator)
+  usage ??= running?.end()
+  if (!usage) throw new Error('The load generator has ended without a word about its phases.')
+  return { load, usage }
+}

@@ -1,0 +1,22 @@
+import type { LoadPhase } from '../generator/load.ts'
+import { type LoadResult, loadResult } from '../generator/result.ts'
+import { type Child, startChild } from './child.ts'
+
+/** The load generator in a process of its own. `args` as of `bench load`. */
+export function startGenerator(
+  args: readonly string[],
+  { resources, onPhase }: { resources: AsyncDisposableStack; onPhase: (phase: LoadPhase) => void },
+): Child {
+  const child = startChild({ script: 'bench/generator/main.ts', args }, resources)
+  child.onMessage((message) => onPhase(message as LoadPhase))
+  return child
+}
+
+/** Waits for its end; throws what it says when it could not run, not when messages were lost. */
+export async function resultOf(generator: Child): Promise<LoadResult> {
+  const code = await generator.ended
+  if (generator.stdout === '') {
+    throw new Error(`The load generator ended with ${code}:\n${generator.stderr}`)
+  }
+  return loadResult.parse(JSON.parse(generator.stdout))
+}

@@ -1,0 +1,36 @@
+import { type Child, startChild } from './child.ts'
+
+/** An MQTT server in a process of its own. */
+export interface MqttServer {
+  port: number
+  child: Child
+}
+
+/** `npm start` with these settings and otherwise its defaults, on free ports. It is ended with the resources. */
+export async function startService(
+  settings: Record<string, string>,
+  resources: AsyncDisposableStack,
+): Promise<MqttServer> {
+  const env = { MQTT_PORT: '0', MQTT_TLS_PORT: '0', HTTP_PORT: '0', ...settings }
+  const child = startChild({ script: 'main.ts', env }, resources)
+  const stdout = await child.ready((text) => text.includes('FrostGuard is ready'))
+  const address = /^MQTT: +(\S+)$/m.exec(stdout)?.[1]
+  if (address === undefined) throw new Error(`The service has not printed its MQTT address:\n${stdout}`)
+  return { port: Number(new URL(address).port), child }
+}
+
+/** The server that acknowledges and does nothing else. */
+export function startNullSink(resources: AsyncDisposableStack): Promise<MqttServer> {
+  return startAnnounced('bench/null-sink/main.ts', resources)
+}
+
+/** Aedes with nothing behind it. */
+export function startBareAedes(resources: AsyncDisposableStack): Promise<MqttServer> {
+  return startAnnounced('bench/bare-aedes/main.ts', resources)
+}
+
+async function startAnnounced(script: string, resources: AsyncDisposableStack): Promise<MqttServer> {
+  const child = startChild({ script }, resources)
+  const stdout = await child.ready((text) => text.endsWith('\n'))
+  return { port: Number(JSON.parse(stdout).port), child }
+}

@@ -1,0 +1,76 @@
+import type { BenchContext, LoadShape } from '../context.ts'
+import { measureBareAedes } from '../measurements/baselines.ts'
+import type { LoadMeasurement } from '../measurements/mqtt-load.ts'
+import { measureRawCopy, type RawMeasurement } from '../measurements/raw-copy.ts'
+import { measureService, type ServiceMeasurement } from '../measurements/service.ts'
+import type { FigureSet, Target } from '../report/figures.ts'
+import { addCores } from './cores.ts'
+import { inRounds } from './rounds.ts'
+import { SHAPES } from './shapes.ts'
+import type { Workload } from './workload.ts'
+
+const BYTES_PER_MB = 1e6
+
+/** The targets of the design, by what a message holds. */
+const MANY_A_MESSAGE: Record<string, Target> = { shareOfRaw: { atLeast: 0.85 } }
+const ONE_A_MESSAGE: Record<string, Target> = {
+  readings: { atLeast: 100_000 },
+  shareOfAedes: { atLeast: 0.4 },
+}
+const STORED_BYTES: Target = { atMost: 125 }
+const RESIDENT_MB: Target = { atMost: 400 }
+
+/** Readings acknowledged and committed a second, beside what raw COPY and bare Aedes make in the same minute. */
+export const throughput: Workload = {
+  name: 'throughput',
+  description: 'readings/s acknowledged and committed, as shares of raw COPY and of bare Aedes',
+  run: (context) => measureThroughput(context, SHAPES),
+}
+
+export async function measureThroughput(context: BenchContext, shapes: readonly LoadShape[]) {
+  return { workload: 'throughput', shapes: await inRounds(context, shapes, measureRound) }
+}
+
+async function measureRound(context: BenchContext, shape: LoadShape, figures: FigureSet): Promise<string[]> {
+  context.progress('  FrostGuard')
+  const ours = await measureService(context, shape)
+  if (ours.problems.length > 0) return ours.problems
+  context.progress('  raw COPY of the same rows')
+  const raw = await measureRawCopy(context, async () => ours.storedRows)
+  context.progress('  bare Aedes')
+  const aedes = await measureBareAedes(context, shape)
+  addFigures(figures, shape, { raw, ours, aedes })
+  return []
+}
+
+function addFigures(
+  figures: FigureSet,
+  { readingsPerMessage }: LoadShape,
+  { raw, ours, aedes }: { raw: RawMeasurement; ours: ServiceMeasurement; aedes: LoadMeasurement },
+): void {
+  const { measured } = ours.load
+  const { books, usage } = ours
+  const rate = measured.readingsPerSecond
+  const targets = readingsPerMessage > 1 ? MANY_A_MESSAGE : ONE_A_MESSAGE
+  figures.add('acknowledged and committed', 'readings/s', rate, targets['readings'])
+  figures.add('share of raw COPY', 'share', rate / raw.readingsPerSecond, targets['shareOfRaw'])
+  figures.add(
+    'share of bare Aedes',
+    'share',
+    rate / aedes.load.measured.readingsPerSecond,
+    targets['shareOfAedes'],
+  )
+  figures.add('raw COPY', 'readings/s', raw.readingsPerSecond)
+  figures.add('bare Aedes', 'readings/s', aedes.load.measured.readingsPerSecond)
+  const { rows, bytes: openBytes } = books
+  figures.add('a reading with its indexes', 'bytes', openBytes / rows)
+  figures.add('the same, partition closed', 'bytes', ours.bytesWhenClosed / rows, STORED_BYTES)
+  figures.add('the same, open, after raw COPY', 'bytes', raw.books.bytes / raw.books.rows)
+  figures.add('rows a COPY', 'rows', books.rows / books.batches)
+  figures.add('publish to PUBACK, p50', 'ms', measured.latencyMs.p50)
+  figures.add('publish to PUBACK, p99', 'ms', measured.latencyMs.p99)
+  const bytes = usage.residentBytesMax
+  figures.add('memory of the service', 'MB', bytes && bytes / BYTES_PER_MB, RESIDENT_MB)
+  addCores(figures, 'FrostGuard', usage)
+  addCores(figures, 'bare Aedes', aedes.usage)
+}

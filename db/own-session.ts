@@ -1,0 +1,28 @@
+import { Client } from 'pg'
+
+/**
+ * Throws when `client`, a connection to `url`, has no session of its own: a pooler in transaction mode stands between,
+ * and what is set or locked for the session would stay behind in one that others use. A pooler hands out first what was
+ * used last, so it gives the client's backend to a second connection, or the second one's to the client afterwards.
+ * Under heavy traffic it may slip through; PostgreSQL itself is never mistaken for one.
+ */
+export async function requireOwnSession(client: Client, url: string, timeoutMs: number): Promise<void> {
+  const backend = await backendOf(client)
+  const other = new Client({ connectionString: url, connectionTimeoutMillis: timeoutMs })
+  other.on('error', () => {})
+  try {
+    await other.connect()
+    if ((await backendOf(other)) !== backend && (await backendOf(client)) === backend) return
+  } finally {
+    await other.end().catch(() => {})
+  }
+  throw new Error(
+    'Migrations must reach PostgreSQL itself, but a pooler in transaction mode stands between: their locks and ' +
+      'settings would stay behind in its connections. Set DATABASE_DIRECT_URL to the address of PostgreSQL; ' +
+      'DATABASE_URL may stay that of the pooler.',
+  )
+}
+
+async function backendOf(client: Client): Promise<number | undefined> {
+  return (await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')).rows[0]?.pid
+}
