@@ -2,9 +2,10 @@ import type { Arrival } from '../broker/types.ts'
 import type { DeviceRecord } from '../db/registry.ts'
 import { type Draft, draftMessage } from './draft.ts'
 import type { HeldMessage } from './message.ts'
+import { placeDraft } from './place.ts'
 import type { HubPresence } from './presence.ts'
 import type { Registry } from './registry.ts'
-import { doubtfulDevices, placeItems, type ResolveContext } from './resolve.ts'
+import { doubtfulDevices, type ResolveContext } from './resolve.ts'
 
 export interface IntakeOptions {
   registry: Registry
@@ -61,33 +62,8 @@ export class Intake {
 
   /** `lookedUp` holds the database's answers for this message: they count more than what is remembered. */
   #place(draft: Draft, lookedUp?: ReadonlyMap<string, DeviceRecord | undefined>): void {
-    const { message } = draft
-    const context = this.#context(draft, lookedUp)
-    placeItems(message, draft.readings, context, (reading, { device, assignment, atMs, source }) => {
-      const { temperature, humidity, battery, rssi, snr, fault, item } = reading
-      message.readings.push({
-        ...rowOf(device, assignment?.unitId ?? null, message),
-        recordedAtMs: atMs,
-        source,
-        temperature,
-        humidity,
-        battery,
-        rssi,
-        snr,
-        fault,
-        item,
-      })
-    })
-    placeItems(message, draft.doors, context, (event, { device, assignment, atMs, source }) => {
-      message.doors.push({
-        ...rowOf(device, assignment?.unitId ?? null, message),
-        occurredAtMs: atMs,
-        source,
-        state: event.state,
-        item: event.item,
-      })
-    })
-    this.#options.onReady(message)
+    placeDraft(draft, this.#context(draft, lookedUp))
+    this.#options.onReady(draft.message)
   }
 
   #context(
@@ -113,15 +89,5 @@ export class Intake {
     const atMs = newest === undefined ? receivedAtMs : Math.max(receivedAtMs, newest + 1)
     this.#arrivalTimes.set(device.id, atMs)
     return atMs
-  }
-}
-
-function rowOf(device: DeviceRecord, unitId: number | null, message: HeldMessage) {
-  return {
-    deviceId: device.id,
-    unitId,
-    organizationId: device.organizationId,
-    receivedAtMs: message.arrival.receivedAt,
-    message,
   }
 }

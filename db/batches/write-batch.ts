@@ -2,6 +2,7 @@ import type { Pool, PoolClient } from 'pg'
 import type { DoorRow } from '../copy/doors.ts'
 import type { ReadingRow } from '../copy/readings.ts'
 import { databaseError, verdictOf } from '../errors.ts'
+import { dropEmptyPayloads, requireArrivalTimes, takeRejected } from './replayed-items.ts'
 import { onConnection } from './transaction.ts'
 import { writeDoors } from './write-doors.ts'
 import { type HubStatusRow, writeHubStatuses } from './write-hub-statuses.ts'
@@ -24,6 +25,8 @@ export interface Batch {
   rejected: readonly RejectedMessage[]
   hubStatuses: readonly HubStatusRow[]
   receipts: readonly ReceiptMark[]
+  /** Ids of rejected items that it stores after all: with its commit they are rejected no longer. */
+  replayed?: readonly string[]
 }
 
 /** How many rows a batch added, and how many it found stored already. */
@@ -39,6 +42,8 @@ export interface WriteBatchOptions {
   statementTimeoutMs: number
   /** Send the readings through the temporary table at once: some are known or suspected to be stored already. */
   expectDuplicates: boolean
+  /** Find out how many rows it would add, and roll back. */
+  dryRun?: boolean
   /** Aborted when the answer is not waited for any longer; it may have been committed all the same: see `findBatch`. */
   signal?: AbortSignal
 }
@@ -90,7 +95,38 @@ export async function findBatch(
 }
 
 async function transact(client: PoolClient, batch: Batch, options: WriteBatchOptions): Promise<BatchOutcome> {
-  const begin = `BEGIN; SET LOCAL statement_timeout = ${Math.trunc(options.statementTimeoutMs)}`
+  const limit = `SET LOCAL statement_timeout = ${Math.trunc(options.statementTimeoutMs)}`
+  const begin = `BEGIN; ${limit}`
+  const outcome = batch.replayed
+    ? await replayRows(client, { begin, limit }, batch, options)
+    : await writeRows(client, begin, batch, options)
+  if (options.dryRun) await client.query('ROLLBACK')
+  else await recordAndCommit(client, batch, outcome)
+  return outcome
+}
+
+/** Takes the rejected items first: what somebody else has locked is not to be waited for with rows written. */
+async function replayRows(
+  client: PoolClient,
+  { begin, limit }: { begin: string; limit: string },
+  batch: Batch,
+  options: WriteBatchOptions,
+): Promise<BatchOutcome> {
+  await client.query(begin)
+  const payloadIds = await takeRejected(client, batch.replayed ?? [])
+  const outcome = await writeRows(client, limit, batch, options)
+  if (outcome.readingsDuplicate + outcome.doorsDuplicate > 0) await requireArrivalTimes(client, batch)
+  await dropEmptyPayloads(client, payloadIds)
+  return outcome
+}
+
+/** All of a batch but its ledger row; `begin` goes with the first statement. */
+async function writeRows(
+  client: PoolClient,
+  begin: string,
+  batch: Batch,
+  options: WriteBatchOptions,
+): Promise<BatchOutcome> {
   const outcome = { readings: 0, readingsDuplicate: 0, doors: 0, doorsDuplicate: 0 }
   if (batch.readings.length === 0) {
     await client.query(begin)
@@ -109,7 +145,6 @@ async function transact(client: PoolClient, batch: Batch, options: WriteBatchOpt
   }
   if (batch.rejected.length > 0) await writeRejected(client, batch.rejected, batch.id)
   if (batch.hubStatuses.length > 0) await writeHubStatuses(client, batch.hubStatuses)
-  await recordAndCommit(client, batch, outcome)
   return outcome
 }
 

@@ -34,7 +34,7 @@ export interface RejectedMessage {
 }
 
 /** PostgreSQL's text takes neither NUL nor half a surrogate pair; what was sent is in the payload's bytes. */
-function storable(text: string): string {
+export function storable(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\uFFFD')
 }
 

@@ -82,6 +82,7 @@ export const rejectedMessages = pipeline.table(
     receivedAt: instant('received_at').notNull(),
     /** The database's error code, where the database refused it. */
     sqlstate: text('sqlstate'),
+    /** When a replay last looked at it, and it stayed. */
     replayedAt: instant('replayed_at'),
   },
   (t) => [
