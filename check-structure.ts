@@ -3,7 +3,10 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 
-/** What each folder may import beside itself and `settings.ts` (a folder, or one file of it). */
+/** Root files that stand on nothing of ours: every folder may import them. */
+const COMMON: readonly string[] = ['settings.ts', 'end-signals.ts']
+
+/** What each folder may import beside itself and `COMMON` (a folder, or one file of it). */
 const ALLOWED: Record<string, readonly string[]> = {
   db: [],
   broker: [],
@@ -49,7 +52,7 @@ function directionProblem(file: string, target: string): string[] {
   const from = folderOf(file)
   const to = folderOf(target)
   const allowed = from === undefined ? undefined : ALLOWED[from]
-  if (allowed === undefined || from === to || target === 'settings.ts') return []
+  if (allowed === undefined || from === to || COMMON.includes(target)) return []
   // Tests may set up what their subject is handed in production.
   if (isTestCode(file)) return []
   if (allowed.some((prefix) => target === prefix || target.startsWith(`${prefix}/`))) return []

@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises'
+import { onEndSignal } from '../../end-signals.ts'
 import { describeOptions, OptionError } from '../options.ts'
 import { type LoadHooks, type LoadOptions, runLoad } from './load.ts'
 import { type LoadCommand, loadOptionsOf, loadShape, parseLoadCommand } from './options.ts'
@@ -9,7 +10,8 @@ const HELP = `npm run bench -- load [options]
 Publishes readings with QoS 1 to an MQTT server, from hubs numbered from 1 on, and prints one JSON line with
 what was acknowledged, how fast and how late. Without -I it is a closed loop: the ceiling of the server.
 With -I it is an open loop: what a load that does not wait for the server sees.
-Ends with code 1 when something that was sent was not acknowledged.
+Ends with code 1 when something that was sent was not acknowledged. The server must know the hubs and devices, and one
+password for all hubs: FrostGuard acknowledges what comes from a device that it does not know, and keeps it as rejected.
 
 `
 
@@ -67,10 +69,14 @@ function problemOf({
   return `${missing} of ${messages} messages not acknowledged, ${connectionsLost} connections lost: ${reasonsLost.join('; ')}`
 }
 
-/** Ctrl-C ends the sending; a second one ends the process. */
+/** Ctrl-C ends the sending; another one, later, ends the process. */
 function interrupted(): AbortSignal {
   const end = new AbortController()
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => end.abort())
+  const first = (signal: string) => {
+    process.stderr.write(`${signal}: sending no more, waiting for what is in flight\n`)
+    end.abort()
+  }
+  onEndSignal({ first, again: () => process.exit(1) })
   return end.signal
 }
 
