@@ -1,6 +1,7 @@
-import { type BenchOptions, benchShape, parseBenchOptions, runWorkloads } from './command.ts'
+import { onEndSignal } from '../end-signals.ts'
+import { benchShape, parseBenchOptions, runWorkloads } from './command.ts'
 import { runLoadCommand } from './generator/main.ts'
-import { runLayout } from './layout/main.ts'
+import { LAYOUT_HELP, parseLayoutOptions, runLayout } from './layout/main.ts'
 import { describeOptions, OptionError } from './options.ts'
 import { limit } from './workloads/limit.ts'
 import { throughput } from './workloads/throughput.ts'
@@ -25,45 +26,46 @@ async function main(args: readonly string[]): Promise<number> {
   const command = first === undefined || first.startsWith('-') ? undefined : first
   const rest = command === undefined ? args : args.slice(1)
   if (command === 'load') return runLoadCommand(rest)
-  if (command === 'layout') {
-    await runLayout([...rest])
-    return 0
-  }
+  if (command === 'layout') return runLayoutCommand(rest)
   const chosen = WORKLOADS.filter(({ name }) => command === undefined || name === command)
   if (chosen.length === 0) throw new OptionError(`Unknown command "${command}".\n\n${HELP}`)
   const options = parseBenchOptions(command ?? '', rest)
-  if (!options.help) return runUntilSignal(chosen, options)
+  if (!options.help) {
+    return runUntilSignal(async (resources) => ((await runWorkloads(chosen, options, resources)) ? 0 : 1))
+  }
   process.stdout.write(`${HELP}${describeOptions(benchShape)}\n`)
   return 0
 }
 
-const REPEATED_SIGNAL_MS = 1_000
+async function runLayoutCommand(args: readonly string[]): Promise<number> {
+  const options = parseLayoutOptions(args)
+  if (options.help) process.stdout.write(LAYOUT_HELP)
+  else await runUntilSignal((resources) => runLayout(options, resources))
+  return 0
+}
 
 /** Ctrl-C ends the children and removes the temporary databases and folders. */
-async function runUntilSignal(workloads: readonly Workload[], options: BenchOptions): Promise<number> {
+async function runUntilSignal<Result>(
+  work: (resources: AsyncDisposableStack) => Promise<Result>,
+): Promise<Result> {
   const resources = new AsyncDisposableStack()
-  let endingSinceMs: number | undefined
+  let isEnding = false
   const end = async (signal: string) => {
-    if (endingSinceMs !== undefined) {
-      // Ctrl-C reaches us twice: from the terminal and, forwarded, from npm.
-      if (performance.now() - endingSinceMs > REPEATED_SIGNAL_MS) process.exit(1)
-      return
-    }
-    endingSinceMs = performance.now()
+    isEnding = true
     process.stderr.write(`${signal}: ending what was started\n`)
     await resources.disposeAsync().catch(complain)
     process.exit(1)
   }
-  process.on('SIGINT', (signal) => void end(signal))
-  process.on('SIGTERM', (signal) => void end(signal))
+  const signals = onEndSignal({ first: (signal) => void end(signal), again: () => process.exit(1) })
   try {
-    return (await runWorkloads(workloads, options, resources)) ? 0 : 1
+    return await work(resources)
   } catch (error) {
     // What breaks then, breaks because its servers were ended.
-    if (endingSinceMs !== undefined) await new Promise(() => {})
+    if (isEnding) await new Promise(() => {})
     throw error
   } finally {
     await resources.disposeAsync()
+    signals.forget()
   }
 }
 

@@ -1,10 +1,13 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { Client } from 'pg'
-import { openEmbeddedServer } from '../../db/embedded/server.ts'
-import { migrateDatabase } from '../../db/migrate.ts'
+import { openBenchServer } from '../database/server.ts'
+import {
+  describeOptions,
+  helpOption,
+  integerOption,
+  OptionError,
+  type OptionValues,
+  parseOptions,
+} from '../options.ts'
 import { arrivals } from './arrivals.ts'
 import { LAYOUTS } from './layouts.ts'
 import {
@@ -17,79 +20,79 @@ import {
   writeBatches,
 } from './open-partition.ts'
 
-const HELP = `npm run bench -- layout [options]
+const ROWS_MAX = 1_000_000_000
+
+const layoutShape = {
+  devices: integerOption({
+    value: 'N',
+    help: 'size of the fleet (100000)',
+    ...{ min: 1, max: 10_000_000, default: 100_000, unit: 'devices' },
+  }),
+  rows: integerOption({
+    value: 'N',
+    help: 'rows in the partition at the end (4000000)',
+    ...{ min: 1, max: ROWS_MAX, default: 4_000_000, unit: 'rows' },
+  }),
+  step: integerOption({
+    value: 'N',
+    help: 'rows between two measurements, a multiple of --batch (500000)',
+    ...{ min: 1, max: ROWS_MAX, default: 500_000, unit: 'rows' },
+  }),
+  batch: integerOption({
+    value: 'N',
+    help: 'rows a COPY (10000)',
+    ...{ min: 1, max: 1_000_000, default: 10_000, unit: 'rows' },
+  }),
+  interval: integerOption({
+    value: 'S',
+    help: 'seconds between two readings of a device (300)',
+    ...{ min: 1, max: 86_400, default: 300, unit: 'seconds' },
+  }),
+  help: helpOption,
+}
+
+type LayoutOptions = OptionValues<typeof layoutShape>
+
+export const LAYOUT_HELP = `npm run bench -- layout [options]
 
 Compares ways to key a partition of sensor_readings: rows per second while it grows, bytes per reading, how long it
 takes to read the last 24 hours of a device and of a unit while it is written, and what closing it costs and gives.
 
-  --devices N          size of the fleet (default 100000)
-  --rows N             rows in the partition at the end (default 4000000)
-  --step N             rows between two measurements (default 500000)
-  --batch N            rows a COPY (default 10000)
-  --interval N         seconds between two readings of a device (default 300)
+${describeOptions(layoutShape)}
 `
 
 const MILLION = 1_000_000
 
-/** `npm run bench -- layout`: on an embedded PostgreSQL of its own with its default settings. */
-export async function runLayout(args: string[]): Promise<void> {
-  const { values } = parseArgs({
-    args,
-    options: {
-      devices: { type: 'string', default: '100000' },
-      rows: { type: 'string', default: '4000000' },
-      step: { type: 'string', default: '500000' },
-      batch: { type: 'string', default: '10000' },
-      interval: { type: 'string', default: '300' },
-      help: { type: 'boolean', default: false },
-    },
-  })
-  if (values.help) {
-    console.log(HELP)
-    return
-  }
-  const number = (name: 'devices' | 'rows' | 'step' | 'batch' | 'interval') => Number(values[name])
-  const dataDir = await mkdtemp(join(tmpdir(), 'frostguard-bench-'))
-  const server = await openEmbeddedServer({
-    dataDir,
-    log: { info() {}, warn: console.error, error: console.error },
-  })
-  const clients: Client[] = []
+/** Reads the command line of `bench layout`. Throws an `OptionError`. */
+export function parseLayoutOptions(args: readonly string[]): LayoutOptions {
+  const options = parseOptions('layout', layoutShape, args)
+  if (options.step % options.batch === 0) return options
+  throw new OptionError(`--step=${options.step}: expected a multiple of --batch, which is ${options.batch}.`)
+}
+
+/**
+ * `npm run bench -- layout`: on an embedded PostgreSQL of its own with the settings that `npm start` gives it. What it
+ * opens is put on `resources`.
+ */
+export async function runLayout(options: LayoutOptions, resources: AsyncDisposableStack): Promise<void> {
+  const server = await openBenchServer({ databaseUrl: undefined, dataDir: undefined, resources })
+  const { url } = await server.createDatabase()
   const connect = async () => {
-    const client = new Client({ connectionString: server.url })
+    const client = new Client({ connectionString: url })
+    // After Ctrl-C the server ends under it: its query fails, and that is enough.
+    client.on('error', () => {})
     await client.connect()
-    clients.push(client)
+    resources.defer(() => client.end())
     return client
   }
-  try {
-    await migrateDatabase(server.url)
-    await compare(await connect(), await connect(), {
-      devices: number('devices'),
-      rows: number('rows'),
-      step: number('step'),
-      batch: number('batch'),
-      intervalMs: number('interval') * 1_000,
-    })
-  } finally {
-    for (const client of clients) await client.end()
-    await server.release()
-    await rm(dataDir, { recursive: true, force: true })
-  }
+  await compare(await connect(), await connect(), options)
 }
 
-interface Options {
-  devices: number
-  rows: number
-  step: number
-  batch: number
-  intervalMs: number
-}
-
-async function compare(writer: Client, reader: Client, options: Options): Promise<void> {
+async function compare(writer: Client, reader: Client, options: LayoutOptions): Promise<void> {
   const rows = arrivals({
     devices: options.devices,
     devicesPerHub: 20,
-    intervalMs: options.intervalMs,
+    intervalMs: options.interval * 1_000,
     hubSendMs: 60_000,
   })
   const partitions: OpenPartition[] = []
@@ -160,7 +163,7 @@ async function readWhileWriting(
 async function close(
   writer: Client,
   reader: Client,
-  { partition, options, newestMs }: { partition: OpenPartition; options: Options; newestMs: number },
+  { partition, options, newestMs }: { partition: OpenPartition; options: LayoutOptions; newestMs: number },
 ): Promise<void> {
   const began = performance.now()
   for (const sql of partition.layout.close(partition.table)) await writer.query(sql)
