@@ -30,11 +30,27 @@ function open(options: Partial<DatabaseOptions> = {}): Database {
     onIdleError: (error) => idleErrors.push(error),
     ...options,
   })
-  cleanups.push(() => db.$client.end())
+  cleanups.push(async () => db.$client.ending || db.$client.end())
   return db
 }
 
 describe('createDatabase', () => {
+  it('tells of an idle connection that breaks, without the client, and not once it is ending', async () => {
+    const db = open({ poolMax: 2 })
+    const [one, other] = await Promise.all([db.$client.connect(), db.$client.connect()])
+    const { rows } = await one.query('SELECT pg_backend_pid() AS pid')
+    one.release()
+    await other.query('SELECT pg_terminate_backend($1)', [rows[0].pid])
+    other.release()
+    await until('the pool tells', () => idleErrors.length === 1)
+    expect(idleErrors[0]).toMatchObject({ code: '57P01' })
+    expect(idleErrors[0]).not.toHaveProperty('client')
+    const ended = db.$client.end()
+    db.$client.emit('error', new Error('the server was faster'), other)
+    await ended
+    expect(idleErrors).toHaveLength(1)
+  })
+
   it('answers relational queries along every relation', async () => {
     const db = open()
     const { schema } = db._

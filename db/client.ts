@@ -21,7 +21,7 @@ export interface DatabaseOptions {
   connectTimeoutMs: number
   /** Seen in pg_stat_activity. */
   applicationName?: string
-  /** Told when a connection breaks while it is idle; the pool replaces it by itself. */
+  /** Told when a connection breaks while it is idle and the pool goes on; it is replaced by itself. */
   onIdleError: (error: Error) => void
 }
 
@@ -44,7 +44,12 @@ export function createDatabase(options: DatabaseOptions): Database {
     keepAlive: true,
   })
   // Without a listener, an idle connection that breaks would end the process.
-  pool.on('error', options.onIdleError)
+  pool.on('error', (error) => {
+    // pg-pool hangs the whole client on the error, with its keys and buffers: a log line of pages.
+    Reflect.deleteProperty(error, 'client')
+    // An ending pool does not wait for its connections, so that the server may be the one who ends them.
+    if (!pool.ending) options.onIdleError(error)
+  })
   // The same for one that breaks in a transaction: Drizzle sets no listener, but its query fails, which is enough.
   pool.on('connect', (client) => client.on('error', () => {}))
   pool.on('release', endIfUnanswered)
