@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { escapeIdentifier } from 'pg'
 
 /**
  * How a partition of `sensor_readings` is keyed. Both orders make device and time unique. `open`: time first, written
@@ -20,7 +21,8 @@ function keyName(partition: string, order: KeyOrder): string {
 export function createKey(partition: string, order: KeyOrder, options = { concurrently: false }): string {
   const concurrently = options.concurrently ? 'CONCURRENTLY ' : ''
   const packed = order === 'closed' ? ' WITH (fillfactor = 100)' : ''
-  return `CREATE UNIQUE INDEX ${concurrently}${keyName(partition, order)} ON public.${partition} (${COLUMNS[order]})${packed}`
+  const name = escapeIdentifier(keyName(partition, order))
+  return `CREATE UNIQUE INDEX ${concurrently}${name} ON public.${escapeIdentifier(partition)} (${COLUMNS[order]})${packed}`
 }
 
 export interface PartitionKeys {

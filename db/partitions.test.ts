@@ -164,6 +164,15 @@ describe('closePartitions', () => {
     })
   })
 
+  it('closes one whose name somebody chose with capitals', async () => {
+    const client = await connect()
+    await client.query(`ALTER TABLE sensor_readings_2016 RENAME TO "Readings of 2016";
+      DROP INDEX sensor_readings_2016_device_key;
+      CREATE UNIQUE INDEX ON "Readings of 2016" (recorded_at, device_id)`)
+    expect(await closePartitions(client, new Date())).toEqual(['Readings of 2016'])
+    await client.query(`ALTER TABLE "Readings of 2016" RENAME TO sensor_readings_2016`)
+  })
+
   it('leaves it to the process that does it already', async () => {
     const other = await connect()
     await other.query('SELECT pg_advisory_lock(7263, 3)')

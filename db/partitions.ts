@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres'
+import { escapeIdentifier } from 'pg'
 import { createKey, PARTITION_KEYS, type PartitionKeys } from './partition-keys.ts'
 import {
   type Narrowing,
@@ -80,9 +81,9 @@ async function cut(tx: Transaction, name: string, { range, cutMs }: Narrowing): 
        WHERE recorded_at >= '${iso(cutMs)}' AND recorded_at < '${iso(range.toMs)}' RETURNING *)
      INSERT INTO pg_temp.moved_readings SELECT * FROM moved`,
   )
-  await tx.execute(`ALTER TABLE public.sensor_readings DETACH PARTITION public.${name}`)
+  await tx.execute(`ALTER TABLE public.sensor_readings DETACH PARTITION public.${escapeIdentifier(name)}`)
   if (cutMs > range.fromMs) await attach(tx, 'sensor_readings', name, { fromMs: range.fromMs, toMs: cutMs })
-  else await tx.execute(`DROP TABLE public.${name}`)
+  else await tx.execute(`DROP TABLE public.${escapeIdentifier(name)}`)
 }
 
 function nameOf(existing: readonly ExistingPartition[], range: Range): string {
@@ -167,7 +168,9 @@ async function createPartition(
 }
 
 async function attach(tx: Transaction, table: PartitionedTable, name: string, range: Range): Promise<void> {
-  await tx.execute(`ALTER TABLE public.${table} ATTACH PARTITION public.${name} ${forValues(range)}`)
+  await tx.execute(
+    `ALTER TABLE public.${table} ATTACH PARTITION public.${escapeIdentifier(name)} ${forValues(range)}`,
+  )
 }
 
 function forValues({ fromMs, toMs }: Range): string {
