@@ -32,7 +32,7 @@ export interface PartitionKeys {
   /** Names of its unique indexes over device and time, in either order. */
   open: string | null
   closed: string | null
-  /** Left behind by an interrupted CREATE INDEX CONCURRENTLY. */
+  /** One of these that an interrupted CREATE INDEX CONCURRENTLY has left behind. */
   invalid: string | null
 }
 
@@ -48,7 +48,7 @@ export const PARTITION_KEYS: SQL = sql`
   SELECT c.relname::text AS partition, pg_get_expr(c.relpartbound, c.oid) AS bounds,
     min(keys.name) FILTER (WHERE indisvalid AND columns = ${COLUMNS.open}) AS open,
     min(keys.name) FILTER (WHERE indisvalid AND columns = ${COLUMNS.closed}) AS closed,
-    min(keys.name) FILTER (WHERE NOT indisvalid) AS invalid
+    min(keys.name) FILTER (WHERE NOT indisvalid AND columns IN (${COLUMNS.open}, ${COLUMNS.closed})) AS invalid
   FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid LEFT JOIN keys ON keys.indrelid = c.oid
   WHERE i.inhparent = 'public.sensor_readings'::regclass
   GROUP BY c.oid ORDER BY c.relname COLLATE "C"`

@@ -164,6 +164,16 @@ describe('closePartitions', () => {
     })
   })
 
+  it("leaves somebody's own index alone, which may be under construction", async () => {
+    const client = await connect()
+    await client.query(
+      'CREATE UNIQUE INDEX theirs ON sensor_readings_2015 (batch_id, device_id, recorded_at)',
+    )
+    await client.query(`UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'theirs'::regclass`)
+    expect(await closePartitions(client, new Date())).toEqual([])
+    await client.query('DROP INDEX theirs')
+  })
+
   it('closes one whose name somebody chose with capitals', async () => {
     const client = await connect()
     await client.query(`ALTER TABLE sensor_readings_2016 RENAME TO "Readings of 2016";
