@@ -1,11 +1,15 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { Broker } from './broker/broker.ts'
 import type { Ingest } from './ingest/ingest.ts'
+import type { Spool } from './ingest/spool/types.ts'
 
 const PREFIX = 'frostguard_'
 
 /** Registers what the broker counts, and the metrics of docs/protocol.md whose parts do not exist yet (they stay 0). */
-export function registerServiceMetrics(register: Registry, broker: Broker, ingest: Ingest): void {
+export function registerServiceMetrics(
+  register: Registry,
+  { broker, ingest, spool }: { broker: Broker; ingest: Ingest; spool: Spool },
+): void {
   const { counters } = broker
   counter(register, 'messages_received_total', 'Messages taken from clients', () => counters.messagesAccepted)
   counter(
@@ -21,19 +25,34 @@ export function registerServiceMetrics(register: Registry, broker: Broker, inges
   for (const name of Object.keys(counters) as (keyof typeof counters)[]) {
     brokerCounter(register, snakeCase(name), () => counters[name])
   }
+  registerSpool(register, ingest, spool)
   registerAbsentParts(register)
 }
 
-/** The spool and the evaluator: scrapers find the metrics they are promised. */
-function registerAbsentParts(register: Registry): void {
-  for (const [subject, words] of [
-    ['readings', 'readings'],
-    ['door_events', 'door events'],
-  ]) {
-    counter(register, `${subject}_spooled_total`, `The ${words} that went through the spool`, () => 0)
-    gauge(register, `${subject}_spooled`, `The ${words} in the spool now`, () => 0)
+function registerSpool(register: Registry, ingest: Ingest, spool: Spool): void {
+  for (const [name, words, account] of [
+    ['readings', 'readings', ingest.books.readings],
+    ['door_events', 'door events', ingest.books.doors],
+  ] as const) {
+    counter(
+      register,
+      `${name}_spooled_total`,
+      `The ${words} that went through the spool`,
+      () => account.spooledTotal,
+    )
+    gauge(register, `${name}_spooled`, `The ${words} in the spool now`, () => account.spooled)
   }
-  gauge(register, 'spool_bytes', 'Bytes in the spool', () => 0)
+  gauge(register, 'spool_bytes', 'Bytes that the spool takes on disk', () => spool.stats.bytes)
+  gauge(
+    register,
+    'database_away_seconds',
+    'How long the database has taken nothing; 0 while it does',
+    () => ingest.gate.awayMs(performance.now()) / 1000,
+  )
+}
+
+/** The evaluator: scrapers find the metrics they are promised. */
+function registerAbsentParts(register: Registry): void {
   const alerts = new Gauge({
     name: `${PREFIX}alerts_open`,
     help: 'Open alerts',

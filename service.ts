@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
@@ -5,6 +6,7 @@ import { collectDefaultMetrics, Registry as MetricsRegistry } from 'prom-client'
 import type { z } from 'zod'
 import { type Broker, createBroker } from './broker/broker.ts'
 import { brokerSettings, checkBrokerSettings } from './broker/config.ts'
+import { publishRoute } from './broker/topics.ts'
 import { consoleSettings } from './console/config.ts'
 import { openConsole } from './console/console.ts'
 import { createDatabase } from './db/client.ts'
@@ -13,8 +15,10 @@ import { openDatabaseServer } from './db/database-server.ts'
 import { migrateDatabase } from './db/migrate.ts'
 import { keepPartitions } from './db/partition-keeper.ts'
 import { imbalance } from './ingest/books.ts'
-import { ingestSettings } from './ingest/config.ts'
+import { checkIngestSettings, ingestSettings } from './ingest/config.ts'
 import { Ingest } from './ingest/ingest.ts'
+import { openSpool } from './ingest/spool/spool.ts'
+import type { Spool } from './ingest/spool/types.ts'
 import { registerServiceMetrics } from './service-metrics.ts'
 import { logSettings, parseSettings } from './settings.ts'
 import { statusOf } from './status.ts'
@@ -37,6 +41,7 @@ export function settingNames(): string[] {
 export function readServiceSettings(env: NodeJS.ProcessEnv): ServiceSettings {
   const settings = parseSettings(settingsShape, env)
   checkBrokerSettings(settings)
+  checkIngestSettings(settings)
   return settings
 }
 
@@ -50,7 +55,10 @@ export interface Service {
 const DATABASE_AWAY_POLLS = 5
 /** A commit takes milliseconds; one under way for so long means that the database takes no writes. */
 const COMMIT_STALLED_SECONDS = 10
+/** Share of its limit from which on a spool counts as filling. */
+const SPOOL_FILLING = 0.5
 const POOL_END_MS = 1_000
+const HOUR_MS = 3_600_000
 
 /**
  * Starts database, ingest, broker and console, in this order; a part that fails stops those before it. `stop` runs
@@ -84,15 +92,25 @@ async function start(
 
   const pool = openPool(settings, log, { url: server.url, connections: settings.DATABASE_POOL_MAX })
   stops.push(() => endWithin(POOL_END_MS, pool))
-  const copyPool = openPool(settings, log, { url: server.url, connections: settings.INGEST_LANES })
+  const copyPool = openPool(settings, log, { url: server.url, connections: settings.INGEST_LANES + 1 })
   stops.push(() => endWithin(POOL_END_MS, copyPool))
 
+  const spool = await openSpool({
+    folder: join(settings.DATA_DIR, 'spool'),
+    bytesMax: settings.SPOOL_BYTES_MAX,
+    ageMaxMs: settings.SPOOL_AGE_MAX_HOURS * HOUR_MS,
+    now: Date.now,
+    log,
+  })
+  stops.push(() => spool.close())
   const metrics = new MetricsRegistry()
   collectDefaultMetrics({ register: metrics })
   let broker: Broker | undefined
   const ingest = new Ingest({
     pool,
     copyPool,
+    spool,
+    routeOf: publishRoute,
     log,
     settings,
     metrics,
@@ -113,13 +131,13 @@ async function start(
   await ingest.start()
   const mqtt = await openedBroker.listen()
 
-  registerServiceMetrics(metrics, openedBroker, ingest)
+  registerServiceMetrics(metrics, { broker: openedBroker, ingest, spool })
   const operators = await openConsole({
     host: settings.HTTP_HOST,
     port: settings.HTTP_PORT,
     metrics,
-    notReady: () => notReady(settings, ingest),
-    status: () => statusOf(openedBroker, ingest),
+    notReady: () => notReady(settings, ingest, spool),
+    status: () => statusOf(openedBroker, ingest, spool),
   })
   stops.push(() => operators.close())
   return {
@@ -156,11 +174,22 @@ function openPool(
 }
 
 /** Why `/readyz` answers 503. */
-function notReady(settings: ServiceSettings, ingest: Ingest): string[] {
+function notReady(settings: ServiceSettings, ingest: Ingest, spool: Spool): string[] {
   const reasons: string[] = []
   const ageMs = ingest.registry.ageMs()
-  if (ageMs > settings.REGISTRY_REFRESH_MS * DATABASE_AWAY_POLLS) {
+  const { gate } = ingest
+  if (gate.mode !== 'closed') {
+    const seconds = Math.round(gate.awayMs(performance.now()) / 1000)
+    reasons.push(
+      `database away: it has taken nothing for ${seconds} s (${gate.reason}); messages go to the spool`,
+    )
+  } else if (ageMs > settings.REGISTRY_REFRESH_MS * DATABASE_AWAY_POLLS) {
     reasons.push(`database away: it has not answered for ${Math.round(ageMs / 1000)} s`)
+  }
+  if (spool.state !== 'ready') reasons.push(`spool ${spool.state}: ${spool.reason}`)
+  if (spool.stats.bytes > settings.SPOOL_BYTES_MAX * SPOOL_FILLING) {
+    const share = Math.round((spool.stats.bytes / settings.SPOOL_BYTES_MAX) * 100)
+    reasons.push(`spool filling: ${share} % of SPOOL_BYTES_MAX`)
   }
   const waitedSeconds = ingest.oldestBatchSeconds()
   if (waitedSeconds > COMMIT_STALLED_SECONDS) {

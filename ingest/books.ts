@@ -9,6 +9,10 @@ export interface Account {
   rejected: Record<RejectReason, number>
   /** Given back to their client unacknowledged, at the end of the process or after a defect: it sends them again. */
   returned: number
+  /** In the spool now: acknowledged, and not in the database yet. */
+  spooled: number
+  /** How many have gone through the spool. */
+  spooledTotal: number
   /** Held now: received, and neither committed nor set aside yet. Counted for itself, not as a difference. */
   inFlight: number
 }
@@ -26,6 +30,8 @@ function openAccount(): Account {
     duplicate: 0,
     rejected: { malformed: 0, invalid: 0, unknown_device: 0, not_your_device: 0, clock: 0, too_large: 0 },
     returned: 0,
+    spooled: 0,
+    spooledTotal: 0,
     inFlight: 0,
   }
 }
@@ -47,13 +53,44 @@ export function itemsReturned(books: Books, subject: Subject, items: number): vo
   books[subject].returned += items
 }
 
+/** A message is in the spool. */
+export function itemsSpooled(books: Books, subject: Subject, items: number): void {
+  books[subject].inFlight -= items
+  books[subject].spooled += items
+  books[subject].spooledTotal += items
+}
+
+/** What the spool holds at start counts as received. */
+export function itemsFound(books: Books, items: Record<Subject, number>): void {
+  for (const subject of SUBJECTS) {
+    books[subject].received += items[subject]
+    books[subject].spooled += items[subject]
+  }
+}
+
+/** Items leave the spool to be written; `direction` -1 puts them back. */
+export function itemsTaken(books: Books, items: Record<Subject, number>, direction: 1 | -1): void {
+  for (const subject of SUBJECTS) {
+    books[subject].spooled -= items[subject] * direction
+    books[subject].inFlight += items[subject] * direction
+  }
+}
+
+/** A message turns out to have another number of items than it was counted with. */
+export function itemsRecounted(books: Books, subject: Subject, difference: number): void {
+  books[subject].received += difference
+  books[subject].inFlight += difference
+}
+
+const SUBJECTS: readonly Subject[] = ['readings', 'doors', 'status']
+
 export function countRejects(books: Books, message: HeldMessage): void {
   for (const reject of message.rejects) books[message.subject].rejected[reject.reason] += 1
 }
 
-/** received − (committed + duplicate + rejected + returned + in flight): 0 when the books balance. */
+/** received − (committed + duplicate + rejected + returned + in the spool + in flight): 0 when the books balance. */
 export function imbalance(account: Account): number {
   const rejected = Object.values(account.rejected).reduce((sum, count) => sum + count, 0)
-  const { received, committed, duplicate, returned, inFlight } = account
-  return received - committed - duplicate - rejected - returned - inFlight
+  const { received, committed, duplicate, returned, spooled, inFlight } = account
+  return received - committed - duplicate - rejected - returned - spooled - inFlight
 }

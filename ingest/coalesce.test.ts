@@ -32,30 +32,3 @@ test('a failed load fails those who waited for it, and the next one is tried', a
   fail = false
   expect(await Promise.all([find('a'), find('b')])).toEqual(['a', 'b'])
 })
-
-test('with a retry nobody gets the error: all wait in one loop until the load succeeds, or it is ended', async () => {
-  let loads = 0
-  let fail = true
-  const end = new AbortController()
-  const find = coalesce(
-    async (keys: string[]) => {
-      loads += 1
-      if (fail) throw new Error('away')
-      return new Map(keys.map((key) => [key, key]))
-    },
-    { keysMax: 1_000, retry: { afterMs: 5, signal: end.signal } },
-  )
-  const first = find('first')
-  while (loads < 3) await new Promise((resolve) => setTimeout(resolve, 1))
-  const before = loads
-  const many = Array.from({ length: 500 }, (_, n) => find(`key ${n}`))
-  fail = false
-  expect(await first).toBe('first')
-  expect(await Promise.all(many)).toHaveLength(500)
-  expect(loads - before).toBeLessThanOrEqual(4)
-
-  fail = true
-  const given = find('never')
-  end.abort()
-  await expect(given).rejects.toThrow(/abort/)
-})

@@ -1,14 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-
 export interface CoalesceOptions {
   /** Keys in one load at most. */
   keysMax: number
-  /** Try a failed load again, so that nobody who asked gets its error; without it all who waited for it get it. */
-  retry?: {
-    afterMs: number
-    /** Ends the trying: all who wait get the abort's reason. */
-    signal: AbortSignal
-  }
 }
 
 /**
@@ -17,21 +9,10 @@ export interface CoalesceOptions {
  */
 export function coalesce<K, V>(
   load: (keys: K[]) => Promise<Map<K, V>>,
-  { keysMax, retry }: CoalesceOptions,
+  { keysMax }: CoalesceOptions,
 ): (key: K) => Promise<V | undefined> {
   const waiting = new Map<K, PromiseWithResolvers<V | undefined>>()
   let loading = false
-
-  async function loadUntilAnswered(keys: K[]): Promise<Map<K, V>> {
-    for (;;) {
-      try {
-        return await load(keys)
-      } catch (error) {
-        if (!retry) throw error
-        await sleep(retry.afterMs, undefined, { signal: retry.signal })
-      }
-    }
-  }
 
   async function run(): Promise<void> {
     loading = true
@@ -39,7 +20,7 @@ export function coalesce<K, V>(
       const batch = new Map(waiting.entries().take(keysMax))
       for (const key of batch.keys()) waiting.delete(key)
       try {
-        const found = await loadUntilAnswered([...batch.keys()])
+        const found = await load([...batch.keys()])
         for (const [key, answer] of batch) answer.resolve(found.get(key))
       } catch (error) {
         for (const answer of batch.values()) answer.reject(error)

@@ -1,4 +1,4 @@
-import { integerSetting } from '../settings.ts'
+import { integerSetting, SettingsError } from '../settings.ts'
 
 /** Settings of ingest, from the environment. */
 export const ingestSettings = {
@@ -15,6 +15,14 @@ export const ingestSettings = {
     default: 16_777_216,
     unit: 'payload bytes',
   }),
+  INGEST_HOLD_MS: integerSetting({ min: 100, max: 60_000, default: 2_000, unit: 'milliseconds' }),
+  SPOOL_BYTES_MAX: integerSetting({
+    min: 4_194_304,
+    max: 1_099_511_627_776,
+    default: 1_073_741_824,
+    unit: 'bytes on disk',
+  }),
+  SPOOL_AGE_MAX_HOURS: integerSetting({ min: 1, max: 8_760, default: 168, unit: 'hours' }),
   REGISTRY_REFRESH_MS: integerSetting({ min: 100, max: 60_000, default: 1_000, unit: 'milliseconds' }),
   RECEIPT_GAP_SECONDS: integerSetting({ min: 1, max: 86_400, default: 300, unit: 'seconds' }),
   REJECTED_RETENTION_DAYS: integerSetting({ min: 1, max: 3_650, default: 30, unit: 'days' }),
@@ -25,4 +33,20 @@ export const ingestSettings = {
     unit: 'rejected items kept for one client',
   }),
   SHUTDOWN_DRAIN_MS: integerSetting({ min: 100, max: 300_000, default: 8_000, unit: 'milliseconds' }),
+}
+
+/** A batch must fit into the spool, with the room that SQLite takes beside it. */
+const SPOOL_BATCHES_MIN = 4
+
+/** What zod cannot check setting by setting. Throws a `SettingsError`. */
+export function checkIngestSettings(settings: {
+  SPOOL_BYTES_MAX: number
+  INGEST_BATCH_BYTES_MAX: number
+}): void {
+  const { SPOOL_BYTES_MAX: spool, INGEST_BATCH_BYTES_MAX: batch } = settings
+  if (spool >= SPOOL_BATCHES_MIN * batch) return
+  throw new SettingsError(
+    `SPOOL_BYTES_MAX=${spool}: expected at least ${SPOOL_BATCHES_MIN} times INGEST_BATCH_BYTES_MAX (${batch}), so that a batch ` +
+      'fits into the spool. Raise the one or lower the other.',
+  )
 }

@@ -58,6 +58,7 @@ function openMessage(arrival: Arrival, done: (error?: Error) => void): HeldMessa
     seq: null,
     notes: [],
     items: 0,
+    isSpooled: false,
   }
 }
 

@@ -2,11 +2,15 @@ import { Pool } from 'pg'
 import { pino } from 'pino'
 import { Registry as MetricsRegistry } from 'prom-client'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { publishRoute } from '../broker/topics.ts'
 import type { Arrival } from '../broker/types.ts'
 import { createTestFleet, type TestFleet } from '../db/testing/fleet.ts'
 import { createTestDatabase, type TestDatabase } from '../db/testing/test-database.ts'
+import { makeTestFolder, removeTestFolder } from '../db/testing/test-folder.ts'
 import { imbalance } from './books.ts'
 import { Ingest } from './ingest.ts'
+import { openSpool } from './spool/spool.ts'
+import type { Spool } from './spool/types.ts'
 import { testArrival, testPrincipal } from './testing/messages.ts'
 
 let database: TestDatabase
@@ -14,6 +18,8 @@ let pool: Pool
 let copyPool: Pool
 let fleet: TestFleet
 let ingest: Ingest
+let spool: Spool
+let folder: string
 const published: { topic: string; payload: string }[] = []
 
 beforeEach(async () => {
@@ -22,15 +28,21 @@ beforeEach(async () => {
   copyPool = openPool()
   fleet = await createTestFleet(pool, { slug: 'test', hubs: 2, devices: 5, euiPrefix: 'a8' })
   published.length = 0
+  folder = await makeTestFolder()
+  const log = pino({ level: 'silent' })
+  spool = await openSpool({ folder, bytesMax: 10_000_000, ageMaxMs: 3_600_000, now: Date.now, log })
   ingest = new Ingest({
     pool,
     copyPool,
-    log: pino({ level: 'silent' }),
+    spool,
+    routeOf: publishRoute,
+    log,
     metrics: new MetricsRegistry(),
     settings: {
       INGEST_LANES: 1,
       INGEST_BATCH_ROWS_MAX: 1_000,
       INGEST_BATCH_BYTES_MAX: 1_000_000,
+      INGEST_HOLD_MS: 60_000,
       DATABASE_STATEMENT_TIMEOUT_MS: 60_000,
       REGISTRY_REFRESH_MS: 100,
       RECEIPT_GAP_SECONDS: 300,
@@ -48,7 +60,9 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await ingest.stop()
+  await spool.close()
   await Promise.all([pool.end(), copyPool.end()])
+  await removeTestFolder(folder)
   await database.drop()
 })
 

@@ -3,16 +3,23 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { Registry as MetricsRegistry } from 'prom-client'
-import type { Accept, Arrival, Authenticate, Principal } from '../broker/types.ts'
-import { createBatchIds } from '../db/batches/batch-id.ts'
-import type { BatchOutcome } from '../db/batches/write-batch.ts'
+import type { Accept, Arrival, Authenticate, Principal, Route } from '../broker/types.ts'
 import { requireCopyColumns } from '../db/copy/require-columns.ts'
-import { verdictOf } from '../db/errors.ts'
 import { rejectedAnswer } from './answers.ts'
 import { type AuthenticatorCounters, createAuthenticator } from './authenticate.ts'
-import { sealBatch } from './batch.ts'
-import { type Books, countRejects, itemsReceived, itemsReleased, itemsReturned, openBooks } from './books.ts'
-import { type CommitOptions, commitSealed } from './commit.ts'
+import { BatchIds } from './batch-ids.ts'
+import {
+  type Books,
+  countRejects,
+  itemsFound,
+  itemsReceived,
+  itemsReleased,
+  itemsReturned,
+  itemsSpooled,
+  openBooks,
+} from './books.ts'
+import { type CommittedRows, Committer } from './committer.ts'
+import { DatabaseGate } from './gate.ts'
 import { GroupCommit } from './group-commit.ts'
 import { Intake } from './intake.ts'
 import type { HeldMessage } from './message.ts'
@@ -21,11 +28,14 @@ import { HubPresence } from './presence.ts'
 import { Receipts } from './receipts.ts'
 import { Registry } from './registry.ts'
 import { RejectedKeeper } from './rejected-keeper.ts'
+import type { Spool } from './spool/types.ts'
+import { SpoolDrain } from './spool-drain.ts'
 
 interface IngestSettings {
   INGEST_LANES: number
   INGEST_BATCH_ROWS_MAX: number
   INGEST_BATCH_BYTES_MAX: number
+  INGEST_HOLD_MS: number
   DATABASE_STATEMENT_TIMEOUT_MS: number
   REGISTRY_REFRESH_MS: number
   RECEIPT_GAP_SECONDS: number
@@ -37,8 +47,12 @@ interface IngestSettings {
 export interface IngestOptions {
   /** For everything but batches. */
   pool: Pool
-  /** For batches alone, a connection a lane, so that nothing else can starve them. */
+  /** For batches alone, a connection a lane and one for the spool's, so that nothing else can starve them. */
   copyPool: Pool
+  /** Where batches go while the database is away; closed by whoever opened it. */
+  spool: Spool
+  /** What a publish of this client to this topic means. */
+  routeOf: (principal: Principal, topic: string) => Route | undefined
   log: Logger
   settings: IngestSettings
   metrics: MetricsRegistry
@@ -49,6 +63,8 @@ export interface IngestOptions {
 }
 
 const DRAIN_POLL_MS = 20
+const PROBE_FIRST_MS = 250
+const PROBE_MAX_MS = 2_000
 /** For each part of a stop that needs the database. */
 const STOP_STEP_MS = 2_000
 
@@ -77,16 +93,10 @@ export class Ingest {
   readonly #receipts: Receipts
   readonly #rejected: RejectedKeeper
   readonly #end = new AbortController()
-  readonly #nextBatchId = createBatchIds({
-    now: Date.now,
-    process: Math.floor(Math.random() * 4096),
-  })
-  /** Batches under way, and the newest id given out: what the receipts' watermark follows from. */
-  readonly #openBatches = new Set<bigint>()
-  #newestBatch = 0n
-  /** The commits under way; times are those of `performance.now()`. */
-  readonly #underWay = new Set<{ startedAtMs: number }>()
-  readonly #writer = randomUUID()
+  readonly #ids = new BatchIds(randomUUID())
+  readonly gate = new DatabaseGate({ probeFirstMs: PROBE_FIRST_MS, probeMaxMs: PROBE_MAX_MS })
+  readonly #committer: Committer
+  readonly #drain: SpoolDrain
 
   constructor(options: IngestOptions) {
     const { pool, log, settings } = options
@@ -107,7 +117,7 @@ export class Ingest {
       log,
       gapSeconds: settings.RECEIPT_GAP_SECONDS,
       now: Date.now,
-      settledBatchId: () => this.#settledBatchId(),
+      settledBatchId: () => this.#ids.settledId(),
       publish: (hubId, receipt) => {
         const hub = this.registry.hubKey(hubId)
         if (hub === undefined) return undefined
@@ -121,18 +131,47 @@ export class Ingest {
       retentionDays: settings.REJECTED_RETENTION_DAYS,
       perClientMax: settings.REJECTED_PER_CLIENT_MAX,
     })
+    this.#committer = new Committer({
+      pool: options.copyPool,
+      log,
+      ids: this.#ids,
+      gate: this.gate,
+      spool: options.spool,
+      metrics: this.#metrics,
+      statementTimeoutMs: settings.DATABASE_STATEMENT_TIMEOUT_MS,
+      holdMs: settings.INGEST_HOLD_MS,
+      signal: this.#end.signal,
+      onCommitted: (messages, rows) => this.#committed(messages, rows),
+      onSpooled: (messages) => this.#spooled(messages),
+      onGivenBack: (message, error) => this.#giveBack(message, error),
+    })
+    this.#drain = new SpoolDrain({
+      spool: options.spool,
+      gate: this.gate,
+      committer: this.#committer,
+      log,
+      books: this.books,
+      holdMs: settings.INGEST_HOLD_MS,
+      batchItemsMax: settings.INGEST_BATCH_ROWS_MAX,
+      signal: this.#end.signal,
+      routeOf: options.routeOf,
+      prepare: (arrival, done) => this.#prepare(arrival, done),
+    })
     this.#commits = new GroupCommit({
       lanes: settings.INGEST_LANES,
       batchRowsMax: settings.INGEST_BATCH_ROWS_MAX,
       batchBytesMax: settings.INGEST_BATCH_BYTES_MAX,
-      commit: (messages) => this.#commit(messages),
+      commit: (messages) => this.#committer.commit(messages),
     })
     this.#intake = new Intake({
       registry: this.registry,
       presence: this.presence,
       onSeen: (message) => this.#seen(message),
       onReady: (message) => this.#commits.add(message),
+      lookUpMs: settings.INGEST_HOLD_MS,
+      onUnplaced: (message) => this.#committer.spool([message]),
       onGivenUp: (message, error) => this.#giveBack(message, error),
+      signal: this.#end.signal,
     })
     this.accept = (arrival: Arrival, done) => this.#intake.accept(arrival, done)
   }
@@ -144,6 +183,8 @@ export class Ingest {
     await this.#receipts.start()
     this.presence.start()
     this.#rejected.start()
+    itemsFound(this.books, this.#options.spool.stats.items)
+    this.#drain.start()
   }
 
   /**
@@ -154,6 +195,7 @@ export class Ingest {
   async stop(): Promise<void> {
     await within(this.#options.settings.SHUTDOWN_DRAIN_MS, this.#drained())
     this.#end.abort()
+    await within(STOP_STEP_MS, this.#drain.stopped())
     await within(STOP_STEP_MS, this.registry.stop())
     await within(STOP_STEP_MS, this.#drained())
     await within(STOP_STEP_MS, Promise.all([this.#receipts.stop(), this.presence.stop()]))
@@ -170,8 +212,7 @@ export class Ingest {
 
   /** Seconds that the oldest batch under way has been waiting for its commit; 0 when there is none. */
   oldestBatchSeconds(): number {
-    const oldest = Math.min(...[...this.#underWay].map(({ startedAtMs }) => startedAtMs))
-    return Number.isFinite(oldest) ? (performance.now() - oldest) / 1000 : 0
+    return this.#committer.oldestBatchSeconds()
   }
 
   #seen(message: HeldMessage): void {
@@ -184,101 +225,56 @@ export class Ingest {
     if (receipt) message.receipt = this.#receipts.seen(receipt)
   }
 
-  async #commit(messages: HeldMessage[]): Promise<void> {
-    const ids: bigint[] = []
-    const commit = { startedAtMs: performance.now() }
-    this.#underWay.add(commit)
-    try {
-      const sealed = sealBatch(messages)
-      const outcome = await commitSealed(sealed, this.#commitOptions(ids))
-      this.#count(outcome, sealed.duplicates)
-      for (const message of messages) this.#settle(message)
-    } catch (error) {
-      await this.#commitApart(messages, error as Error)
-    } finally {
-      this.#underWay.delete(commit)
-      for (const id of ids) this.#openBatches.delete(id)
+  async #prepare(arrival: Arrival, done: (error?: Error) => void): Promise<HeldMessage> {
+    const message = await this.#intake.prepare(arrival, done)
+    if (message.receipt) message.receipt = this.#receipts.seen(message.receipt)
+    return message
+  }
+
+  #committed(messages: readonly HeldMessage[], rows: CommittedRows): void {
+    const { readings, doors } = this.books
+    readings.committed += rows.readings
+    readings.duplicate += rows.readingsDuplicate
+    doors.committed += rows.doors
+    doors.duplicate += rows.doorsDuplicate
+    for (const message of messages) {
+      countRejects(this.books, message)
+      itemsReleased(this.books, message.subject, message.items)
+      this.#tell(message, () => {
+        const answer = rejectedAnswer(message)
+        if (answer) this.#publish({ ...answer, retain: false })
+      })
+      message.done()
     }
   }
 
-  /** What PostgreSQL refuses beside rows is found by message: its neighbours are committed, its client sends again. */
-  async #commitApart(messages: HeldMessage[], error: Error): Promise<void> {
-    if (messages.length > 1 && verdictOf(error) === 'data') {
-      const half = Math.ceil(messages.length / 2)
-      await this.#commit(messages.slice(0, half))
-      await this.#commit(messages.slice(half))
-      return
-    }
-    this.#options.log.error(
-      { err: error, messages: messages.length },
-      'not committed: given back to their clients',
-    )
-    for (const message of messages) this.#giveBack(message, error)
-  }
-
-  #commitOptions(ids: bigint[]): CommitOptions {
-    const { copyPool, log, settings } = this.#options
-    return {
-      pool: copyPool,
-      log,
-      statementTimeoutMs: settings.DATABASE_STATEMENT_TIMEOUT_MS,
-      signal: this.#end.signal,
-      nameBatch: () => ({ id: this.#openBatch(ids), writer: this.#writer }),
-      onCommitted: (written, seconds) => this.#observe(written, seconds),
-      onRetry: () => this.#metrics.batchRetries.inc(),
+  /** It is durable, and acknowledged; what is rejected of it is answered when it is in the database. */
+  #spooled(messages: readonly HeldMessage[]): void {
+    for (const message of messages) {
+      itemsSpooled(this.books, message.subject, message.items)
+      this.#tell(message, () => {})
+      message.done()
     }
   }
 
   /** The message is durable, so it is acknowledged, whatever may go wrong in telling others about it. */
-  #settle(message: HeldMessage): void {
+  #tell(message: HeldMessage, answer: () => void): void {
     const { arrival, receipt } = message
-    countRejects(this.books, message)
-    itemsReleased(this.books, message.subject, message.items)
     try {
       if (receipt) this.#receipts.durable(receipt, Date.now())
-      const answer = rejectedAnswer(message)
-      if (answer) this.#publish({ ...answer, retain: false })
-      if (arrival.qos > 0 && !arrival.isWill) {
+      answer()
+      if (arrival.qos > 0 && !arrival.isWill && !message.isSpooled) {
         this.#metrics.acknowledgeSeconds.observe((performance.now() - arrival.arrivedAtMs) / 1000)
       }
     } catch (error) {
-      this.#options.log.error({ err: error, topic: arrival.topic }, 'committed, but not answered')
+      this.#options.log.error({ err: error, topic: arrival.topic }, 'durable, but not answered')
     }
-    message.done()
   }
 
   #giveBack(message: HeldMessage, error: Error): void {
-    itemsReturned(this.books, message.subject, message.items)
+    // One of the spool has no client that waits: it is kept (spool-drain.ts).
+    if (!message.isSpooled) itemsReturned(this.books, message.subject, message.items)
     message.done(error)
-  }
-
-  #count(outcome: BatchOutcome, dropped: { readings: number; doors: number }): void {
-    const { readings, doors } = this.books
-    readings.committed += outcome.readings
-    readings.duplicate += outcome.readingsDuplicate + dropped.readings
-    doors.committed += outcome.doors
-    doors.duplicate += outcome.doorsDuplicate + dropped.doors
-  }
-
-  #observe(outcome: BatchOutcome, seconds: number): void {
-    const rows = outcome.readings + outcome.readingsDuplicate + outcome.doors + outcome.doorsDuplicate
-    if (rows === 0) return
-    this.#metrics.copySeconds.observe(seconds)
-    this.#metrics.copyRows.observe(rows)
-  }
-
-  #openBatch(ids: bigint[]): bigint {
-    const id = this.#nextBatchId()
-    ids.push(id)
-    this.#openBatches.add(id)
-    this.#newestBatch = id
-    return id
-  }
-
-  #settledBatchId(): bigint {
-    let oldest: bigint | undefined
-    for (const id of this.#openBatches) if (oldest === undefined || id < oldest) oldest = id
-    return oldest === undefined ? this.#newestBatch : oldest - 1n
   }
 
   #publish(message: { topic: string; payload: string; retain: boolean }): void {

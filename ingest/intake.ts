@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Arrival } from '../broker/types.ts'
 import type { DeviceRecord } from '../db/registry.ts'
 import { type Draft, draftMessage } from './draft.ts'
@@ -14,15 +15,24 @@ export interface IntakeOptions {
   onSeen: (message: HeldMessage) => void
   /** A message has its rows and is ready to be committed. */
   onReady: (message: HeldMessage) => void
-  /** A message cannot be placed any more: its client must send it again. */
+  /** How long the look-up of a message's devices may take. */
+  lookUpMs: number
+  /** A message's devices could not be looked up. Resolves to whether somebody has taken it; if not, it is tried again. */
+  onUnplaced: (message: HeldMessage, error: Error) => Promise<boolean>
+  /** A message cannot be placed any more, as the service ends: its client must send it again. */
   onGivenUp: (message: HeldMessage, error: Error) => void
+  signal: AbortSignal
 }
+
+const LOOK_UP_RETRY_MS = 250
 
 /** Turns arrivals into messages with rows: decodes, then finds the devices, asking the database for new ones. */
 export class Intake {
   readonly #options: IntakeOptions
   /** The newest time of arrival given to a reading of each device that came without a time. */
   readonly #arrivalTimes = new Map<number, number>()
+  /** The same for those that come out of the spool, in the order in which they had arrived. */
+  readonly #spooledTimes = new Map<number, number>()
   #waiting = 0
 
   constructor(options: IntakeOptions) {
@@ -37,9 +47,24 @@ export class Intake {
     // The dying connection still counts: a will is true only if no other connection of its hub lives.
     if (arrival.isWill && presence.connectionsOf(principal.id) > 1) draft.message.status = null
     onSeen(draft.message)
-    const doubtful = doubtfulDevices([...draft.readings, ...draft.doors], this.#context(draft))
-    if (doubtful.length === 0) this.#place(draft)
-    else void this.#placeWhenLookedUp(draft, doubtful)
+    const doubtful = this.#doubtful(draft)
+    if (doubtful.length === 0) this.#ready(draft)
+    else void this.#readyWhenLookedUp(draft, doubtful)
+  }
+
+  /**
+   * A message of the spool again: decoded and placed, as if it had just arrived but for its time of arrival. Rejects when
+   * the database does not answer.
+   */
+  async prepare(arrival: Arrival, done: (error?: Error) => void): Promise<HeldMessage> {
+    const draft = draftMessage(arrival, done)
+    draft.message.isSpooled = true
+    // Its hub has come back since.
+    if (arrival.isWill && this.#options.presence.connectionsOf(arrival.principal.id) > 0)
+      draft.message.status = null
+    const doubtful = this.#doubtful(draft)
+    this.#place(draft, doubtful.length > 0 ? await this.#lookUp(doubtful) : undefined)
+    return draft.message
   }
 
   /** Messages that wait for a device to be looked up. */
@@ -47,12 +72,23 @@ export class Intake {
     return this.#waiting
   }
 
-  async #placeWhenLookedUp(draft: Draft, devEuis: readonly string[]): Promise<void> {
-    const { registry, onGivenUp } = this.#options
+  #doubtful(draft: Draft): string[] {
+    return doubtfulDevices([...draft.readings, ...draft.doors], this.#context(draft))
+  }
+
+  async #readyWhenLookedUp(draft: Draft, devEuis: readonly string[]): Promise<void> {
+    const { onUnplaced, onGivenUp, signal } = this.#options
     this.#waiting += 1
     try {
-      const found = await Promise.all(devEuis.map((devEui) => registry.lookUpDevice(devEui)))
-      this.#place(draft, new Map(devEuis.map((devEui, index) => [devEui, found[index]])))
+      for (;;) {
+        const found = await this.#lookUp(devEuis).catch((error: Error) => error)
+        if (!(found instanceof Error)) {
+          this.#ready(draft, found)
+          return
+        }
+        if (await onUnplaced(draft.message, found)) return
+        await sleep(LOOK_UP_RETRY_MS, undefined, { signal })
+      }
     } catch (error) {
       onGivenUp(draft.message, error as Error)
     } finally {
@@ -60,10 +96,32 @@ export class Intake {
     }
   }
 
+  async #lookUp(devEuis: readonly string[]): Promise<Map<string, DeviceRecord | undefined>> {
+    const { registry, lookUpMs } = this.#options
+    const over = new AbortController()
+    const late = sleep(lookUpMs, undefined, { signal: over.signal }).then(() => {
+      throw new Error(`the database has not answered a look-up for ${lookUpMs} ms`)
+    })
+    try {
+      const found = await Promise.race([
+        Promise.all(devEuis.map((devEui) => registry.lookUpDevice(devEui))),
+        late,
+      ])
+      return new Map(devEuis.map((devEui, index) => [devEui, found[index]]))
+    } finally {
+      late.catch(() => undefined)
+      over.abort()
+    }
+  }
+
+  #ready(draft: Draft, lookedUp?: ReadonlyMap<string, DeviceRecord | undefined>): void {
+    this.#place(draft, lookedUp)
+    this.#options.onReady(draft.message)
+  }
+
   /** `lookedUp` holds the database's answers for this message: they count more than what is remembered. */
   #place(draft: Draft, lookedUp?: ReadonlyMap<string, DeviceRecord | undefined>): void {
     placeDraft(draft, this.#context(draft, lookedUp))
-    this.#options.onReady(draft.message)
   }
 
   #context(
@@ -79,15 +137,16 @@ export class Intake {
       hubSiteId: principal.kind === 'hub' ? (registry.logIn(principal.username)?.siteId ?? null) : null,
       receivedAtMs: arrival.receivedAt,
       find: (devEui) => (lookedUp?.has(devEui) ? lookedUp.get(devEui) : registry.device(devEui)),
-      arrivalTime: (device, receivedAtMs) => this.#arrivalTime(device, receivedAtMs),
+      arrivalTime: (device, receivedAtMs) => this.#arrivalTime(message.isSpooled, device, receivedAtMs),
     }
   }
 
   /** Two readings without a time that arrive in the same millisecond are two readings: the later one gets the next. */
-  #arrivalTime(device: DeviceRecord, receivedAtMs: number): number {
-    const newest = this.#arrivalTimes.get(device.id)
+  #arrivalTime(isSpooled: boolean, device: DeviceRecord, receivedAtMs: number): number {
+    const times = isSpooled ? this.#spooledTimes : this.#arrivalTimes
+    const newest = times.get(device.id)
     const atMs = newest === undefined ? receivedAtMs : Math.max(receivedAtMs, newest + 1)
-    this.#arrivalTimes.set(device.id, atMs)
+    times.set(device.id, atMs)
     return atMs
   }
 }

@@ -46,6 +46,8 @@ export interface HeldMessage {
   notes: readonly string[]
   /** What it is counted as: its readings, events and rejects when it arrived. */
   items: number
+  /** Read back from the spool: it was acknowledged long ago. */
+  isSpooled: boolean
   /** Acknowledges the message, or ends the connection with an error. */
   done: (error?: Error) => void
 }

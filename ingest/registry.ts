@@ -31,7 +31,6 @@ const PREFIX: Record<LogInRecord['kind'], string> = {
   operator: 'operator:',
 }
 const LOOK_UP_KEYS_MAX = 5_000
-const LOOK_UP_RETRY_MS = 250
 /** While a large fleet is being applied, something changes all the time. */
 const RELOADS_MAX = 3
 
@@ -50,17 +49,14 @@ export class Registry {
   #refreshedAtMs = Number.NEGATIVE_INFINITY
   #polling: Promise<void> | undefined
 
-  /** Resolves to the device, asked of the database, however long that is away; undefined when it has none such. Rejects when the registry is stopped. */
+  /** Resolves to the device, asked of the database; undefined when it has none such. Rejects while that is away. */
   readonly lookUpDevice: (devEui: string) => Promise<DeviceRecord | undefined>
   /** Resolves to who may log in with this username, asked of the database. Rejects while it is away. */
   readonly lookUpLogIn: (username: string) => Promise<LogInRecord | undefined>
 
   constructor(options: RegistryOptions) {
     this.#options = options
-    this.lookUpDevice = coalesce((devEuis) => this.#findDevices(devEuis), {
-      keysMax: LOOK_UP_KEYS_MAX,
-      retry: { afterMs: LOOK_UP_RETRY_MS, signal: this.#stop.signal },
-    })
+    this.lookUpDevice = coalesce((devEuis) => this.#findDevices(devEuis), { keysMax: LOOK_UP_KEYS_MAX })
     this.lookUpLogIn = coalesce((usernames) => this.#findLogIns(usernames), { keysMax: LOOK_UP_KEYS_MAX })
   }
 

@@ -1,5 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { until } from '../../db/testing/poll.ts'
 import { type ProgramResult, runProgram } from './clients.ts'
@@ -26,9 +29,12 @@ function environment(env: Record<string, string>): NodeJS.ProcessEnv {
   return { PATH, HOME, MQTT_PORT: '0', MQTT_TLS_PORT: '0', HTTP_PORT: '0', ...env }
 }
 
-/** Starts `main.ts`; returns when it says that it is ready. */
-export async function startProcess(env: Record<string, string>): Promise<ServiceProcess> {
-  const child = spawn(process.execPath, [`${ROOT}main.ts`], { env: environment(env), cwd: '/' })
+/** Starts `main.ts`, with a DATA_DIR for this time unless one is given; returns when it says that it is ready. */
+export async function startProcess(given: Record<string, string>): Promise<ServiceProcess> {
+  const folder = mkdtempSync(join(tmpdir(), 'frostguard-test-'))
+  const env = environment({ DATA_DIR: folder, ...given })
+  const child = spawn(process.execPath, [`${ROOT}main.ts`], { env, cwd: '/' })
+  child.once('close', () => rmSync(folder, { recursive: true, force: true }))
   const output = { stdout: '', stderr: '' }
   child.stdout.on('data', (bytes: Buffer) => {
     output.stdout += bytes.toString()

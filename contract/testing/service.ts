@@ -75,6 +75,7 @@ class TestService {
   async start(): Promise<void> {
     const settings = readServiceSettings({
       DATABASE_URL: this.url,
+      DATA_DIR: join(this.#folder, 'data'),
       MQTT_PORT: '0',
       MQTT_TLS_PORT: '0',
       HTTP_PORT: '0',

@@ -1,0 +1,192 @@
+import type { Pool } from 'pg'
+import type { Logger } from 'pino'
+import type { BatchOutcome } from '../db/batches/write-batch.ts'
+import { verdictOf } from '../db/errors.ts'
+import { sealBatch } from './batch.ts'
+import type { BatchIds, BatchName } from './batch-ids.ts'
+import { type CommitOptions, commitSealed, DatabaseAwayError } from './commit.ts'
+import type { DatabaseGate } from './gate.ts'
+import type { HeldMessage } from './message.ts'
+import type { IngestMetrics } from './metrics.ts'
+import type { Spool } from './spool/types.ts'
+import { toSpooled } from './spooled-message.ts'
+
+export interface CommitterOptions {
+  pool: Pool
+  log: Logger
+  ids: BatchIds
+  gate: DatabaseGate
+  spool: Spool
+  metrics: Pick<IngestMetrics, 'copySeconds' | 'copyRows' | 'batchRetries'>
+  statementTimeoutMs: number
+  /** How long a batch waits for the database before the spool takes it. */
+  holdMs: number
+  /** Aborted when the service must end now. */
+  signal: AbortSignal
+  /** All of a batch is in the database. */
+  onCommitted: (messages: readonly HeldMessage[], rows: CommittedRows) => void
+  /** All of a batch is in the spool. */
+  onSpooled: (messages: readonly HeldMessage[]) => void
+  /** A message is neither: its client must send it again. */
+  onGivenBack: (message: HeldMessage, error: Error) => void
+}
+
+/** What a batch added, and what was there already: in the database, or earlier in the same batch. */
+export type CommittedRows = BatchOutcome
+
+/** While neither the database nor the spool takes a batch, it is looked again this often. */
+const HELD_POLL_MS = 250
+const HELD_LOG_MS = 60_000
+
+/**
+ * Makes messages durable: in the database while its gate is closed, in the spool while it is not. Where the spool
+ * takes nothing more, they are held until one of the two does.
+ */
+export class Committer {
+  readonly #options: CommitterOptions
+  /** The batches under way; times are those of `performance.now()`. */
+  readonly #underWay = new Set<{ startedAtMs: number }>()
+  #nextHeldLogMs = 0
+
+  constructor(options: CommitterOptions) {
+    this.#options = options
+  }
+
+  /** Never throws; each message is committed, spooled or given back when it resolves. */
+  async commit(messages: HeldMessage[]): Promise<void> {
+    const batch = { startedAtMs: performance.now() }
+    this.#underWay.add(batch)
+    try {
+      await this.#commitOrSpool(messages)
+    } catch (error) {
+      for (const message of messages) this.#options.onGivenBack(message, error as Error)
+    } finally {
+      this.#underWay.delete(batch)
+    }
+  }
+
+  /** Seconds that the oldest batch under way has been waiting; 0 when there is none. */
+  oldestBatchSeconds(): number {
+    const oldest = Math.min(...[...this.#underWay].map(({ startedAtMs }) => startedAtMs))
+    return Number.isFinite(oldest) ? (performance.now() - oldest) / 1000 : 0
+  }
+
+  /**
+   * Writes messages as one transaction and reports what became of them. With a hold time it throws a
+   * `DatabaseAwayError` when that is over, and nothing was reported; otherwise it never throws. What PostgreSQL refuses
+   * beside rows is found by message: its neighbours are committed, and it is given back.
+   */
+  async write(
+    messages: HeldMessage[],
+    options: { tried?: BatchName | undefined; holdMs?: number },
+  ): Promise<void> {
+    const { onCommitted, ids } = this.#options
+    const names: BatchName[] = options.tried ? [options.tried] : []
+    try {
+      const sealed = sealBatch(messages)
+      const outcome = await commitSealed(sealed, this.#commitOptions(names, options))
+      for (const name of names) ids.settle(name)
+      onCommitted(messages, {
+        ...outcome,
+        readingsDuplicate: outcome.readingsDuplicate + sealed.duplicates.readings,
+        doorsDuplicate: outcome.doorsDuplicate + sealed.duplicates.doors,
+      })
+    } catch (error) {
+      // Not settled: it may be committed still.
+      if (error instanceof DatabaseAwayError) throw error
+      for (const name of names) ids.settle(name)
+      await this.#writeApart(messages, error as Error)
+    }
+  }
+
+  async #commitOrSpool(messages: HeldMessage[]): Promise<void> {
+    const { gate, signal } = this.#options
+    let tried: BatchName | undefined
+    for (;;) {
+      if (gate.mode === 'closed') {
+        const away = await this.#writeOrAway(messages, tried)
+        if (!away) return
+        tried = away.batch
+        gate.failed(performance.now(), away.message)
+      }
+      if (await this.spool(messages, tried)) return
+      signal.throwIfAborted()
+      await new Promise((resolve) => setTimeout(resolve, HELD_POLL_MS))
+    }
+  }
+
+  async #writeOrAway(messages: HeldMessage[], tried?: BatchName): Promise<DatabaseAwayError | undefined> {
+    try {
+      await this.write(messages, { tried, holdMs: this.#options.holdMs })
+      return undefined
+    } catch (error) {
+      if (error instanceof DatabaseAwayError) return error
+      throw error
+    }
+  }
+
+  /** Puts messages into the spool; resolves to whether it has taken them. */
+  async spool(messages: HeldMessage[], tried?: BatchName): Promise<boolean> {
+    const { spool, ids, onSpooled } = this.#options
+    if (spool.state === 'failed') return false
+    const name = tried ?? ids.open()
+    try {
+      await spool.append([toSpooled(messages, name, tried !== undefined)])
+    } catch (error) {
+      if (!tried) ids.settle(name)
+      this.#logHeld(error)
+      return false
+    }
+    // One that was tried may still be committed under its name, so it is settled when it is drained.
+    if (!tried) ids.settle(name)
+    onSpooled(messages)
+    return true
+  }
+
+  /** Once in a while: each waiting batch tries again four times a second. */
+  #logHeld(error: unknown): void {
+    const nowMs = performance.now()
+    if (nowMs < this.#nextHeldLogMs) return
+    this.#nextHeldLogMs = nowMs + HELD_LOG_MS
+    this.#options.log.warn({ err: error }, 'the spool takes nothing more: messages are held, hubs wait')
+  }
+
+  async #writeApart(messages: HeldMessage[], error: Error): Promise<void> {
+    const { log, onGivenBack } = this.#options
+    if (messages.length > 1 && verdictOf(error) === 'data') {
+      const half = Math.ceil(messages.length / 2)
+      await this.write(messages.slice(0, half), {})
+      await this.write(messages.slice(half), {})
+      return
+    }
+    log.error({ err: error, messages: messages.length }, 'not committed: given back to their clients')
+    for (const message of messages) onGivenBack(message, error)
+  }
+
+  #commitOptions(
+    names: BatchName[],
+    { tried, holdMs }: { tried?: BatchName | undefined; holdMs?: number },
+  ): CommitOptions {
+    const { pool, log, ids, metrics, statementTimeoutMs, signal } = this.#options
+    return {
+      pool,
+      log,
+      statementTimeoutMs,
+      signal,
+      tried,
+      holdMs,
+      nameBatch: () => {
+        const name = ids.open()
+        names.push(name)
+        return name
+      },
+      onCommitted: (outcome, seconds) => {
+        const rows = outcome.readings + outcome.readingsDuplicate + outcome.doors + outcome.doorsDuplicate
+        if (rows === 0) return
+        metrics.copySeconds.observe(seconds)
+        metrics.copyRows.observe(rows)
+      },
+      onRetry: () => metrics.batchRetries.inc(),
+    }
+  }
+}
