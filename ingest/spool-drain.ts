@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Arrival, Principal, Route } from '../broker/types.ts'
 import { verdictOf } from '../db/errors.ts'
+import type { BatchName } from './batch-ids.ts'
 import { type Books, itemsRecounted, itemsTaken } from './books.ts'
 import { DatabaseAwayError } from './commit.ts'
 import type { Committer } from './committer.ts'
@@ -36,6 +37,8 @@ const READ_BYTES = 4 * 1_048_576
  */
 export class SpoolDrain {
   readonly #options: SpoolDrainOptions
+  /** A transaction whose answer did not come in time. It may be committed, so exactly it is tried again, under its name. */
+  #unanswered: { batches: SpooledBatch[]; name: BatchName } | undefined
   #running: Promise<void> | undefined
 
   constructor(options: SpoolDrainOptions) {
@@ -91,20 +94,28 @@ export class SpoolDrain {
 
   async #drainOldest(): Promise<void> {
     const { spool, committer, holdMs, books } = this.#options
-    const batches = this.#together(await this.#oldest())
-    const [first] = batches
+    const { batches, tried } = await this.#next()
     const refused: HeldMessage[] = []
     const messages = await this.#prepare(batches, refused)
     const putBack = takeOut(books, batches, messages)
     try {
-      const tried = first?.tried ? { id: first.id, writer: first.writer } : undefined
       await committer.write(messages, { tried, holdMs })
     } catch (error) {
       putBack()
+      if (error instanceof DatabaseAwayError) this.#unanswered = { batches, name: error.batch }
       throw error
     }
+    this.#unanswered = undefined
     for (const message of refused.splice(0)) await this.#setAside(message, refused)
     await spool.remove(batches)
+  }
+
+  /** What the next transaction takes, with the name under which all of it was tried already, if it was. */
+  async #next(): Promise<{ batches: SpooledBatch[]; tried: BatchName | undefined }> {
+    if (this.#unanswered) return { batches: this.#unanswered.batches, tried: this.#unanswered.name }
+    const batches = this.#together(await this.#oldest())
+    const [first] = batches
+    return { batches, tried: first?.tried ? { id: first.id, writer: first.writer } : undefined }
   }
 
   /** A spool that cannot be read any more must not keep the gate open: then the probe is an empty batch. */

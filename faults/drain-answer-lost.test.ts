@@ -1,0 +1,65 @@
+/** What is in the spool goes into the database once, also when a drain's COMMIT is answered too late. */
+import { Client } from 'pg'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { publishPacket, type RawClient } from '../broker/testing.ts'
+import { connectRaw } from '../contract/testing/clients.ts'
+import { NORTH_HUB } from '../contract/testing/fleet.ts'
+import { startTestService, type TestService } from '../contract/testing/service.ts'
+import { until } from '../db/testing/poll.ts'
+import { startTestServer, type TestServer } from '../db/testing/test-server.ts'
+
+let server: TestServer
+let service: TestService
+let hub: RawClient
+
+beforeEach(async () => {
+  server = await startTestServer({ migrate: true })
+  service = await startTestService({ databaseUrl: server.url, env: { INGEST_HOLD_MS: '300' } })
+  hub = await connectRaw(service, NORTH_HUB)
+})
+
+afterEach(async () => {
+  await service?.close()
+  await server?.remove()
+})
+
+/** A message that is rejected whole, with text to know it by; returns when it is acknowledged. */
+async function publishGarbage(text: string, messageId: number): Promise<void> {
+  hub.send(publishPacket({ topic: `v1/hubs/${NORTH_HUB}/readings`, payload: text, messageId }))
+  await hub.next('puback', messageId)
+}
+
+async function onServer(sql: string): Promise<void> {
+  const client = new Client({ connectionString: server.url })
+  await client.connect()
+  await client.query(sql)
+  await client.end()
+}
+
+/** COMMIT of a batch takes longer than the hold time, and is carried out although nobody waits for it. */
+const SLOW_COMMIT = `
+  CREATE FUNCTION slow_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(2); RETURN NULL; END $$;
+  CREATE CONSTRAINT TRIGGER slow_commit AFTER INSERT ON pipeline.ingest_batches
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slow_commit()`
+
+test('rejected messages are kept once, whatever the answer to their COMMIT', async () => {
+  await onServer(SLOW_COMMIT)
+  const sent = ['garbage 1', 'garbage 2', 'garbage 3', 'garbage 4']
+  for (const [index, text] of sent.entries()) await publishGarbage(text, index + 1)
+  // The first was tried before it was in the spool; the others are drained together.
+  await until('all are kept', async () => {
+    const kept = await service.query('SELECT DISTINCT payload FROM pipeline.rejected_payloads')
+    return kept.length === sent.length
+  })
+  await onServer('DROP TRIGGER slow_commit ON pipeline.ingest_batches')
+  await until('the spool is empty', async () => (await service.metric('frostguard_readings_spooled')) === 0)
+  await until(
+    'nothing is in flight',
+    async () => (await service.metric('frostguard_readings_in_flight')) === 0,
+  )
+  const rows = await service.query<{ text: string; kept: number }>(
+    `SELECT convert_from(p.payload, 'UTF8') AS text, count(*)::int AS kept
+     FROM pipeline.rejected_messages m JOIN pipeline.rejected_payloads p ON p.id = m.payload_id GROUP BY 1 ORDER BY 1`,
+  )
+  expect(rows).toEqual(sent.map((text) => ({ text, kept: 1 })))
+})
