@@ -12,7 +12,8 @@ const SETTLE_MS = 60 * 60 * 1_000
 /**
  * Closes the partitions of `sensor_readings` whose time has passed by an hour: builds the key that reads one device
  * fast and packed, then drops the one that is fast to write. Returns their names. Neither readers nor writers wait, and
- * device and time are unique all the while. What was interrupted is done again. `client` must be a session of its own.
+ * device and time are unique all the while. What was interrupted is done again, and one
+ * that fails does not keep the others: then it throws at the end, naming each. `client` must be a session of its own.
  */
 export async function closePartitions(client: Client, now: Date): Promise<string[]> {
   await client.query(
@@ -24,14 +25,18 @@ export async function closePartitions(client: Client, now: Date): Promise<string
   ])
   if (!lock.rows[0]?.taken) return []
   const closed: string[] = []
+  const failures: string[] = []
   try {
     for (const keys of await partitionsToClose(client, now.getTime())) {
-      await close(client, keys)
-      closed.push(keys.partition)
+      await close(client, keys).then(
+        () => closed.push(keys.partition),
+        (error: Error) => failures.push(`${keys.partition}: ${error.message}`),
+      )
     }
   } finally {
     await client.query('SELECT pg_advisory_unlock($1, $2)', [LOCK.space, LOCK.key]).catch(() => undefined)
   }
+  if (failures.length > 0) throw new Error(`not closed: ${failures.join('; ')}`)
   return closed
 }
 

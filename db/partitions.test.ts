@@ -183,6 +183,24 @@ describe('closePartitions', () => {
     await client.query(`ALTER TABLE "Readings of 2016" RENAME TO sensor_readings_2016`)
   })
 
+  it('goes on with the others where one fails, and names that one', async () => {
+    const client = await connect()
+    const later = new Date(Date.now() + 2_000 * 86_400_000)
+    const before = (await keysOf(client)).filter(({ closed }) => closed === null)
+    const [first, ...others] = before.map(({ partition }) => partition)
+    // The name of the index that closing would make is taken.
+    await client.query(`CREATE TABLE ${first}_device_key (id int)`)
+    await expect(closePartitions(client, later)).rejects.toThrow(
+      new RegExp(`^not closed: ${first}: .*already exists`),
+    )
+    const after = (await keysOf(client))
+      .filter(({ closed }) => closed === null)
+      .map(({ partition }) => partition)
+    expect(others.length).toBeGreaterThan(0)
+    expect(after).toEqual([first])
+    await client.query(`DROP TABLE ${first}_device_key`)
+  })
+
   it('leaves it to the process that does it already', async () => {
     const other = await connect()
     await other.query('SELECT pg_advisory_lock(7263, 3)')

@@ -39,8 +39,21 @@ export function formatBooks(books: Books): string {
     ...(books.rejects.length === 0 ? ['  none'] : []),
     ...exampleLines('reading', books.readings, books.devices),
     ...exampleLines('door event', books.doors, books.devices),
-    books.isOff ? 'The database differs from the ledger.' : 'The database equals the ledger.',
+    verdictOf(books),
   ].join('\n')
+}
+
+/** A database that has nothing equals a ledger of which nothing was acknowledged: that proves nothing. */
+export function provesNothing({ readings, doors }: Books): boolean {
+  const published = readings.published + doors.published
+  return published > 0 && readings.acknowledged + doors.acknowledged === 0
+}
+
+function verdictOf(books: Books): string {
+  if (books.isOff) return 'The database differs from the ledger.'
+  if (provesNothing(books))
+    return 'Nothing was acknowledged, so the database equals the ledger and proves nothing.'
+  return 'The database equals the ledger.'
 }
 
 function tableLine(label: string, cells: readonly string[], end = ''): string {

@@ -106,6 +106,17 @@ test('a database that is as it was sent equals the ledger', async () => {
   })
 })
 
+test('a ledger of which nothing was acknowledged proves nothing', async () => {
+  const devices = fleet.devices.map(({ devEui }) => devEui)
+  const ledger = new Ledger({ organization: 'sim', devices, clients: ['hub-1'], startedAtMs })
+  ledger.attempt(message({ readings: sentReadings() }))
+  const books = await verify(ledger)
+  expect(books.isOff).toBe(false)
+  expect(formatBooks(books)).toContain(
+    'Nothing was acknowledged, so the database equals the ledger and proves nothing.',
+  )
+})
+
 describe('a database that was tampered with', () => {
   const tenth = () => `recorded_at = to_timestamp(${startedAtMs + 100} / 1000.0)`
   const NONE = { missing: 0, phantom: 0, wrong: 0, double: 0 }
