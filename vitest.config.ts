@@ -3,7 +3,8 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['**/*.test.ts'],
-    exclude: ['node_modules/**'],
+    // Slow ones: npm run test:soak.
+    exclude: ['node_modules/**', '**/*.soak.test.ts'],
     globalSetup: ['db/testing/global-setup.ts'],
     pool: 'forks',
     // More than there are cores: most tests wait for a database or a process.

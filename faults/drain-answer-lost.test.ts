@@ -42,24 +42,53 @@ const SLOW_COMMIT = `
   CREATE CONSTRAINT TRIGGER slow_commit AFTER INSERT ON pipeline.ingest_batches
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slow_commit()`
 
-test('rejected messages are kept once, whatever the answer to their COMMIT', async () => {
+const SENT = ['garbage 1', 'garbage 2', 'garbage 3', 'garbage 4']
+
+/** The first is tried before it comes into the spool; the others are drained together. */
+async function publishAll(): Promise<void> {
   await onServer(SLOW_COMMIT)
-  const sent = ['garbage 1', 'garbage 2', 'garbage 3', 'garbage 4']
-  for (const [index, text] of sent.entries()) await publishGarbage(text, index + 1)
-  // The first was tried before it was in the spool; the others are drained together.
-  await until('all are kept', async () => {
-    const kept = await service.query('SELECT DISTINCT payload FROM pipeline.rejected_payloads')
-    return kept.length === sent.length
-  })
+  for (const [index, text] of SENT.entries()) await publishGarbage(text, index + 1)
+}
+
+async function untilDrained(): Promise<void> {
   await onServer('DROP TRIGGER slow_commit ON pipeline.ingest_batches')
   await until('the spool is empty', async () => (await service.metric('frostguard_readings_spooled')) === 0)
   await until(
     'nothing is in flight',
     async () => (await service.metric('frostguard_readings_in_flight')) === 0,
   )
+}
+
+async function keptPayloads(): Promise<number> {
+  return (await service.query('SELECT DISTINCT payload FROM pipeline.rejected_payloads')).length
+}
+
+async function expectKeptOnce(): Promise<void> {
   const rows = await service.query<{ text: string; kept: number }>(
     `SELECT convert_from(p.payload, 'UTF8') AS text, count(*)::int AS kept
      FROM pipeline.rejected_messages m JOIN pipeline.rejected_payloads p ON p.id = m.payload_id GROUP BY 1 ORDER BY 1`,
   )
-  expect(rows).toEqual(sent.map((text) => ({ text, kept: 1 })))
+  expect(rows).toEqual(SENT.map((text) => ({ text, kept: 1 })))
+}
+
+test('rejected messages are kept once, whatever the answer to their COMMIT', async () => {
+  await publishAll()
+  await until('all are kept', async () => (await keptPayloads()) === SENT.length)
+  await untilDrained()
+  await expectKeptOnce()
+})
+
+// A gap: batches that are drained together have their name in memory alone.
+test.fails('rejected messages are kept once, although the service ends before the answer to their COMMIT', async () => {
+  await publishAll()
+  await until('the first is kept', async () => (await keptPayloads()) === 1)
+  await until('the others wait for their COMMIT', async () => {
+    const waiting = await service.query("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+    return waiting.length > 0
+  })
+  await service.stop()
+  await until('all are kept', async () => (await keptPayloads()) === SENT.length)
+  await service.start()
+  await untilDrained()
+  await expectKeptOnce()
 })

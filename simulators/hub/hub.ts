@@ -15,6 +15,8 @@ export interface HubOptions extends Omit<OutboxOptions, 'onDropped'> {
   secret: string
   /** When this hub is switched on. */
   connectAtMs: number
+  /** The longest pause between two attempts to connect; default as `Backoff`'s. */
+  reconnectMsMax?: number
   openLink: OpenLink
   ledger: Ledger
   counts: RunCounts
@@ -60,7 +62,7 @@ export class Hub {
     this.#nowMs = startMs
     this.#nextAttemptMs = options.connectAtMs
     this.#interruptions = new Interruptions({ publisher, seed, rates, counts, startMs })
-    this.#backoff = new Backoff(new Random(seed, 'backoff', publisher))
+    this.#backoff = new Backoff(new Random(seed, 'backoff', publisher), options.reconnectMsMax)
     this.#outbox = new Outbox({ ...options, onDropped: (message) => this.#dropped(message) })
   }
 

@@ -1,0 +1,93 @@
+import { execFileSync } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Client } from 'pg'
+import type { TestServer } from '../../db/testing/test-server.ts'
+
+const LOCK_TIMEOUT_MS = 3_000
+const BACK_MS_MAX = 60_000
+const POLL_MS = 50
+
+interface ProcessLine {
+  pid: number
+  parent: number
+  title: string
+}
+
+/** Runs statements on a connection of their own, past the proxies. */
+export async function onServer<Result>(
+  url: string,
+  work: (client: Client) => Promise<Result>,
+): Promise<Result> {
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: 5_000 })
+  // A connection that breaks fails the query that waits; without a listener it would end the process.
+  client.on('error', () => {})
+  try {
+    await client.connect()
+    return await work(client)
+  } finally {
+    // Whatever the server does just now, the socket is closed.
+    await Promise.race([client.end().catch(() => {}), sleep(1_000)])
+  }
+}
+
+/** Resolves when the server takes queries; PostgreSQL that has lost a backend needs a moment. */
+export async function untilServerAnswers(url: string): Promise<void> {
+  const deadline = performance.now() + BACK_MS_MAX
+  for (;;) {
+    const isBack = await onServer(url, (client) => client.query('SELECT 1')).then(
+      () => true,
+      () => false,
+    )
+    if (isBack) return
+    if (performance.now() > deadline) {
+      throw new Error(`PostgreSQL was started and has not taken a query for ${BACK_MS_MAX} ms.`)
+    }
+    await sleep(POLL_MS)
+  }
+}
+
+/** kill -9 of one process that serves a connection; false when there is none. */
+export function killBackend(server: TestServer, share: number): boolean {
+  const backends = childrenOf(server.pid).filter(({ title }) => /\d+\.\d+\.\d+\.\d+\(\d+\)/.test(title))
+  const chosen = backends[Math.floor(share * backends.length)]
+  return chosen !== undefined && signal(chosen.pid, 'SIGKILL')
+}
+
+/** SIGSTOP of the server and all its processes, SIGCONT after a while. */
+export async function freeze(server: TestServer, ms: number): Promise<void> {
+  const pids = [server.pid, ...childrenOf(server.pid).map(({ pid }) => pid)]
+  try {
+    for (const pid of pids) signal(pid, 'SIGSTOP')
+    await sleep(ms)
+  } finally {
+    for (const pid of pids) signal(pid, 'SIGCONT')
+  }
+}
+
+/** Holds an exclusive lock for a while; throws when it cannot be had. */
+export async function holdLock(url: string, table: string, ms: number): Promise<void> {
+  await onServer(url, async (client) => {
+    await client.query(`SET lock_timeout = ${LOCK_TIMEOUT_MS}`)
+    await client.query(`BEGIN; LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`)
+    await sleep(ms)
+    await client.query('ROLLBACK')
+  })
+}
+
+function childrenOf(pid: number): ProcessLine[] {
+  return execFileSync('ps', ['-A', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' })
+    .split('\n')
+    .map((line) => line.trim().match(/^(\d+)\s+(\d+)\s+(.*)$/))
+    .filter((match) => match !== null)
+    .map(([, own, parent, title = '']) => ({ pid: Number(own), parent: Number(parent), title }))
+    .filter(({ parent }) => parent === pid)
+}
+
+/** False when the process has ended meanwhile. */
+function signal(pid: number, name: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, name)
+  } catch {
+    return false
+  }
+}
