@@ -9,6 +9,8 @@ export interface SealedBatch {
   rejects: { message: HeldMessage; item: PendingReject }[]
   statuses: Batch['hubStatuses']
   receipts: Batch['receipts']
+  /** Names of spooled batches in it, beside the one that it is written under; see `Batch.drained`. */
+  drained?: Batch['drained']
   /** Readings and events dropped because the batch has them already. */
   duplicates: { readings: number; doors: number }
 }
@@ -46,6 +48,7 @@ export function toBatch(sealed: SealedBatch, { id, writer }: Pick<Batch, 'id' | 
     rejected: groupRejects(sealed.rejects),
     hubStatuses: sealed.statuses,
     receipts: sealed.receipts,
+    ...(sealed.drained ? { drained: sealed.drained } : {}),
   }
 }
 
@@ -67,7 +70,7 @@ export function splitRows(sealed: SealedBatch): [SealedBatch, SealedBatch] {
   const { readings, doors } = sealed
   return [
     { ...ONLY_ROWS, readings, doors },
-    { ...sealed, ...NO_ROWS },
+    { ...sealed, ...NO_ROWS, drained: undefined },
   ]
 }
 
@@ -93,7 +96,7 @@ export function rejectOnlyRow(sealed: SealedBatch, error: { message: string; cod
     sqlstate: error.code ?? null,
   }
   row.message.rejects.push(item)
-  return { ...sealed, ...NO_ROWS, rejects: [{ message: row.message, item }] }
+  return { ...sealed, ...NO_ROWS, drained: undefined, rejects: [{ message: row.message, item }] }
 }
 
 function receiptMark({ hubId, boot, seq, first }: CountedMessage): ReceiptMark {

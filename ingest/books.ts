@@ -76,6 +76,23 @@ export function itemsTaken(books: Books, items: Record<Subject, number>, directi
   }
 }
 
+/**
+ * What was in the spool turns out to be in the database: `added` as rows of its own, the rest was stored already, or
+ * set aside when it was written.
+ */
+export function itemsStored(
+  books: Books,
+  items: Record<Subject, number>,
+  added: { readings: number; doors: number },
+): void {
+  for (const subject of SUBJECTS) books[subject].spooled -= items[subject]
+  books.readings.committed += added.readings
+  books.readings.duplicate += items.readings - added.readings
+  books.doors.committed += added.doors
+  books.doors.duplicate += items.doors - added.doors
+  books.status.duplicate += items.status
+}
+
 /** A message turns out to have another number of items than it was counted with. */
 export function itemsRecounted(books: Books, subject: Subject, difference: number): void {
   books[subject].received += difference

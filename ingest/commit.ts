@@ -1,7 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
-import { BatchIdTakenError, type BatchOutcome, findBatch, writeBatch } from '../db/batches/write-batch.ts'
+import {
+  BatchIdTakenError,
+  type BatchOutcome,
+  DrainedAlreadyError,
+  findBatch,
+  writeBatch,
+} from '../db/batches/write-batch.ts'
 import { databaseError, verdictOf } from '../db/errors.ts'
 import {
   halveRows,
@@ -87,7 +93,7 @@ async function writeWithRetry(sealed: SealedBatch, options: CommitOptions): Prom
       } catch (error) {
         if (patience.signal.aborted)
           throw patience.isHoldOver() ? new DatabaseAwayError(name, failure) : error
-        if (verdictOf(error) === 'data') throw error
+        if (verdictOf(error) === 'data' || error instanceof DrainedAlreadyError) throw error
         if (error instanceof BatchIdTakenError) name = options.nameBatch()
         failure = error
         options.log.warn({ err: error, attempt, retryInMs: delayMs }, 'batch not committed yet, trying again')
@@ -110,6 +116,7 @@ async function attemptWrite(
   const batch = toBatch(sealed, at.name)
   // After a failure the answer to COMMIT may just have been lost: the ledger knows.
   const known = at.attempt > 1 ? await findBatch(pool, batch) : undefined
+  if (known && batch.drained) throw new DrainedAlreadyError(`batch ${batch.id} is in the ledger`)
   if (known) return known
   const startedAt = performance.now()
   const outcome = await writeBatch(pool, batch, {

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
-import type { BatchOutcome } from '../db/batches/write-batch.ts'
+import { type BatchOutcome, DrainedAlreadyError, findBatches } from '../db/batches/write-batch.ts'
 import { verdictOf } from '../db/errors.ts'
 import { sealBatch } from './batch.ts'
 import type { BatchIds, BatchName } from './batch-ids.ts'
@@ -33,6 +33,14 @@ export interface CommitterOptions {
 
 /** What a batch added, and what was there already: in the database, or earlier in the same batch. */
 export type CommittedRows = BatchOutcome
+
+interface WriteOptions {
+  /** The name under which all of it was tried already. */
+  tried?: BatchName | undefined
+  holdMs?: number
+  /** For what comes out of the spool: the name to write it under, and those of the other spooled batches in it. */
+  drained?: { name: BatchName; others: readonly BatchName[] }
+}
 
 /** While neither the database nor the spool takes a batch, it is looked again this often. */
 const HELD_POLL_MS = 250
@@ -73,17 +81,18 @@ export class Committer {
 
   /**
    * Writes messages as one transaction and reports what became of them. With a hold time it throws a
-   * `DatabaseAwayError` when that is over, and nothing was reported; otherwise it never throws. What PostgreSQL refuses
+   * `DatabaseAwayError` when that is over, and what is drained may throw a `DrainedAlreadyError`; nothing was reported
+   * then. Otherwise it never throws. What PostgreSQL refuses
    * beside rows is found by message: its neighbours are committed, and it is given back.
    */
-  async write(
-    messages: HeldMessage[],
-    options: { tried?: BatchName | undefined; holdMs?: number },
-  ): Promise<void> {
+  async write(messages: HeldMessage[], options: WriteOptions): Promise<void> {
     const { onCommitted, ids } = this.#options
     const names: BatchName[] = options.tried ? [options.tried] : []
     try {
-      const sealed = sealBatch(messages)
+      const sealed = {
+        ...sealBatch(messages),
+        ...(options.drained ? { drained: options.drained.others } : {}),
+      }
       const outcome = await commitSealed(sealed, this.#commitOptions(names, options))
       for (const name of names) ids.settle(name)
       onCommitted(messages, {
@@ -93,9 +102,30 @@ export class Committer {
       })
     } catch (error) {
       // Not settled: it may be committed still.
-      if (error instanceof DatabaseAwayError) throw error
+      if (error instanceof DatabaseAwayError || error instanceof DrainedAlreadyError) throw error
+      // What is drained stays in the spool, under its name, when the service ends.
+      if (this.#options.signal.aborted && messages[0]?.isSpooled) throw error
       for (const name of names) ids.settle(name)
       await this.#writeApart(messages, error as Error)
+    }
+  }
+
+  /** What of these names the ledger has. Rejects when the database does not say within the hold time. */
+  async committed(names: readonly BatchName[]): Promise<Awaited<ReturnType<typeof findBatches>>> {
+    const { pool, holdMs } = this.#options
+    if (names.length === 0) return new Map()
+    const late = Promise.withResolvers<never>()
+    const timer = setTimeout(() => late.reject(new Error('the ledger does not answer')), holdMs)
+    try {
+      return await Promise.race([
+        findBatches(
+          pool,
+          names.map(({ id }) => id),
+        ),
+        late.promise,
+      ])
+    } finally {
+      clearTimeout(timer)
     }
   }
 
@@ -163,10 +193,8 @@ export class Committer {
     for (const message of messages) onGivenBack(message, error)
   }
 
-  #commitOptions(
-    names: BatchName[],
-    { tried, holdMs }: { tried?: BatchName | undefined; holdMs?: number },
-  ): CommitOptions {
+  #commitOptions(names: BatchName[], { tried, holdMs, drained }: WriteOptions): CommitOptions {
+    let given = drained?.name
     const { pool, log, ids, metrics, statementTimeoutMs, signal } = this.#options
     return {
       pool,
@@ -176,7 +204,8 @@ export class Committer {
       tried,
       holdMs,
       nameBatch: () => {
-        const name = ids.open()
+        const name = given ?? ids.open()
+        given = undefined
         names.push(name)
         return name
       },

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Arrival, Principal, Route } from '../broker/types.ts'
+import { type BatchOutcome, DrainedAlreadyError } from '../db/batches/write-batch.ts'
 import { verdictOf } from '../db/errors.ts'
-import type { BatchName } from './batch-ids.ts'
-import { type Books, itemsRecounted, itemsTaken } from './books.ts'
+import { type Books, itemsRecounted, itemsStored, itemsTaken } from './books.ts'
 import { DatabaseAwayError } from './commit.ts'
 import type { Committer } from './committer.ts'
 import type { DatabaseGate } from './gate.ts'
@@ -37,8 +37,6 @@ const READ_BYTES = 4 * 1_048_576
  */
 export class SpoolDrain {
   readonly #options: SpoolDrainOptions
-  /** A transaction whose answer did not come in time. It may be committed, so exactly it is tried again, under its name. */
-  #unanswered: { batches: SpooledBatch[]; name: BatchName } | undefined
   #running: Promise<void> | undefined
 
   constructor(options: SpoolDrainOptions) {
@@ -92,30 +90,47 @@ export class SpoolDrain {
     }
   }
 
+  /**
+   * Each spooled batch keeps its name, and the ledger gets a row for each: so what an earlier attempt, or an earlier
+   * process, has committed is known, whatever became of the answer.
+   */
   async #drainOldest(): Promise<void> {
     const { spool, committer, holdMs, books } = this.#options
-    const { batches, tried } = await this.#next()
+    const batches = this.#together(await this.#oldest())
+    const ledger = await committer.committed(batches)
+    const stored = batches.filter(({ id, writer }) => ledger.get(id)?.writer === writer)
+    if (stored.length > 0)
+      return this.#leave(
+        stored,
+        stored.map(({ id }) => ledger.get(id)),
+      )
     const refused: HeldMessage[] = []
     const messages = await this.#prepare(batches, refused)
     const putBack = takeOut(books, batches, messages)
     try {
-      await committer.write(messages, { tried, holdMs })
+      // A name that another process has taken is no name of ours: then the transaction gets a new one.
+      const [name, ...others] = batches
+        .filter(({ id }) => !ledger.has(id))
+        .map(({ id, writer }) => ({ id, writer }))
+      await committer.write(messages, { holdMs, ...(name ? { drained: { name, others } } : {}) })
     } catch (error) {
       putBack()
-      if (error instanceof DatabaseAwayError) this.#unanswered = { batches, name: error.batch }
+      // The next step asks which.
+      if (error instanceof DrainedAlreadyError) return
       throw error
     }
-    this.#unanswered = undefined
     for (const message of refused.splice(0)) await this.#setAside(message, refused)
     await spool.remove(batches)
   }
 
-  /** What the next transaction takes, with the name under which all of it was tried already, if it was. */
-  async #next(): Promise<{ batches: SpooledBatch[]; tried: BatchName | undefined }> {
-    if (this.#unanswered) return { batches: this.#unanswered.batches, tried: this.#unanswered.name }
-    const batches = this.#together(await this.#oldest())
-    const [first] = batches
-    return { batches, tried: first?.tried ? { id: first.id, writer: first.writer } : undefined }
+  /** Batches that are in the database already. */
+  async #leave(batches: SpooledBatch[], rows: readonly (LedgerRow | undefined)[]): Promise<void> {
+    const { books, spool } = this.#options
+    itemsStored(books, totalItems(batches), {
+      readings: rows.reduce((sum, row) => sum + (row?.readings ?? 0), 0),
+      doors: rows.reduce((sum, row) => sum + (row?.doors ?? 0), 0),
+    })
+    await spool.remove(batches)
   }
 
   /** A spool that cannot be read any more must not keep the gate open: then the probe is an empty batch. */
@@ -187,13 +202,11 @@ function takeOut(
   batches: readonly SpooledBatch[],
   messages: readonly HeldMessage[],
 ): () => void {
-  const subjects: readonly Subject[] = ['readings', 'doors', 'status']
-  const taken = { readings: 0, doors: 0, status: 0 }
-  for (const { items } of batches) for (const subject of subjects) taken[subject] += items[subject]
+  const taken = totalItems(batches)
   // Decoded again by another version, a message may have another number of items.
   const now = countItems(messages)
   const recount = (direction: 1 | -1) => {
-    for (const subject of subjects)
+    for (const subject of SUBJECTS)
       itemsRecounted(books, subject, (now[subject] - taken[subject]) * direction)
   }
   itemsTaken(books, taken, 1)
@@ -202,4 +215,14 @@ function takeOut(
     recount(-1)
     itemsTaken(books, taken, -1)
   }
+}
+
+const SUBJECTS: readonly Subject[] = ['readings', 'doors', 'status']
+
+type LedgerRow = Pick<BatchOutcome, 'readings' | 'doors'>
+
+function totalItems(batches: readonly SpooledBatch[]): Record<Subject, number> {
+  const total = { readings: 0, doors: 0, status: 0 }
+  for (const { items } of batches) for (const subject of SUBJECTS) total[subject] += items[subject]
+  return total
 }

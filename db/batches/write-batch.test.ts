@@ -6,7 +6,14 @@ import { recordSightings } from '../hubs.ts'
 import { createTestFleet, type TestFleet } from '../testing/fleet.ts'
 import { createTestDatabase, type TestDatabase } from '../testing/test-database.ts'
 import { createBatchIds } from './batch-id.ts'
-import { type Batch, BatchIdTakenError, findBatch, writeBatch } from './write-batch.ts'
+import {
+  type Batch,
+  BatchIdTakenError,
+  DrainedAlreadyError,
+  findBatch,
+  findBatches,
+  writeBatch,
+} from './write-batch.ts'
 import { doorRounds } from './write-doors.ts'
 
 const T0 = Date.UTC(2026, 10, 20, 10)
@@ -282,4 +289,19 @@ test('a hub status older than the one known changes nothing', async () => {
   ]
   await writeBatch(pool, batch({ hubStatuses: two }), OPTIONS)
   expect(await hub()).toEqual({ is_online: true, firmware_version: '1.3.0' })
+})
+
+test('what is drained is in the ledger under each of its names, and none of them is stored again', async () => {
+  const at = T0 + 900_000
+  const [first, second, third] = [nextId(), nextId(), nextId()]
+  const drained = [{ id: second, writer: WRITER }]
+  await writeBatch(pool, batch({ id: first, readings: [reading(0, at)], drained }), OPTIONS)
+  const ledger = await findBatches(pool, [first, second, third])
+  expect([...ledger.keys()].sort()).toEqual([first, second].sort())
+  expect(ledger.get(first)).toMatchObject({ writer: WRITER, readings: 1, rejected: 0 })
+  expect(ledger.get(second)).toMatchObject({ writer: WRITER, readings: 0 })
+
+  const overlapping = batch({ id: third, readings: [reading(0, at + 1)], drained })
+  await expect(writeBatch(pool, overlapping, OPTIONS)).rejects.toBeInstanceOf(DrainedAlreadyError)
+  expect((await findBatches(pool, [third])).size).toBe(0)
 })

@@ -25,6 +25,11 @@ export interface Batch {
   rejected: readonly RejectedMessage[]
   hubStatuses: readonly HubStatusRow[]
   receipts: readonly ReceiptMark[]
+  /**
+   * For what comes out of the spool: names of the spooled batches that it holds beside the one it is named after. Each
+   * gets a ledger row, so that after a crash the ledger says of each whether it is stored.
+   */
+  drained?: readonly Pick<Batch, 'id' | 'writer'>[]
   /** Ids of rejected items that it stores after all: with its commit they are rejected no longer. */
   replayed?: readonly string[]
 }
@@ -55,6 +60,11 @@ export class BatchIdTakenError extends Error {
   override name = 'BatchIdTakenError'
 }
 
+/** Some of the spooled batches that a batch holds are committed already: ask `findBatches` which. */
+export class DrainedAlreadyError extends Error {
+  override name = 'DrainedAlreadyError'
+}
+
 /**
  * Commits a batch with its ledger row in one transaction, each reading and event stored once. First tries one plain
  * COPY; a reading that is stored already sends the batch once more the slow way. Safe to call again with the same
@@ -70,6 +80,11 @@ export async function writeBatch(
     return await onConnection(pool, (client) => transact(client, batch, options), options.signal)
   } catch (error) {
     if (verdictOf(error) !== 'duplicate') throw error
+    if (batch.drained && databaseError(error)?.table === LEDGER) {
+      throw new DrainedAlreadyError(`batch ${batch.id}, or one that it holds, is in the ledger`, {
+        cause: error,
+      })
+    }
     // Either readings that are stored already, or the batch itself: committed, its answer lost.
     const known = await findBatch(pool, batch)
     if (known) return known
@@ -92,6 +107,20 @@ export async function findBatch(
     [id, writer],
   )
   return result.rows[0]
+}
+
+/** What of these the ledger has, by id; `writer` tells whether it is the same batch. */
+export async function findBatches(
+  pool: Pool,
+  ids: readonly bigint[],
+): Promise<Map<bigint, BatchOutcome & { writer: string; rejected: number }>> {
+  const result = await pool.query<BatchOutcome & { id: string; writer: string; rejected: number }>(
+    `SELECT id, writer, readings, readings_duplicate AS "readingsDuplicate", doors, doors_duplicate AS "doorsDuplicate",
+       rejected
+     FROM pipeline.ingest_batches WHERE id = ANY ($1::bigint[])`,
+    [ids.map(String)],
+  )
+  return new Map(result.rows.map(({ id, ...row }) => [BigInt(id), row]))
 }
 
 async function transact(client: PoolClient, batch: Batch, options: WriteBatchOptions): Promise<BatchOutcome> {
@@ -152,9 +181,12 @@ async function writeRows(
 async function recordAndCommit(client: PoolClient, batch: Batch, outcome: BatchOutcome): Promise<void> {
   const rejected = batch.rejected.reduce((sum, message) => sum + message.items.length, 0)
   const receipts = batch.receipts.length > 0 ? client.escapeLiteral(JSON.stringify(batch.receipts)) : 'NULL'
+  const drained = (batch.drained ?? []).map(
+    ({ id, writer }) => `, (${id}, ${client.escapeLiteral(writer)}, 0, 0, 0, 0, 0, NULL)`,
+  )
   await client.query(
     `INSERT INTO pipeline.ingest_batches (id, writer, readings, readings_duplicate, doors, doors_duplicate, rejected, receipts)
-     VALUES (${batch.id}, ${client.escapeLiteral(batch.writer)}, ${outcome.readings}, ${outcome.readingsDuplicate}, ${outcome.doors}, ${outcome.doorsDuplicate}, ${rejected}, ${receipts});
+     VALUES (${batch.id}, ${client.escapeLiteral(batch.writer)}, ${outcome.readings}, ${outcome.readingsDuplicate}, ${outcome.doors}, ${outcome.doorsDuplicate}, ${rejected}, ${receipts})${drained.join('')};
      COMMIT`,
   )
 }

@@ -49,3 +49,5 @@ try {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
   process.exitCode = error instanceof UsageError ? 2 : 1
 }
+// Everything is closed by now; a connection that was cut in the last moment must not keep the process.
+process.exit()
