@@ -10,7 +10,11 @@ RUN npm ci --omit=dev --omit=optional --ignore-scripts
 FROM node:26.10.0-slim
 ENV NODE_ENV=production \
     MQTT_HOST=0.0.0.0 \
-    HTTP_HOST=0.0.0.0
+    HTTP_HOST=0.0.0.0 \
+    DATA_DIR=/data
+# The spool: what was acknowledged while the database was away. Give it a volume that outlives the container.
+RUN install --directory --owner=node --group=node --mode=0700 /data
+VOLUME /data
 WORKDIR /app
 # Owned by the user that runs it: in a checkout with a strict umask nobody else may read the files.
 COPY --from=dependencies --chown=node:node /app/node_modules ./node_modules
