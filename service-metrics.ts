@@ -18,15 +18,47 @@ export function registerServiceMetrics(
     'scrypt runs; none for a secret that was verified before',
     () => ingest.authentication.verifications,
   )
+  counter(
+    register,
+    'log_ins_from_memory_total',
+    'Log-ins decided by what was last loaded, because the database did not answer',
+    () => ingest.authentication.fromMemory,
+  )
   gauge(register, 'oldest_batch_seconds', 'How long the oldest batch under way has been waiting', () =>
     ingest.oldestBatchSeconds(),
   )
   gauge(register, 'hubs_connected', 'Hubs connected now', () => broker.connectedHubs())
+  registerBrokerGauges(register, broker)
   for (const name of Object.keys(counters) as (keyof typeof counters)[]) {
     brokerCounter(register, snakeCase(name), () => counters[name])
   }
   registerSpool(register, ingest, spool)
   registerAbsentParts(register)
+}
+
+/** What of the broker's limits is in use now; `broker_held_bytes` is memory, see MQTT_HELD_BYTES_MAX. */
+function registerBrokerGauges(register: Registry, broker: Broker): void {
+  const gauges: [name: string, help: string, read: () => number][] = [
+    ['connections', 'Open sockets', () => broker.openConnections()],
+    [
+      'connections_unauthenticated',
+      'Sockets without a CONNECT, and log-ins being checked',
+      () => broker.unauthenticatedConnections(),
+    ],
+    [
+      'connections_waiting',
+      'Connections not read because their next message must wait',
+      () => broker.waitingConnections(),
+    ],
+    ['held_bytes', 'Memory of the messages that wait for their commit', () => broker.heldBytes()],
+    ['hubs_flapping', 'Hubs that log in more often than they should', () => broker.flappingHubs().length],
+    [
+      'locked_out',
+      'Pairs of username and address, and addresses, locked out after wrong log-ins',
+      () => broker.lockedOut(),
+    ],
+  ]
+  for (const [name, help, read] of gauges) gauge(register, `broker_${name}`, help, read)
 }
 
 function registerSpool(register: Registry, ingest: Ingest, spool: Spool): void {

@@ -1,19 +1,31 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import { addressKey } from './address.ts'
 import type { AedesBroker } from './aedes-broker.ts'
-import { type BrokerSettings, checkBrokerSettings, OVERSIZED_KEPT_BYTES } from './config.ts'
+import { type BrokerSettings, checkBrokerSettings } from './config.ts'
 import type { Connection, Incoming } from './connection.ts'
 import { Connections } from './connections.ts'
-import { type BrokerCounters, createCounters } from './counters.ts'
+import { type BrokerCounters, createCounters, type FrameViolation } from './counters.ts'
 import { guardFrames } from './frame-guard.ts'
 import { FrameScanner } from './frame-scanner.ts'
-import { ConnectionGate } from './gate.ts'
-import { HeldBytes } from './held-bytes.ts'
+import type { ConnectionGate } from './gate.ts'
+import type { HeldBytes } from './held-bytes.ts'
 import { createAedes } from './hooks.ts'
 import { type Clock, Intake } from './intake.ts'
+import type { LeakyBuckets } from './leaky-buckets.ts'
+import {
+  createFlapping,
+  createGate,
+  createHeldBytes,
+  createLockOut,
+  createTakeovers,
+  frameLimits,
+} from './limits.ts'
 import { type Addresses, Listeners } from './listeners.ts'
+import type { LockOut } from './lock-out.ts'
 import { LogLimit } from './log-limit.ts'
 import { type OwnMessage, PublishQueue } from './publish-queue.ts'
+import { ReadAhead } from './read-ahead.ts'
 import { ReleaseOrder } from './release-order.ts'
 import type { Accept, Authenticate, Presence, Principal } from './types.ts'
 
@@ -53,6 +65,11 @@ export class Broker {
   readonly #connections: Connections
   readonly #gate: ConnectionGate
   readonly #held: HeldBytes
+  readonly #lockOut: LockOut
+  readonly #flapping: LeakyBuckets
+  readonly #clock: Clock
+  readonly #log: Logger
+  readonly #logLimit: LogLimit
   readonly #intake: Intake
   readonly #aedes: AedesBroker
   readonly #queue: PublishQueue
@@ -63,23 +80,25 @@ export class Broker {
     const { counters } = this
     const logLimit = new LogLimit({ interval_ms: LOG_INTERVAL_MS, keysMax: LOG_KEYS_MAX })
     this.#settings = settings
+    this.#clock = clock
+    this.#log = log
+    this.#logLimit = logLimit
     this.#connections = new Connections(presence)
-    this.#gate = new ConnectionGate({
-      connectionsMax: settings.MQTT_CONNECTIONS_MAX,
-      unauthenticatedMax: settings.MQTT_UNAUTHENTICATED_MAX,
-      counters,
-    })
-    this.#held = new HeldBytes({
-      bytesMax: settings.MQTT_HELD_BYTES_MAX,
-      onHeld: () => counters.readsHeld++,
-    })
-    this.#intake = new Intake({ accept, counters, held: this.#held, clock, log, logLimit })
+    this.#gate = createGate(settings, { counters, clock, log, logLimit })
+    this.#held = createHeldBytes(settings, { counters, clock, log, logLimit })
+    this.#lockOut = createLockOut(settings)
+    this.#flapping = createFlapping(settings)
+    this.#intake = new Intake({ accept, counters, clock, log, logLimit })
     this.#aedes = createAedes({
       settings,
       counters,
       connections: this.#connections,
       gate: this.#gate,
       intake: this.#intake,
+      held: this.#held,
+      lockOut: this.#lockOut,
+      takeovers: createTakeovers(settings, clock),
+      flapping: this.#flapping,
       authenticate,
       clock,
       log,
@@ -139,9 +158,29 @@ export class Broker {
     return this.#gate.connections
   }
 
-  /** Bytes of messages that wait for their commit, bookkeeping included. */
+  /** Of these, sockets without a CONNECT and log-ins being checked. */
+  unauthenticatedConnections(): number {
+    return this.#gate.unauthenticated
+  }
+
+  /** Memory of the messages that wait for their commit, by what they are counted with. */
   heldBytes(): number {
     return this.#held.bytes
+  }
+
+  /** Connections that are not read because their next PUBLISH must wait. */
+  waitingConnections(): number {
+    return this.#held.waiting
+  }
+
+  /** Usernames of hubs that lose their connection and log in again more often than they should. */
+  flappingHubs(): string[] {
+    return this.#flapping.full(this.#clock.monotonic())
+  }
+
+  /** Pairs of username and address, and addresses, whose secrets are not checked after too many wrong ones. */
+  lockedOut(): number {
+    return this.#lockOut.lockedOut(this.#clock.monotonic())
   }
 
   /** Closes the listeners and takes no further publishes; what is held is still acknowledged when it is durable. */
@@ -175,27 +214,24 @@ export class Broker {
   /** Starts MQTT on a stream; the answer tells whether its client has logged in. */
   #attach(incoming: Incoming): () => boolean {
     const { stream } = incoming
-    const settings = this.#settings
     if (stream.destroyed) return () => false
-    const scanner = new FrameScanner({
-      message_bytes_max: settings.MQTT_MESSAGE_BYTES_MAX,
-      frame_bytes_max: settings.MQTT_FRAME_BYTES_MAX,
-      oversized_kept_bytes: OVERSIZED_KEPT_BYTES,
-    })
-    guardFrames(stream, {
-      scanner,
-      mayRead: () => this.#held.mayRead(stream),
-      onViolation: (violation) => this.counters.frames[violation]++,
-    })
+    const client = this.#aedes.handle(stream)
     const { promise: gone, resolve } = Promise.withResolvers<void>()
     const connection: Connection = {
       ...incoming,
-      client: this.#aedes.handle(stream),
-      scanner,
+      client,
+      scanner: new FrameScanner(
+        frameLimits(this.#settings),
+        (frameBytes) => connection.admission?.begin(frameBytes) ?? false,
+      ),
       order: new ReleaseOrder(),
+      readAhead: new ReadAhead(client),
       filters: new Set(),
       gone,
       connect: undefined,
+      keepaliveSeconds: 0,
+      keepalive: undefined,
+      admission: undefined,
       crowdedOut: false,
       principal: undefined,
       clientId: '',
@@ -203,16 +239,30 @@ export class Broker {
       errorCounted: false,
       lastRoute: undefined,
     }
+    guardFrames(stream, {
+      scanner: connection.scanner,
+      mayRead: () => !connection.admission?.isWaiting,
+      onHeard: () => connection.keepalive?.heard(),
+      onViolation: (violation) => this.#noteViolation(connection, violation),
+    })
     this.#connections.add(connection)
     stream.once('close', () => void this.#forget(connection).then(resolve))
     return () => connection.principal !== undefined
   }
 
+  #noteViolation({ remoteAddress, principal }: Connection, violation: FrameViolation): void {
+    this.counters.frames[violation]++
+    const subject = principal?.username ?? addressKey(remoteAddress)
+    if (!this.#logLimit.allows(`frame ${subject}`, this.#clock.monotonic())) return
+    this.#log.warn({ remoteAddress, username: principal?.username }, `connection ended: ${violation}`)
+  }
+
   /** Aedes needs one more turn to unsubscribe a closed client, to hand over its will and to forget it. */
   async #forget(connection: Connection): Promise<void> {
-    this.#held.forget(connection.stream)
+    connection.keepalive?.stop()
     await nextTurn()
     await nextTurn()
+    connection.admission?.leave()
     this.#connections.remove(connection)
   }
 }

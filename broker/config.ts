@@ -19,7 +19,9 @@ export const brokerSettings = {
   /** WebSocket listens only when this is set. */
   MQTT_WS_PORT: portSetting().optional(),
 
-  /** The largest payload that is taken whole; also the largest frame before log-in and of any packet but PUBLISH. */
+  /** The largest CONNECT, its last will included. */
+  MQTT_CONNECT_BYTES_MAX: integerSetting({ min: 1 * KIB, max: 16 * MIB, default: 16 * KIB, unit: 'bytes' }),
+  /** The largest payload that is taken whole; also the largest packet of any other kind. */
   MQTT_MESSAGE_BYTES_MAX: integerSetting({
     min: OVERSIZED_KEPT_BYTES,
     max: 16 * MIB,
@@ -38,9 +40,60 @@ export const brokerSettings = {
   /** A client whose socket takes nothing for so long is dropped. */
   MQTT_DRAIN_TIMEOUT_MS: integerSetting({ min: 100, max: 120_000, default: 5_000, unit: 'milliseconds' }),
   MQTT_CONNECTIONS_MAX: integerSetting({ min: 1, max: 1_000_000, default: 20_000, unit: 'connections' }),
-  /** Sockets without a CONNECT (the oldest makes room), and log-ins being checked (the newest is refused). */
-  MQTT_UNAUTHENTICATED_MAX: integerSetting({ min: 1, max: 100_000, default: 1_000, unit: 'connections' }),
-  /** Messages that wait for their commit; above it no socket is read, so the pressure goes back to the hubs. */
+  MQTT_CONNECTIONS_PER_ADDRESS_MAX: integerSetting({
+    min: 1,
+    max: 1_000_000,
+    default: 10_000,
+    unit: 'connections from one address',
+  }),
+  /** New connections, in all and from one address; ten times as many may come at once. */
+  MQTT_CONNECTS_PER_SECOND_MAX: integerSetting({
+    min: 1,
+    max: 100_000,
+    default: 2_000,
+    unit: 'connects a second',
+  }),
+  MQTT_CONNECTS_PER_ADDRESS_PER_SECOND_MAX: integerSetting({
+    min: 1,
+    max: 100_000,
+    default: 500,
+    unit: 'connects a second from one address',
+  }),
+  /**
+   * Sockets without a CONNECT (the oldest makes room), and log-ins being checked (the newest is refused); one address
+   * has half of them at most.
+   */
+  MQTT_UNAUTHENTICATED_MAX: integerSetting({ min: 1, max: 100_000, default: 4_000, unit: 'connections' }),
+  /** Wrong log-ins of one username from one address; beyond it no secret is checked until the count has faded. */
+  MQTT_LOG_IN_FAILURES_MAX: integerSetting({
+    min: 1,
+    max: 100_000,
+    default: 10,
+    unit: 'wrong log-ins a minute',
+  }),
+  /** The same for all usernames from one address. */
+  MQTT_LOG_IN_FAILURES_PER_ADDRESS_MAX: integerSetting({
+    min: 1,
+    max: 1_000_000,
+    default: 600,
+    unit: 'wrong log-ins a minute',
+  }),
+  /** Log-ins that end another connection of the same client id; further ones wait. */
+  MQTT_TAKEOVERS_PER_MINUTE_MAX: integerSetting({
+    min: 1,
+    max: 100_000,
+    default: 6,
+    unit: 'takeovers a minute',
+  }),
+  MQTT_TAKEOVER_DELAY_MS: integerSetting({ min: 0, max: 60_000, default: 3_000, unit: 'milliseconds' }),
+  /** A hub that logs in more often counts as flapping. */
+  MQTT_FLAPPING_LOG_INS_PER_MINUTE: integerSetting({
+    min: 1,
+    max: 100_000,
+    default: 10,
+    unit: 'log-ins a minute',
+  }),
+  /** Memory of messages that wait for their commit; above it clients are not read past their next PUBLISH. */
   MQTT_HELD_BYTES_MAX: integerSetting({ min: 64 * KIB, max: 4_096 * MIB, default: 64 * MIB, unit: 'bytes' }),
   /** QoS 2 messages of one client between PUBLISH and PUBREL; above it the connection ends. */
   MQTT_QOS2_IN_FLIGHT_MAX: integerSetting({ min: 1, max: 65_535, default: 1_000, unit: 'messages' }),

@@ -1,6 +1,9 @@
 import type { Duplex } from 'node:stream'
 import type { Client, ConnectPacket } from 'aedes'
 import type { FrameScanner } from './frame-scanner.ts'
+import type { Admission } from './held-bytes.ts'
+import type { Keepalive } from './keepalive.ts'
+import type { ReadAhead } from './read-ahead.ts'
 import type { ReleaseOrder } from './release-order.ts'
 import type { Principal, Route } from './types.ts'
 
@@ -19,12 +22,19 @@ export interface Connection extends Incoming {
   readonly client: Client
   readonly scanner: FrameScanner
   readonly order: ReleaseOrder
+  readonly readAhead: ReadAhead
   /** Filters that are granted, by which MQTT_SUBSCRIPTIONS_MAX is counted. */
   readonly filters: Set<string>
   /** Resolves when the connection is closed and Aedes has forgotten it. */
   readonly gone: Promise<void>
   /** Set when CONNECT has come. */
   connect: ConnectPacket | undefined
+  /** As CONNECT announced it; 0 = none. */
+  keepaliveSeconds: number
+  /** Set when it has logged in. */
+  keepalive: Keepalive | undefined
+  /** Set when it has logged in: what it may have us hold. */
+  admission: Admission | undefined
   /** Too many log-ins are being checked: this one is refused as unavailable. */
   crowdedOut: boolean
   /** Set when it has logged in. */

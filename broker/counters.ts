@@ -8,6 +8,9 @@ export type FrameViolation =
   | 'packet_too_large'
   | 'malformed_length'
 
+/** Why a new socket was not taken in: a limit of all or of its address, of open connections or of connects a second. */
+export type ConnectionRefusal = 'connections' | 'connections_of_address' | 'connects' | 'connects_of_address'
+
 /** What the broker has seen since it was created. Every number only grows. */
 export interface BrokerCounters {
   /** Publishes and last wills handed to `accept`. */
@@ -16,6 +19,8 @@ export interface BrokerCounters {
   messagesOversized: number
   /** Of these, last wills. */
   willsAccepted: number
+  /** Last wills that were not handed on, because too much of their username waited for its commit. */
+  willsRefused: number
   /** `done` came with an error: the connection ended without an acknowledgement. */
   messagesFailed: number
   /** `done` came after its client had gone: stored, but not acknowledged. */
@@ -31,12 +36,18 @@ export interface BrokerCounters {
   badStrings: number
   logInsAccepted: number
   logInsRefused: Record<LogInRefusal, number>
+  /** Log-ins refused without checking the secret, after too many wrong ones (MQTT_LOG_IN_FAILURES_MAX and per address). */
+  logInsLockedOut: number
+  /** Log-ins of hubs beyond MQTT_FLAPPING_LOG_INS_PER_MINUTE. */
+  logInsFlapping: number
   /** A log-in with the client id of a live connection of the same user ended that connection. */
   takeovers: number
+  /** Takeovers that had to wait (MQTT_TAKEOVERS_PER_MINUTE_MAX): two clients use one client id. */
+  takeoversSlowed: number
   /** Connections ended by the frame guard. */
   frames: Record<FrameViolation, number>
-  /** Sockets closed at once because MQTT_CONNECTIONS_MAX were open. */
-  connectionsRefused: number
+  /** Sockets reset at once. */
+  connectionsRefused: Record<ConnectionRefusal, number>
   /** Sockets without a CONNECT that made room for new ones (MQTT_UNAUTHENTICATED_MAX). */
   unauthenticatedDropped: number
   /** TLS handshakes that failed. */
@@ -50,7 +61,7 @@ export interface BrokerCounters {
   qos2InFlightExceeded: number
   /** Connections ended by any other protocol or socket error. */
   connectionErrors: number
-  /** A socket was not read because MQTT_HELD_BYTES_MAX waited for their commit. */
+  /** A connection was not read past a PUBLISH because its username, or all, held too much (MQTT_HELD_BYTES_MAX). */
   readsHeld: number
   /** Our own messages handed to Aedes. */
   ownMessagesPublished: number
@@ -67,6 +78,7 @@ export function createCounters(): BrokerCounters {
     messagesAccepted: 0,
     messagesOversized: 0,
     willsAccepted: 0,
+    willsRefused: 0,
     messagesFailed: 0,
     acknowledgementsDropped: 0,
     publishesRefused: 0,
@@ -76,9 +88,12 @@ export function createCounters(): BrokerCounters {
     badStrings: 0,
     logInsAccepted: 0,
     logInsRefused: { protocol: 0, identifier: 0, unavailable: 0, bad_credentials: 0, not_authorized: 0 },
+    logInsLockedOut: 0,
+    logInsFlapping: 0,
     takeovers: 0,
+    takeoversSlowed: 0,
     frames: { frame_before_log_in: 0, message_too_large: 0, packet_too_large: 0, malformed_length: 0 },
-    connectionsRefused: 0,
+    connectionsRefused: { connections: 0, connections_of_address: 0, connects: 0, connects_of_address: 0 },
     unauthenticatedDropped: 0,
     tlsFailures: 0,
     webSocketsRefused: 0,

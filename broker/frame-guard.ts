@@ -5,8 +5,10 @@ import { RefusalError } from './refusal.ts'
 
 export interface FrameGuardOptions {
   scanner: FrameScanner
-  /** False while this connection must not be read; whoever says so emits 'readable' on it when it may be again. */
+  /** False while its next PUBLISH must wait; whoever says so emits 'readable' on the connection when it may go on. */
   mayRead: () => boolean
+  /** Bytes have come. */
+  onHeard: () => void
   onViolation: (violation: FrameViolation) => void
 }
 
@@ -26,6 +28,7 @@ export function guardFrames(connection: Duplex, options: FrameGuardOptions): voi
       // Aedes, which reads once per event, would wait for the others until more data comes.
       const chunk: Buffer | null = read(connection.readableLength || size)
       if (chunk === null) return null
+      options.onHeard()
       const { passed, rest, violation } = scanner.scan(chunk)
       // Back into the stream, not into a buffer of ours: so it counts for backpressure and outlives an early FIN.
       if (rest) connection.unshift(rest)

@@ -3,11 +3,16 @@ import { describe, expect, test } from 'vitest'
 import { FrameScanner } from './frame-scanner.ts'
 import { connectPacket, publishPacket, randomSeed, seeded } from './testing.ts'
 
-const LIMITS = { message_bytes_max: 8_000, frame_bytes_max: 30_000, oversized_kept_bytes: 4_096 }
+const LIMITS = {
+  connect_bytes_max: 8_000,
+  message_bytes_max: 8_000,
+  frame_bytes_max: 30_000,
+  oversized_kept_bytes: 4_096,
+}
 const CONNECT = generate(connectPacket())
 
 function loggedIn(): FrameScanner {
-  const scanner = new FrameScanner(LIMITS)
+  const scanner = new FrameScanner(LIMITS, () => true)
   scanner.scan(CONNECT)
   scanner.logIn()
   return scanner
@@ -34,7 +39,7 @@ describe('what is passed on', () => {
   })
 
   test('only CONNECT before the log-in, the rest comes back', () => {
-    const scanner = new FrameScanner(LIMITS)
+    const scanner = new FrameScanner(LIMITS, () => true)
     const behind = generate(publishPacket())
     const first = scanner.scan(Buffer.concat([CONNECT, behind]))
     expect(first).toEqual({ passed: CONNECT, rest: behind, violation: undefined })
@@ -74,13 +79,13 @@ describe('what ends the connection', () => {
     ['a large SUBSCRIBE', true, header(0x82, 0xc1, 0x3e), 'packet_too_large'],
     ['a large second CONNECT', true, header(0x10, 0xc1, 0x3e), 'packet_too_large'],
   ] as const)('%s', (_what, inside, bytes, violation) => {
-    const scanner = inside ? loggedIn() : new FrameScanner(LIMITS)
+    const scanner = inside ? loggedIn() : new FrameScanner(LIMITS, () => true)
     const whole = scanner.scan(Buffer.concat([bytes, Buffer.alloc(100)]))
     expect(whole.violation).toBe(violation)
     expect(whole.passed.length).toBe(0)
     expect(scanner.scan(Buffer.alloc(100)).passed.length).toBe(0)
 
-    const dribbled = inside ? loggedIn() : new FrameScanner(LIMITS)
+    const dribbled = inside ? loggedIn() : new FrameScanner(LIMITS, () => true)
     const violations = [...bytes].map((byte) => dribbled.scan(Buffer.from([byte])).violation)
     expect(violations).toEqual(
       [...bytes].map((_, index) => (index === bytes.length - 1 ? violation : undefined)),
@@ -125,6 +130,68 @@ test('random packets in random chunks come out as the parser alone would read th
     ).toEqual(sizes)
   }
 })
+
+describe('a PUBLISH that must wait', () => {
+  test('comes back with what follows it, wherever its header was cut', () => {
+    const before = generate({ cmd: 'pingreq' })
+    for (const bytes of [5, 300, 20_000]) {
+      const whole = Buffer.concat([generate(publishPacket({ payload: Buffer.alloc(bytes, 7) })), before])
+      for (let cutAt = 0; cutAt < 12; cutAt++) {
+        let mayBegin = false
+        const scanner = new FrameScanner(LIMITS, () => mayBegin)
+        scanner.scan(CONNECT)
+        scanner.logIn()
+        const first = scanner.scan(Buffer.concat([before, whole.subarray(0, cutAt)]))
+        expect(first.passed).toEqual(before)
+        const rest = Buffer.concat([first.rest ?? Buffer.alloc(0), whole.subarray(cutAt)])
+        const held = scanner.scan(rest)
+        expect(held.passed.length).toBe(0)
+        mayBegin = true
+        const { passed } = scanner.scan(held.rest ?? Buffer.alloc(0))
+        const other = loggedIn().scan(whole).passed
+        expect(passed, `${bytes} bytes, cut at ${cutAt}`).toEqual(other)
+        expect(scanner.takeOversizedBytes()).toBe(bytes > LIMITS.message_bytes_max ? bytes : undefined)
+      }
+    }
+  })
+
+  test('at random: the same comes out, and each is asked for by the length it is passed on with', () => {
+    for (let round = 0; round < 20; round++) {
+      const seed = randomSeed()
+      const random = seeded(seed)
+      const below = (limit: number) => Math.floor(random() * limit)
+      const packets = Array.from({ length: 1 + below(30) }, () => randomPacket(below))
+      const bytes = Buffer.concat(packets.map((packet) => generate(packet)))
+      const begun: number[] = []
+      const scanner = new FrameScanner(LIMITS, (frameBytes) => {
+        const mayBegin = random() < 0.5
+        if (mayBegin) begun.push(frameBytes)
+        return mayBegin
+      })
+      scanner.scan(CONNECT)
+      scanner.logIn()
+      const passed: Buffer[] = []
+      let rest = Buffer.alloc(0)
+      for (let at = 0; at < bytes.length || rest.length > 0; ) {
+        const end = at + below(2_000)
+        const scanned = scanner.scan(Buffer.concat([rest, bytes.subarray(at, end)]))
+        passed.push(Buffer.from(scanned.passed))
+        rest = Buffer.from(scanned.rest ?? [])
+        at = end
+      }
+      const expected = packets.map((packet) => generate(cut(packet)))
+      expect(parse(passed), `seed ${seed}`).toEqual(parse(expected))
+      const publishes = packets.filter((packet) => packet.cmd === 'publish')
+      const lengths = publishes.map((packet) => remainingLengthOf(generate(cut(packet))))
+      expect(begun, `seed ${seed}`).toEqual(lengths)
+    }
+  })
+})
+
+function remainingLengthOf(frame: Buffer): number {
+  const lengthBytes = frame.subarray(1).findIndex((byte) => byte < 128) + 1
+  return frame.length - 1 - lengthBytes
+}
 
 function randomPacket(below: (limit: number) => number): Packet {
   const messageId = 1 + below(65_535)

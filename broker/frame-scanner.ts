@@ -1,6 +1,8 @@
 import type { FrameViolation } from './counters.ts'
 
 export interface FrameLimits {
+  /** The largest remaining length of the first frame, CONNECT. */
+  connect_bytes_max: number
   /** The largest payload of a PUBLISH that is passed on whole, and the largest remaining length of any other packet. */
   message_bytes_max: number
   /** The largest payload of a PUBLISH that is read past; above it the connection must end. */
@@ -12,12 +14,12 @@ export interface FrameLimits {
 export interface Scanned {
   /** What goes on to the parser; empty when all of the chunk was read past or is a part of a fixed header. */
   passed: Buffer
-  /** What comes after CONNECT: to be scanned again once the client has logged in. */
+  /** What comes after CONNECT, or from a PUBLISH on that must wait: to be scanned again later. */
   rest: Buffer | undefined
   violation: FrameViolation | undefined
 }
 
-type Verdict = 'incomplete' | 'pass' | 'cut' | FrameViolation
+type Verdict = 'incomplete' | 'pass' | 'cut' | 'wait' | FrameViolation
 
 const PUBLISH = 3
 const QOS_BITS = 0b0110
@@ -32,11 +34,12 @@ const NOTHING = Buffer.alloc(0)
  * Follows the MQTT frames in a byte stream from fixed header to fixed header, however it is cut into chunks, and
  * keeps what is too large away from the parser.
  *
- * Modes: first frame (only CONNECT may come, up to the message limit) → held (`awaitsLogIn`) → logged in, by
+ * Modes: first frame (only CONNECT may come, up to its own limit) → held (`awaitsLogIn`) → logged in, by
  * `logIn` → ended, by a violation. Within a frame: header, then bytes to pass, then bytes to skip.
  */
 export class FrameScanner {
   readonly #limits: FrameLimits
+  readonly #mayBegin: (frameBytes: number) => boolean
   #firstFrame = true
   #loggedIn = false
   #ended = false
@@ -51,8 +54,10 @@ export class FrameScanner {
   #publishesTaken = 0
   #oversized: { publish: number; bytes: number }[] = []
 
-  constructor(limits: FrameLimits) {
+  /** `mayBegin` is asked for each PUBLISH, by the length it would be passed on with; false keeps it and what follows back. */
+  constructor(limits: FrameLimits, mayBegin: (frameBytes: number) => boolean) {
     this.#limits = limits
+    this.#mayBegin = mayBegin
   }
 
   /** CONNECT has been passed on whole, and nothing more may be until `logIn`. */
@@ -91,14 +96,20 @@ export class FrameScanner {
         continue
       }
       if (this.awaitsLogIn) return scanned(parts, chunk.subarray(runFrom, at), { rest: chunk.subarray(at) })
-      if (this.#passShortFrame(chunk, at)) {
+      const short = this.#passShortFrame(chunk, at)
+      if (short === 'pass') {
         at += 2
         continue
       }
+      if (short === 'wait') return scanned(parts, chunk.subarray(runFrom, at), { rest: chunk.subarray(at) })
       const headerFrom = at
       const carried = this.#headerBytes
       let verdict: Verdict = 'incomplete'
       while (at < chunk.length && verdict === 'incomplete') verdict = this.#readHeaderByte(chunk[at++] ?? 0)
+      if (verdict === 'wait') {
+        const rest = this.#unreadHeader(chunk.subarray(headerFrom), carried)
+        return scanned(parts, chunk.subarray(runFrom, headerFrom), { rest })
+      }
       if (verdict === 'pass') {
         if (carried > 0) parts.push(Buffer.from(this.#header.subarray(0, carried)))
         this.#pass()
@@ -124,13 +135,28 @@ export class FrameScanner {
   }
 
   /** The common case: a frame with one length byte, both in this chunk, is below every limit. */
-  #passShortFrame(chunk: Buffer, at: number): boolean {
+  #passShortFrame(chunk: Buffer, at: number): 'pass' | 'wait' | 'not short' {
     const length = chunk[at + 1]
-    if (this.#headerBytes > 0 || length === undefined || length > 127) return false
-    if ((chunk[at] ?? 0) >> 4 === PUBLISH) this.#publishes++
+    if (this.#headerBytes > 0 || length === undefined || length > 127) return 'not short'
+    if ((chunk[at] ?? 0) >> 4 === PUBLISH) {
+      if (!this.#begins(length)) return 'wait'
+      this.#publishes++
+    }
     this.#firstFrame = false
     this.#toPass = length
-    return true
+    return 'pass'
+  }
+
+  /** A PUBLISH before CONNECT goes on, for the parser to end the connection. */
+  #begins(frameBytes: number): boolean {
+    return this.#firstFrame || this.#mayBegin(frameBytes)
+  }
+
+  /** A frame that must wait: its header is forgotten, and comes again with the rest. */
+  #unreadHeader(fromHeader: Buffer, carried: number): Buffer {
+    const rest = carried > 0 ? Buffer.concat([this.#header.subarray(0, carried), fromHeader]) : fromHeader
+    this.#nextHeader()
+    return rest
   }
 
   #readHeaderByte(byte: number): Verdict {
@@ -152,18 +178,25 @@ export class FrameScanner {
   }
 
   #judgeLength(): Verdict {
-    const { message_bytes_max, frame_bytes_max } = this.#limits
-    if (this.#remainingLength <= message_bytes_max) return 'pass'
-    if (this.#firstFrame) return 'frame_before_log_in'
+    const { connect_bytes_max, message_bytes_max, frame_bytes_max } = this.#limits
+    if (this.#firstFrame && this.#remainingLength > connect_bytes_max) return 'frame_before_log_in'
+    if (this.#remainingLength <= message_bytes_max) return this.#passOrWait(this.#remainingLength, 'pass')
     if (!this.#isPublish) return 'packet_too_large'
     const longest = frame_bytes_max + TOPIC_LENGTH_BYTES + TOPIC_BYTES_MAX + PACKET_ID_BYTES
     return this.#remainingLength > longest ? 'message_too_large' : 'incomplete'
   }
 
   #judgePayload(): Verdict {
-    const payload = this.#remainingLength - this.#variableHeaderBytes()
-    if (payload <= this.#limits.message_bytes_max) return 'pass'
-    return payload > this.#limits.frame_bytes_max ? 'message_too_large' : 'cut'
+    const { message_bytes_max, frame_bytes_max, oversized_kept_bytes } = this.#limits
+    const variableHeader = this.#variableHeaderBytes()
+    const payload = this.#remainingLength - variableHeader
+    if (payload <= message_bytes_max) return this.#passOrWait(this.#remainingLength, 'pass')
+    if (payload > frame_bytes_max) return 'message_too_large'
+    return this.#passOrWait(variableHeader + oversized_kept_bytes, 'cut')
+  }
+
+  #passOrWait(frameBytes: number, verdict: 'pass' | 'cut'): Verdict {
+    return this.#isPublish && !this.#begins(frameBytes) ? 'wait' : verdict
   }
 
   #variableHeaderBytes(): number {

@@ -1,33 +1,15 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { AuthenticateError, Client, PublishPacket, Subscription } from 'aedes'
-import type { Logger } from 'pino'
+import type { AuthenticateError, Client, ConnectPacket, PublishPacket, Subscription } from 'aedes'
+import { addressKey } from './address.ts'
 import { AedesBroker } from './aedes-broker.ts'
-import type { BrokerSettings } from './config.ts'
 import type { Connection } from './connection.ts'
-import type { Connections } from './connections.ts'
-import type { BrokerCounters, LogInRefusal } from './counters.ts'
-import type { ConnectionGate } from './gate.ts'
-import type { Clock, Intake } from './intake.ts'
-import { checkLogIn, type LogInOutcome, RETURN_CODES } from './log-in.ts'
-import type { LogLimit } from './log-limit.ts'
+import type { LogInRefusal } from './counters.ts'
+import type { HookParts } from './hook-parts.ts'
+import { RETURN_CODES } from './log-in.ts'
+import { logIn } from './log-in-hook.ts'
 import { RefusalError } from './refusal.ts'
 import { SessionStore } from './session-store.ts'
 import { excerpt, isWellFormed } from './strings.ts'
 import { maySubscribe } from './topics.ts'
-import type { Authenticate, Principal } from './types.ts'
-
-/** What the hooks work with. */
-export interface HookParts {
-  settings: BrokerSettings
-  counters: BrokerCounters
-  connections: Connections
-  gate: ConnectionGate
-  intake: Intake
-  authenticate: Authenticate
-  clock: Clock
-  log: Logger
-  logLimit: LogLimit
-}
 
 /**
  * Messages that Aedes may have on their way at once, beside ours: its own `$SYS` ones, which are done at once. When
@@ -54,7 +36,7 @@ export function createAedes(parts: HookParts): AedesBroker {
     preConnect: (client, packet, callback) => {
       const connection = connections.get(client)
       if (!connection) return callback(new RefusalError('unknown connection'), false)
-      connection.connect = packet
+      takeConnect(connection, packet)
       connection.crowdedOut = !parts.gate.startLogIn(connection.peer)
       callback(null, true)
     },
@@ -80,82 +62,26 @@ export function createAedes(parts: HookParts): AedesBroker {
   return aedes
 }
 
+/** A version that no client has: Aedes answers it with return code 1. */
+const REFUSED_VERSION = 0x84
+
+/** The parser notes the bridge bit of the protocol level, which is not in its type definitions. */
+type ParsedConnect = Omit<ConnectPacket, 'protocolVersion'> & {
+  protocolVersion?: number
+  bridgeMode?: boolean
+}
+
+function takeConnect(connection: Connection, packet: ParsedConnect): void {
+  connection.connect = packet as ConnectPacket
+  // Ours is in the place of Aedes' own timer: see `Keepalive`.
+  connection.keepaliveSeconds = packet.keepalive ?? 0
+  packet.keepalive = 0
+  // A bridge wants its messages not sent back and their retain flags kept (level 0x84): that is not what it would get.
+  if (packet.bridgeMode) packet.protocolVersion = REFUSED_VERSION
+}
+
 function isWill(packet: Partial<PublishPacket>): boolean {
   return packet.cmd === undefined
-}
-
-type LogInCallback = (error: AuthenticateError | null, successful: boolean | null) => void
-
-async function logIn(parts: HookParts, connection: Connection, callback: LogInCallback): Promise<void> {
-  const { settings, authenticate, counters, log, gate } = parts
-  const outcome = await checkLogIn(connection, {
-    authenticate,
-    timeout_ms: settings.MQTT_CONNECT_TIMEOUT_MS,
-    counters,
-    log,
-  })
-  // Aedes has made one up by now if the client sent none.
-  connection.clientId = connection.client.id
-  if (outcome.ok && !connection.client.closed) await claimSession(parts, connection, outcome.principal)
-  gate.endLogIn(connection.peer)
-  // The client did not wait; Aedes ignores the answer too.
-  if (connection.client.closed) return
-  if (!outcome.ok) return refuseLogIn(parts, connection, { outcome, callback })
-  counters.logInsAccepted++
-  connection.scanner.logIn()
-  callback(null, true)
-}
-
-/**
- * A session belongs to username and client id together: Aedes knows sessions by client id alone, so another user
- * could take one over by its id.
- */
-function sessionOf(connection: Connection, principal: Principal): string {
-  return `${principal.username}|${connection.clientId}`
-}
-
-/**
- * A second connection of a session ends the first [MQTT-3.1.4-2]. It waits until Aedes has forgotten the first: a
- * connection that is just closing would otherwise take the new one off Aedes' list when it is done.
- */
-async function claimSession(parts: HookParts, connection: Connection, principal: Principal): Promise<void> {
-  const { connections, counters } = parts
-  // Before it waits: the connection that it ends is not the last one of its user.
-  connections.logIn(connection, principal)
-  const session = sessionOf(connection, principal)
-  for (let previous = connections.bySession(session); previous; previous = connections.bySession(session)) {
-    if (!previous.client.closed) counters.takeovers++
-    previous.client.close()
-    await previous.gone
-    // Whatever keeps a connection on the list must not keep the event loop from everybody else.
-    await nextTurn()
-  }
-  // At once after the last look, or two that wait for the same one would both get the session.
-  if (connection.client.closed) return
-  connection.client.id = session
-  connections.claimSession(session, connection)
-}
-
-function refuseLogIn(
-  parts: HookParts,
-  connection: Connection,
-  answer: { outcome: Extract<LogInOutcome, { ok: false }>; callback: LogInCallback },
-): void {
-  const { log, logLimit, clock } = parts
-  const { refusal, reason } = answer.outcome
-  if (logLimit.allows(`log-in ${connection.remoteAddress} ${refusal}`, clock.monotonic())) {
-    const { remoteAddress, connect } = connection
-    log.warn(
-      {
-        remoteAddress,
-        username: excerpt(connect?.username ?? ''),
-        clientId: excerpt(connect?.clientId ?? ''),
-      },
-      `log-in refused: ${reason}`,
-    )
-  }
-  const error = new RefusalError(`log-in refused: ${reason}`, { returnCode: RETURN_CODES[refusal] })
-  answer.callback(error as AuthenticateError, false)
 }
 
 /** The subscription itself, or null, which Aedes answers with 0x80. */
@@ -189,7 +115,6 @@ function countEvents(aedes: AedesBroker, parts: HookParts): void {
     const refusal = Object.entries(RETURN_CODES).find(([, code]) => code === returnCode)?.[0]
     if (refusal) counters.logInsRefused[refusal as LogInRefusal]++
   })
-  aedes.on('keepaliveTimeout', () => counters.keepaliveTimeouts++)
   aedes.on('unsubscribe', (filters, client) => {
     const connection = parts.connections.get(client)
     for (const filter of filters) connection?.filters.delete(filter)
@@ -206,11 +131,9 @@ function countError(parts: HookParts, client: Client, error: Error & { errorCode
   const connection = parts.connections.get(client)
   if (!connection || connection.errorCounted) return
   connection.errorCounted = true
-  if (
-    error instanceof RefusalError ||
-    error.errorCode !== undefined ||
-    error.message === 'keep alive timeout'
-  ) {
+  if (error instanceof RefusalError) return
+  if (error.errorCode !== undefined) {
+    logProtocolRefusal(parts, connection, error)
     return
   }
   const who = { username: connection.principal?.username, clientId: connection.clientId }
@@ -221,7 +144,20 @@ function countError(parts: HookParts, client: Client, error: Error & { errorCode
     }
     return
   }
-  if (error.message.startsWith('maxInflightInbound')) counters.qos2InFlightExceeded++
-  else counters.connectionErrors++
+  if (error.message.startsWith('maxInflightInbound')) {
+    counters.qos2InFlightExceeded++
+    if (logLimit.allows(`qos2 ${client.id}`, clock.monotonic())) {
+      log.warn(who, 'connection ended: more than MQTT_QOS2_IN_FLIGHT_MAX messages without PUBREL')
+    }
+    return
+  }
+  counters.connectionErrors++
   log.debug({ err: error, ...who }, 'connection ended by an error')
+}
+
+/** Aedes has answered the CONNECT by itself: a protocol version or client id that it does not take. */
+function logProtocolRefusal(parts: HookParts, { remoteAddress, connect }: Connection, error: Error): void {
+  const { log, logLimit, clock } = parts
+  if (!logLimit.allows(`protocol ${addressKey(remoteAddress)}`, clock.monotonic())) return
+  log.warn({ remoteAddress, clientId: excerpt(connect?.clientId ?? '') }, `log-in refused: ${error.message}`)
 }

@@ -2,7 +2,6 @@ import type { PublishPacket } from 'aedes'
 import type { Logger } from 'pino'
 import type { Connection } from './connection.ts'
 import type { BrokerCounters } from './counters.ts'
-import type { HeldBytes } from './held-bytes.ts'
 import type { LogLimit } from './log-limit.ts'
 import { RefusalError } from './refusal.ts'
 import { excerpt, isWellFormed } from './strings.ts'
@@ -19,7 +18,6 @@ export interface Clock {
 export interface IntakeOptions {
   accept: Accept
   counters: BrokerCounters
-  held: HeldBytes
   clock: Clock
   log: Logger
   logLimit: LogLimit
@@ -45,12 +43,12 @@ export class Intake {
 
   /** A PUBLISH. `release` acknowledges it, or with an error ends the connection. */
   publish(connection: Connection, packet: PublishPacket, release: Release): void {
-    const { counters, held } = this.#options
+    const { counters } = this.#options
     // Asked for every PUBLISH, refused ones too: the scanner counts them.
     const oversizedBytes = connection.scanner.takeOversizedBytes()
-    const { principal } = connection
+    const { principal, admission } = connection
     const route = principal && routeOf(connection, principal, packet.topic)
-    if (!principal || !route) {
+    if (!principal || !admission || !route) {
       this.#refuse(connection, packet.topic)
       release(new RefusalError('publish refused: not a topic of this client'))
       return
@@ -60,38 +58,55 @@ export class Intake {
       counters.messagesAfterStop++
       return
     }
+    const frameBytes = packet.length ?? 0
+    let cost = admission.arrive(frameBytes)
     if (oversizedBytes !== undefined) counters.messagesOversized++
     const arrival = this.#arrival(connection, packet, { principal, route })
     if (oversizedBytes !== undefined) arrival.oversizedBytes = oversizedBytes
     const ticket = connection.order.hold((error) => this.#release(connection, release, error))
-    held.add(arrival.payload)
+    connection.readAhead.hold()
     this.#accept(arrival, (error) => {
       if (ticket.finished) return
       connection.order.finish(ticket, error)
-      held.remove(arrival.payload)
+      admission.giveBack(cost)
     })
+    const { decodedBytes } = arrival
+    if (!ticket.finished && decodedBytes !== undefined) {
+      cost = admission.correct(cost, frameBytes, decodedBytes)
+    }
   }
 
-  /** A last will: its client has gone, so nothing is acknowledged and nothing is held back. */
+  /** A last will: its client has gone, so nothing is acknowledged and nothing can be held back. */
   will(connection: Connection, packet: PublishPacket, release: Release): void {
-    const { principal } = connection
+    const { counters, log } = this.#options
+    const { principal, admission } = connection
     const route = principal && publishRoute(principal, packet.topic)
-    if (!principal || !route) {
+    if (!principal || !admission || !route) {
       release(new RefusalError('last will refused: not a topic of this client'))
       return
     }
     if (this.#stopped) {
-      this.#options.counters.messagesAfterStop++
+      counters.messagesAfterStop++
       release(new RefusalError('last will not taken: the broker is stopping'))
       return
     }
-    this.#options.counters.willsAccepted++
+    const cost = admission.holdNow(packet.topic.length + packet.payload.length)
+    if (cost === undefined) {
+      counters.willsRefused++
+      release(new RefusalError('last will not taken: too much waits for its commit'))
+      return
+    }
+    counters.willsAccepted++
     const arrival = this.#arrival(connection, packet, { principal, route })
     arrival.isWill = true
+    let isDone = false
     this.#accept(arrival, (error) => {
+      if (isDone) return
+      isDone = true
+      admission.giveBack(cost)
       if (error) {
-        this.#options.counters.messagesFailed++
-        this.#options.log.warn({ err: error, topic: excerpt(packet.topic) }, 'a last will was not taken')
+        counters.messagesFailed++
+        log.warn({ err: error, topic: excerpt(packet.topic) }, 'a last will was not taken')
       }
       release(error)
     })
@@ -118,6 +133,7 @@ export class Intake {
       isWill: false,
       receivedAt: clock.now(),
       arrivedAtMs: clock.monotonic(),
+      decodedBytes: undefined,
     }
   }
 
@@ -144,7 +160,10 @@ export class Intake {
     // Aedes would report an error per message if it wrote to a closed connection.
     if (connection.client.closed || connection.failed) {
       if (!error) counters.acknowledgementsDropped++
-    } else if (error) {
+      return
+    }
+    connection.readAhead.release()
+    if (error) {
       connection.failed = true
       // Not at once: the acknowledgements before it are written at the end of this turn.
       setImmediate(release, new RefusalError('a message was not taken', { cause: error }))

@@ -125,27 +125,28 @@ function tcpServer({ admit, attach }: ListenerOptions): Server {
   })
 }
 
+/** TLS begins only for sockets that the gate has taken in: a handshake is what a flood would cost most by. */
 function tlsServer(options: ListenerOptions, files: TlsOptions): Server {
   const { settings, counters, log, admit, attach } = options
-  const server = createTlsServer({
-    ...SOCKET_OPTIONS,
+  const secure = createTlsServer({
     requestCert: files.ca !== undefined,
     rejectUnauthorized: files.ca !== undefined,
     handshakeTimeout: settings.MQTT_CONNECT_TIMEOUT_MS,
   })
-  useCertificate(server, files)
-  server.on('connection', admit)
-  server.on('secureConnection', (stream) => {
+  useCertificate(secure, files)
+  secure.on('secureConnection', (stream) => {
     const { remoteAddress } = stream
     attach({ stream, peer: peerOf(stream), remoteAddress, certificateName: certificateName(stream) })
   })
-  server.on('tlsClientError', (error, socket) => {
+  secure.on('tlsClientError', (error, socket) => {
     counters.tlsFailures++
     // Node leaves the socket open when a handshake takes too long.
     socket.destroy()
     log.debug({ err: error }, 'TLS handshake failed')
   })
-  return server
+  return createServer(SOCKET_OPTIONS, (socket) => {
+    if (admit(socket)) secure.emit('connection', socket)
+  })
 }
 
 function useCertificate(server: TlsServer, files: TlsOptions): void {

@@ -123,7 +123,8 @@ describe('the answer to CONNECT', () => {
   test('more log-ins at once than the limit are refused as unavailable', async () => {
     const answers: (() => void)[] = []
     const { addresses } = await startBroker({
-      env: { MQTT_UNAUTHENTICATED_MAX: '2' },
+      // One address has half of them.
+      env: { MQTT_UNAUTHENTICATED_MAX: '4' },
       authenticate: ({ username = '' }) =>
         new Promise((resolve) => answers.push(() => resolve({ ok: true, principal: principalOf(username) }))),
     })
@@ -207,7 +208,7 @@ test('another user with the same client id gets neither the session nor the mess
 })
 
 test('the same user with the same client id takes over, whoever is closing', async () => {
-  const { broker, addresses, presence } = await startBroker()
+  const { broker, addresses, presence } = await startBroker({ env: { MQTT_TAKEOVERS_PER_MINUTE_MAX: '100' } })
   const { port } = addresses.mqtt
   const clients = await Promise.all(Array.from({ length: 20 }, () => openRaw(port)))
   for (const client of clients) client.send(connectPacket({ clientId: 'same' }))

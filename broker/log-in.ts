@@ -1,6 +1,9 @@
 import type { Logger } from 'pino'
+import { addressKey } from './address.ts'
 import type { Connection } from './connection.ts'
 import type { BrokerCounters, LogInRefusal } from './counters.ts'
+import type { Clock } from './intake.ts'
+import type { LockOut } from './lock-out.ts'
 import { isWellFormed } from './strings.ts'
 import { publishRoute } from './topics.ts'
 import type { Authenticate, Authentication, LogIn, Principal } from './types.ts'
@@ -27,6 +30,8 @@ export interface LogInOptions {
   timeout_ms: number
   counters: BrokerCounters
   log: Logger
+  lockOut: LockOut
+  clock: Clock
 }
 
 /** Decides on a CONNECT: its strings, its credentials, its last will. Never throws. */
@@ -37,7 +42,7 @@ export async function checkLogIn(connection: Connection, options: LogInOptions):
     if (logIn.badString) options.counters.badStrings++
     return logIn
   }
-  const answer = await authenticateInTime(logIn, options)
+  const answer = await authenticateOrLockOut(logIn, options)
   if (!answer.ok) return answer
   const willTopic = connection.connect?.will?.topic
   if (willTopic !== undefined && !publishRoute(answer.principal, willTopic)) {
@@ -76,21 +81,51 @@ function readConnect({ connect, certificateName, remoteAddress }: Connection): L
     password: password === undefined ? undefined : Buffer.from(password),
     clientId,
     remoteAddress,
+    isLockedOut: false,
     ...(certificateName === undefined ? {} : { certificateName }),
   }
 }
 
-async function authenticateInTime(logIn: LogIn, options: LogInOptions): Promise<Authentication> {
+/** With a certificate there is no secret to guess. */
+async function authenticateOrLockOut(logIn: LogIn, options: LogInOptions): Promise<Authentication> {
+  const { lockOut, clock, counters } = options
+  const { username = '', remoteAddress, certificateName } = logIn
+  if (certificateName !== undefined) return inTime(authenticate(logIn, options), options)
+  const attempt = { username, address: addressKey(remoteAddress) }
+  if (!lockOut.begin(attempt, clock.monotonic())) {
+    const answer = await inTime(authenticate({ ...logIn, isLockedOut: true }, options), options)
+    if (!answer.ok) counters.logInsLockedOut++
+    return answer
+  }
+  const answering = authenticate(logIn, options)
+  // Also when the client does not wait for it: a secret that was checked too late has cost as much.
+  void answering.then((answer) => lockOut.settle(attempt, outcomeOf(answer), clock.monotonic()))
+  return inTime(answering, options)
+}
+
+function outcomeOf(answer: Authentication): 'right' | 'wrong' | 'undecided' {
+  if (answer.ok) return 'right'
+  return answer.refusal === 'bad_credentials' ? 'wrong' : 'undecided'
+}
+
+/** Never rejects. */
+async function authenticate(logIn: LogIn, options: LogInOptions): Promise<Authentication> {
+  try {
+    return await options.authenticate(logIn)
+  } catch (error) {
+    options.log.error({ err: error, username: logIn.username }, 'a log-in could not be checked')
+    return refused('unavailable', 'it could not be checked')
+  }
+}
+
+async function inTime(answering: Promise<Authentication>, options: LogInOptions): Promise<Authentication> {
   const { promise: late, resolve } = Promise.withResolvers<Authentication>()
   const timer = setTimeout(
     () => resolve(refused('unavailable', `no answer within ${options.timeout_ms} ms`)),
     options.timeout_ms,
   )
   try {
-    return await Promise.race([options.authenticate(logIn), late])
-  } catch (error) {
-    options.log.error({ err: error, username: logIn.username }, 'a log-in could not be checked')
-    return refused('unavailable', 'it could not be checked')
+    return await Promise.race([answering, late])
   } finally {
     clearTimeout(timer)
   }

@@ -11,6 +11,7 @@ export interface TestAuthority extends TestCertificate {
   privateKey: KeyObject
 }
 
+const HOUR_MS = 3_600_000
 const SEQUENCE = 0x30
 const SET = 0x31
 const CONTEXT_0 = 0xa0
@@ -24,15 +25,33 @@ const VERSION_3 = Buffer.from('020102', 'hex')
 /** A certificate authority that signs itself. */
 export function createAuthority(name: string): TestAuthority {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const cert = certificate({ subject: name, issuer: name, publicKey, signer: privateKey, isAuthority: true })
+  const cert = certificate({
+    subject: name,
+    issuer: name,
+    publicKey,
+    signer: privateKey,
+    isAuthority: true,
+    endsAtMs: Date.now() + HOUR_MS,
+  })
   return { name, privateKey, key: pem(privateKey), cert }
 }
 
-/** A certificate for a server or client of that name. */
-export function createCertificate(subject: string, authority: TestAuthority): TestCertificate {
+/** A certificate for a server or client of that name, valid until an hour from now or `endsAtMs`. */
+export function createCertificate(
+  subject: string,
+  authority: TestAuthority,
+  endsAtMs = Date.now() + HOUR_MS,
+): TestCertificate {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const signer = authority.privateKey
-  const cert = certificate({ subject, issuer: authority.name, publicKey, signer, isAuthority: false })
+  const cert = certificate({
+    subject,
+    issuer: authority.name,
+    publicKey,
+    signer,
+    isAuthority: false,
+    endsAtMs,
+  })
   return { key: pem(privateKey), cert }
 }
 
@@ -43,17 +62,17 @@ function certificate(options: {
   publicKey: KeyObject
   signer: KeyObject
   isAuthority: boolean
+  endsAtMs: number
 }): string {
-  const { subject, issuer, publicKey, signer, isAuthority } = options
+  const { subject, issuer, publicKey, signer, isAuthority, endsAtMs } = options
   const serial = Buffer.concat([Buffer.from([1]), Buffer.from(`${Date.now()}`)])
-  const now = Date.now()
   const signed = der(
     SEQUENCE,
     der(CONTEXT_0, VERSION_3),
     der(0x02, serial),
     der(SEQUENCE, ECDSA_WITH_SHA256),
     nameOf(issuer),
-    der(SEQUENCE, time(now - 3_600_000), time(now + 3_600_000)),
+    der(SEQUENCE, time(Math.min(Date.now(), endsAtMs) - HOUR_MS), time(endsAtMs)),
     nameOf(subject),
     publicKey.export({ type: 'spki', format: 'der' }),
     ...(isAuthority ? [der(CONTEXT_3, der(SEQUENCE, IS_AUTHORITY))] : []),

@@ -44,6 +44,11 @@ export interface Arrival {
   receivedAt: number
   /** Monotonic clock at arrival, `performance.now()` milliseconds. */
   arrivedAtMs: number
+  /**
+   * To be set by `accept` before it returns: the memory in bytes that it holds for what it has made of the payload,
+   * counted for MQTT_HELD_BYTES_MAX. Unset, the broker counts with what readings usually take.
+   */
+  decodedBytes?: number | undefined
 }
 
 /**
@@ -63,6 +68,11 @@ export interface LogIn {
   password: Buffer | undefined
   clientId: string
   remoteAddress: string | undefined
+  /**
+   * Too many wrong log-ins have come with this username or from this address: only a secret that was verified before
+   * may pass, everything else is `unavailable`, at no cost and known or not.
+   */
+  isLockedOut: boolean
   /** Mutual TLS: the CN of the verified client certificate. It is the username then, and no password is needed. */
   certificateName?: string
 }

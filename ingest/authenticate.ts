@@ -1,73 +1,90 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import PQueue from 'p-queue'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Authenticate, Authentication, LogIn, Principal } from '../broker/types.ts'
-import { verifySecret } from '../db/credentials.ts'
 import { normalizeDevEui } from '../db/device-eui.ts'
 import type { LogInRecord } from '../db/registry.ts'
+import { SecretVerifier } from './authenticate-secrets.ts'
 import { type Registry, usernameOf } from './registry.ts'
 
-/** Two at a time: scrypt runs on the thread pool, which the file system and DNS need too. */
-const VERIFICATIONS_AT_ONCE = 2
-const VERIFICATIONS_WAITING_MAX = 5_000
-const VERIFIED_MAX = 100_000
+/** How long a log-in waits for the database; then what was last loaded decides. */
+const LOOK_UP_MS_DEFAULT = 2_000
 
 export interface AuthenticatorCounters {
   /** scrypt runs: a reconnect of a client that was verified before costs none. */
   verifications: number
+  /** Log-ins decided by what was last loaded: the database was away, or did not answer in time. */
+  fromMemory: number
 }
 
-/**
- * Checks log-ins against the database, or against what was last loaded while it is away. A verified secret is
- * remembered (as a keyed hash, for the stored hash it matched), so a reconnect storm costs no scrypt.
- */
-export function createAuthenticator(registry: Pick<Registry, 'lookUpLogIn' | 'logIn'>): {
-  authenticate: Authenticate
-  counters: AuthenticatorCounters
-} {
-  const counters = { verifications: 0 }
-  const queue = new PQueue({ concurrency: VERIFICATIONS_AT_ONCE })
-  const verified = new VerifiedSecrets()
+type LogIns = Pick<Registry, 'lookUpLogIn' | 'logIn'>
+/** Who may log in, nobody, or not to be known at present. */
+type Found = LogInRecord | undefined | 'away'
 
-  async function matches(secret: Buffer, hash: string): Promise<boolean | undefined> {
-    if (verified.has(hash, secret)) return true
-    if (queue.size >= VERIFICATIONS_WAITING_MAX) return undefined
-    return queue.add(async () => {
-      // Another connection of the same client may have been verified while this one waited.
-      if (verified.has(hash, secret)) return true
-      counters.verifications += 1
-      const ok = await verifySecret(secret, hash)
-      if (ok) verified.add(hash, secret)
-      return ok
-    })
+/** Checks log-ins against the database, or against what was last loaded while it is away or hangs. */
+export function createAuthenticator(
+  registry: LogIns,
+  options: { lookUpMs?: number } = {},
+): { authenticate: Authenticate; counters: AuthenticatorCounters } {
+  const { lookUpMs = LOOK_UP_MS_DEFAULT } = options
+  const counters = { verifications: 0, fromMemory: 0 }
+  const secrets = new SecretVerifier(() => {
+    counters.verifications += 1
+  })
+
+  async function find(username: string): Promise<Found> {
+    const found = await within(lookUpMs, registry.lookUpLogIn(username))
+    if (found !== 'away') return found
+    counters.fromMemory += 1
+    return registry.logIn(username) ?? 'away'
   }
 
   async function authenticate(logIn: LogIn): Promise<Authentication> {
     if (logIn.username === undefined)
       return refuse('not_authorized', 'no username: anonymous clients are refused')
     const username = canonicalUsername(logIn.username)
-    const record = await currentRecord(registry, username)
-    if (!record) return refuse('bad_credentials', `nobody may log in as "${username}"`)
-    if (logIn.certificateName !== undefined) return { ok: true, principal: principalOf(record) }
-    if (logIn.password === undefined) return refuse('bad_credentials', 'no password')
-    const ok = await matches(logIn.password, record.credentialHash)
-    if (ok === undefined) return refuse('unavailable', 'too many log-ins are waiting to be verified')
-    return ok
-      ? { ok: true, principal: principalOf(record) }
-      : refuse('bad_credentials', `wrong password for "${username}"`)
+    if (logIn.isLockedOut)
+      return decideLockedOut(username, logIn, { record: registry.logIn(username), secrets })
+    const record = await find(username)
+    // It may be new, and "wrong password" would make some clients give up for good.
+    if (record === 'away')
+      return refuse('unavailable', `the database does not answer, and nothing is known of "${username}"`)
+    return decide(username, logIn, { record, secrets })
   }
 
   return { authenticate, counters }
 }
 
-async function currentRecord(
-  registry: Pick<Registry, 'lookUpLogIn' | 'logIn'>,
-  username: string,
-): Promise<LogInRecord | undefined> {
+interface Known {
+  record: LogInRecord | undefined
+  secrets: SecretVerifier
+}
+
+async function decide(username: string, logIn: LogIn, { record, secrets }: Known): Promise<Authentication> {
+  const { password, certificateName, remoteAddress = '' } = logIn
+  const nobody = refuse('bad_credentials', `nobody may log in as "${username}"`)
+  if (certificateName !== undefined) return record ? accepted(record) : nobody
+  if (password === undefined) return refuse('bad_credentials', 'no password')
+  const ok = await secrets.matches(password, record?.credentialHash, remoteAddress)
+  if (ok === undefined) return refuse('unavailable', 'too many log-ins are waiting to be verified')
+  if (!record) return nobody
+  return ok ? accepted(record) : refuse('bad_credentials', `wrong password for "${username}"`)
+}
+
+/** Without the database and without scrypt: only a secret that was verified before comes in. */
+function decideLockedOut(username: string, { password }: LogIn, { record, secrets }: Known): Authentication {
+  const isRemembered = secrets.isRemembered(password ?? Buffer.alloc(0), record?.credentialHash)
+  return record && isRemembered
+    ? accepted(record)
+    : refuse('unavailable', `locked out: too many wrong log-ins as "${username}", or from its address`)
+}
+
+/** The database's answer; `away` when it fails or takes too long. */
+async function within(timeoutMs: number, answer: Promise<LogInRecord | undefined>): Promise<Found> {
+  const answered = new AbortController()
+  const late = sleep(timeoutMs, 'away' as const, { signal: answered.signal }).catch(() => 'away' as const)
   try {
-    return await registry.lookUpLogIn(username)
-  } catch {
-    // The database is away; who could log in before can still do so.
-    return registry.logIn(username)
+    return await Promise.race([answer.catch(() => 'away' as const), late])
+  } finally {
+    answered.abort()
   }
 }
 
@@ -76,6 +93,10 @@ function canonicalUsername(username: string): string {
   if (!username.startsWith('device:')) return username
   const devEui = normalizeDevEui(username.slice('device:'.length))
   return devEui === null ? username : `device:${devEui}`
+}
+
+function accepted(record: LogInRecord): Authentication {
+  return { ok: true, principal: principalOf(record) }
 }
 
 function principalOf(record: LogInRecord): Principal {
@@ -88,27 +109,4 @@ function refuse(
   reason: string,
 ): Authentication {
   return { ok: false, refusal, reason }
-}
-
-/** Secrets seen to match their stored hash, oldest forgotten first. Holds keyed hashes, never a secret. */
-class VerifiedSecrets {
-  readonly #key = randomBytes(32)
-  readonly #digests = new Map<string, Buffer>()
-
-  has(hash: string, secret: Buffer): boolean {
-    const known = this.#digests.get(hash)
-    return known !== undefined && timingSafeEqual(known, this.#digest(secret))
-  }
-
-  add(hash: string, secret: Buffer): void {
-    if (this.#digests.size >= VERIFIED_MAX) {
-      const oldest = this.#digests.keys().next()
-      if (!oldest.done) this.#digests.delete(oldest.value)
-    }
-    this.#digests.set(hash, this.#digest(secret))
-  }
-
-  #digest(secret: Buffer): Buffer {
-    return createHmac('sha256', this.#key).update(secret).digest()
-  }
 }
