@@ -9,7 +9,8 @@ export default defineConfig({
     pool: 'forks',
     // More than there are cores: most tests wait for a database or a process.
     maxWorkers: 4,
-    testTimeout: 60_000,
+    // Only for what hangs: on a busy machine a process takes long to start.
+    testTimeout: 180_000,
     hookTimeout: 120_000,
   },
 })
