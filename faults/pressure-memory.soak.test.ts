@@ -1,12 +1,13 @@
 /**
- * What a held message takes in memory, measured: MQTT_HELD_BYTES_MAX must not be passed in the heap either. Messages go
- * over a socket through broker and decoders, and stay where they wait for their commit.
+ * Memory, measured after a garbage collection. What a held message takes: MQTT_HELD_BYTES_MAX must not be passed in
+ * the heap either. Messages go over a socket through broker and decoders, and stay where they wait for their commit.
  */
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import {
   closeAll,
+  connectPacket,
   logInRaw,
   publishPacket,
   type RawClient,
@@ -14,6 +15,7 @@ import {
   type TestBroker,
   until,
 } from '../broker/testing.ts'
+import { Crowd } from '../broker/testing-crowd.ts'
 import type { DeviceRecord } from '../db/registry.ts'
 import { draftMessage } from '../ingest/draft.ts'
 import type { HeldMessage } from '../ingest/message.ts'
@@ -24,6 +26,7 @@ const HELD_ITEM_BYTES = 384
 /** Each shape is measured with so much memory that what comes and goes beside it does not count. */
 const MEASURED_BYTES = 30_000_000
 const WARM_UP_PART = 0.2
+const MIB = 1024 * 1024
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
@@ -145,3 +148,56 @@ async function sendSome(
   }
   await until(() => held.length >= goal, 'they are held')
 }
+
+describe('what must not stay', () => {
+  test('retained messages of 50,000 topics', async () => {
+    const { broker, addresses, arrivals } = await startBroker()
+    arrivals.push = () => 0
+    const server = await logInRaw(addresses.mqtt.port, { username: 'ns:many' })
+    const publish = async (from: number, count: number) => {
+      server.send(
+        ...list(count, (index) =>
+          publishPacket({
+            topic: `application/app-${from + index}/device/${devEui(0)}/event/up`,
+            retain: true,
+            messageId: 1 + from + index,
+            payload: Buffer.alloc(1_000),
+          }),
+        ),
+      )
+      await until(() => server.all('puback').length === count, 'they are acknowledged')
+      server.received.length = 0
+    }
+    await publish(0, 1_000)
+    const before = usedBytes()
+    for (let from = 1_000; from <= 50_000; from += 1_000) await publish(from, 1_000)
+    expect(broker.counters.retainFlagsIgnored).toBe(51_000)
+    // Kept, they would be 50 MB of payload alone.
+    expect(usedBytes() - before).toBeLessThan(5 * MIB)
+  })
+
+  test('sessions of 50,000 client ids that subscribe and never come back', async () => {
+    const { broker, addresses, presence } = await startBroker({
+      env: { MQTT_CONNECTS_PER_ADDRESS_PER_SECOND_MAX: '100000', MQTT_CONNECTS_PER_SECOND_MAX: '100000' },
+    })
+    presence.push = () => 0
+    const crowd = new Crowd(addresses.mqtt.port)
+    const comeAndGo = async (wave: number) => {
+      const password = Buffer.from('secret')
+      const members = crowd.open(500, (index) => [
+        connectPacket({ username: `hub-${index}`, password, clientId: `gone ${wave}`, clean: false }),
+        { cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: `v1/hubs/hub-${index}/#`, qos: 1 }] },
+      ])
+      // CONNACK and SUBACK.
+      await until(() => members.every(({ receivedBytes }) => receivedBytes === 9), 'they have subscribed')
+      await crowd.close()
+      await until(() => broker.openConnections() === 0, 'they have gone')
+    }
+    for (let wave = 0; wave < 6; wave++) await comeAndGo(wave)
+    const before = usedBytes()
+    for (let wave = 6; wave < 100; wave++) await comeAndGo(wave)
+    // Four are kept of each hub.
+    expect(broker.counters.sessionsForgotten).toBe(50_000 - 4 * 500)
+    expect(usedBytes() - before).toBeLessThan(5 * MIB)
+  })
+})

@@ -21,6 +21,7 @@ import { startTcpProxy, startUrlProxy } from './testing/tcp-proxy.ts'
 
 const HUBS = 1_000
 const STALL_SECONDS_MAX = 1
+const STALL = 'nodejs_eventloop_lag_max_seconds'
 const MIB = 1024 * 1024
 const PASSWORD = Buffer.from(TEST_SECRET)
 
@@ -30,6 +31,7 @@ let fleet: TestFleet
 let service: ServiceProcess
 let port: number
 let crowd: Crowd
+let longestStallSeconds = 0
 let witness: RawClient
 let witnessMessages = 0
 let atMs = Date.UTC(2026, 0, 1)
@@ -43,12 +45,14 @@ beforeAll(async () => {
 })
 beforeEach(async () => {
   crowd = new Crowd(port)
-  await metric('nodejs_eventloop_lag_max_seconds')
+  await metric(STALL)
+  longestStallSeconds = 0
 })
 afterEach(async () => {
   await crowd.close()
   await closeAll()
-  expect(await metric('nodejs_eventloop_lag_max_seconds')).toBeLessThan(STALL_SECONDS_MAX)
+  await metric(STALL)
+  expect(longestStallSeconds).toBeLessThan(STALL_SECONDS_MAX)
   await until('all have gone', async () => (await metric('frostguard_broker_connections')) === 0)
 })
 afterAll(async () => {
@@ -58,8 +62,14 @@ afterAll(async () => {
   await database.drop()
 })
 
-async function metric(name: string, of = service): Promise<number> {
-  const page = await (await fetch(new URL('/metrics', of.printed('Status page')))).text()
+async function metric(name: string): Promise<number> {
+  const page = await (await fetch(new URL('/metrics', service.printed('Status page')))).text()
+  // It counts from one look at the page to the next.
+  longestStallSeconds = Math.max(longestStallSeconds, sampleOf(page, STALL))
+  return sampleOf(page, name)
+}
+
+function sampleOf(page: string, name: string): number {
   const line = page.split('\n').find((text) => text.startsWith(`${name} `))
   if (line === undefined) throw new Error(`/metrics has no ${name}`)
   return Number(line.slice(name.length + 1))
@@ -358,70 +368,4 @@ test('while the database hangs: pings are answered, hubs log in, and their messa
   other.signal('SIGTERM')
   expect(await other.ended).toBe(0)
   await proxy.close()
-})
-
-describe('what must not stay', () => {
-  test('retained messages of 50,000 topics', async () => {
-    await pool.query(
-      `INSERT INTO pipeline.network_servers (organization_id, key, credential_hash)
-       SELECT organization_id, 'soak-ns', credential_hash FROM public.hubs WHERE id = $1`,
-      [fleet.hubs[5]?.id],
-    )
-    const server = await logInRaw(port, { username: 'ns:soak-ns', password: PASSWORD, clientId: 'retain' })
-    const before = await settledHeap()
-    for (let sent = 0; sent < 50_000; sent += 1_000) {
-      server.send(
-        ...Array.from({ length: 1_000 }, (_, index) =>
-          publishPacket({
-            topic: `application/app-${sent + index}/device/a900000000000001/event/status`,
-            retain: true,
-            messageId: 1 + sent + index,
-            payload: Buffer.alloc(1_000, ' '),
-          }),
-        ),
-      )
-      await server.next('puback', sent + 1_000)
-    }
-    expect(await metric('frostguard_broker_retain_flags_ignored_total')).toBeGreaterThanOrEqual(50_000)
-    // Kept, they would be 50 MB of payload alone.
-    expect((await settledHeap()) - before).toBeLessThan(40 * MIB)
-  })
-
-  test('sessions of 50,000 client ids that subscribe and never come back', async () => {
-    const other = await startProcess({
-      DATABASE_URL: database.url,
-      MQTT_CONNECTS_PER_ADDRESS_PER_SECOND_MAX: '100000',
-      MQTT_CONNECTS_PER_SECOND_MAX: '100000',
-    })
-    const many = new Crowd(Number(new URL(other.printed('MQTT')).port))
-    const before = await settledHeap(other)
-    for (let wave = 0; wave < 100; wave++) {
-      many.open(500, (index) => [
-        connectOf(index, { clientId: `gone ${wave} ${index}`, clean: false }),
-        {
-          cmd: 'subscribe',
-          messageId: 1,
-          subscriptions: [{ topic: `v1/hubs/${keyOf(index)}/commands`, qos: 1 }],
-        },
-        { cmd: 'disconnect' },
-      ])
-      await until('they have gone', () => many.count(({ isClosed }) => !isClosed) === 0)
-      many.members.length = 0
-    }
-    // Four are kept of each of 500 hubs; some were gone before they had subscribed.
-    expect(await metric('frostguard_broker_sessions_forgotten_total', other)).toBeGreaterThan(40_000)
-    expect((await settledHeap(other)) - before).toBeLessThan(40 * MIB)
-    other.signal('SIGTERM')
-    expect(await other.ended).toBe(0)
-  })
-
-  /** The least that the heap shows within some seconds: garbage comes and goes. */
-  async function settledHeap(of = service): Promise<number> {
-    let least = Number.POSITIVE_INFINITY
-    for (let count = 0; count < 10; count++) {
-      await sleep(200)
-      least = Math.min(least, await metric('nodejs_heap_size_used_bytes', of))
-    }
-    return least
-  }
 })

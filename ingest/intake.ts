@@ -25,6 +25,8 @@ export interface IntakeOptions {
 }
 
 const LOOK_UP_RETRY_MS = 250
+/** What a decoded reading or reject takes in memory, about: faults/pressure-memory.soak.test.ts. */
+const HELD_ITEM_BYTES = 384
 
 /** Turns arrivals into messages with rows: decodes, then finds the devices, asking the database for new ones. */
 export class Intake {
@@ -44,6 +46,7 @@ export class Intake {
     const { principal } = arrival
     if (principal.kind === 'hub' && !arrival.isWill) presence.seen(principal.id, arrival.receivedAt)
     const draft = draftMessage(arrival, done)
+    arrival.decodedBytes = draft.message.items * HELD_ITEM_BYTES
     // The dying connection still counts: a will is true only if no other connection of its hub lives.
     if (arrival.isWill && presence.connectionsOf(principal.id) > 1) draft.message.status = null
     onSeen(draft.message)
