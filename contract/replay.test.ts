@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { closeAll } from '../broker/testing.ts'
 import type { RejectedFilter } from '../db/replay/pages.ts'
 import { replayRejected } from '../ingest/replay/replay.ts'
-import type { ReplayTally } from '../ingest/replay/tally.ts'
+import { openTally, type ReplayTally } from '../ingest/replay/tally.ts'
 import { runReplay } from '../ingest/replay/testing/run-replay.ts'
 import { publish } from './testing/clients.ts'
 import {
@@ -66,16 +66,7 @@ function replay(filter: RejectedFilter = {}, options: { limit?: number; dryRun?:
 }
 
 function tally(change: Partial<ReplayTally>): ReplayTally {
-  return {
-    lookedAt: 0,
-    readings: 0,
-    doors: 0,
-    duplicate: 0,
-    stillRejected: {},
-    notReplayable: {},
-    leftToOthers: 0,
-    ...change,
-  }
+  return { ...openTally(), ...change }
 }
 
 function rejected(): Promise<

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Authenticate, Authentication, LogIn, Principal } from '../broker/types.ts'
+import type { Authenticate, Authentication, LogIn } from '../broker/types.ts'
 import { normalizeDevEui } from '../db/device-eui.ts'
 import type { LogInRecord } from '../db/registry.ts'
 import { SecretVerifier } from './authenticate-secrets.ts'
-import { type Registry, usernameOf } from './registry.ts'
+import { principalOf, type Registry } from './registry.ts'
 
 /** How long a log-in waits for the database; then what was last loaded decides. */
 const LOOK_UP_MS_DEFAULT = 2_000
@@ -97,11 +97,6 @@ function canonicalUsername(username: string): string {
 
 function accepted(record: LogInRecord): Authentication {
   return { ok: true, principal: principalOf(record) }
-}
-
-function principalOf(record: LogInRecord): Principal {
-  const { kind, name, id, organizationId, credentialHash } = record
-  return { kind, name, id, organizationId, credentialHash, username: usernameOf(record) }
 }
 
 function refuse(

@@ -29,11 +29,6 @@ export class BatchIds {
     return { id, writer: this.writer }
   }
 
-  /** A batch of an earlier process that is still to be written under its id. */
-  reopen({ id }: BatchName): void {
-    this.#open.add(id)
-  }
-
   settle({ id }: BatchName): void {
     this.#open.delete(id)
   }

@@ -98,7 +98,7 @@ async function writeWithRetry(sealed: SealedBatch, options: CommitOptions): Prom
         failure = error
         options.log.warn({ err: error, attempt, retryInMs: delayMs }, 'batch not committed yet, trying again')
         options.onRetry()
-        await patience.keep(sleep(delayMs)).catch(() => undefined)
+        await sleep(delayMs, undefined, { signal: patience.signal }).catch(() => undefined)
         delayMs = Math.min(delayMs * 2, RETRY_MAX_MS)
       }
     }

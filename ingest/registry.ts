@@ -199,6 +199,12 @@ export function usernameOf(record: LogInRecord): string {
   return PREFIX[record.kind] + record.name
 }
 
+/** Who a log-in is, as it travels with arrivals. */
+export function principalOf(record: LogInRecord): Principal {
+  const { kind, name, id, organizationId, credentialHash } = record
+  return { kind, name, id, organizationId, credentialHash, username: usernameOf(record) }
+}
+
 /** Where the device belonged at a time; before its first and after its last assignment, where it is now. */
 export function assignmentAt(device: DeviceRecord, atMs: number): Assignment | undefined {
   return (

@@ -3,7 +3,7 @@ import { normalizeDevEui } from '../../db/device-eui.ts'
 import type { LogInRecord } from '../../db/registry.ts'
 import type { RejectedEntry, RejectedPage, RejectedPayload } from '../../db/replay/pages.ts'
 import { type Draft, draftMessage } from '../draft.ts'
-import { usernameOf } from '../registry.ts'
+import { principalOf } from '../registry.ts'
 import { storedRoute } from './stored-route.ts'
 import type { Hindrance } from './tally.ts'
 
@@ -78,9 +78,4 @@ function restoreArrival(stored: RejectedPayload, principal: Principal): Arrival 
     receivedAt: stored.receivedAtMs,
     arrivedAtMs: performance.now(),
   }
-}
-
-function principalOf(logIn: LogInRecord): Principal {
-  const { kind, name, id, organizationId, credentialHash } = logIn
-  return { kind, name, id, organizationId, credentialHash, username: usernameOf(logIn) }
 }
