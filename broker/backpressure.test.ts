@@ -116,7 +116,7 @@ describe('when MQTT_HELD_BYTES_MAX is reached', () => {
   test('what connections had begun to send is given back when they go', async () => {
     const { broker, addresses } = await startBroker({ env: LIMIT })
     const whole = generate(publishPacket({ payload: Buffer.alloc(50_000) }))
-    for (let count = 0; count < 10; count++) {
+    for (let count = 0; count < 40; count++) {
       const client = await logInRaw(addresses.mqtt.port)
       client.sendBytes(whole.subarray(0, 1_000))
       await until(() => broker.heldBytes() > 50_000, 'it has begun')
@@ -173,4 +173,19 @@ test('a header in several pieces waits and comes through whole', async () => {
     messages.map(({ payload }) => [payload.length, Buffer.from(payload)[0]]),
   )
   expect(broker.counters.readsHeld).toBeGreaterThan(0)
+})
+
+test('slow in a long message is alive: bytes count, not packets', async () => {
+  const { broker, addresses, arrivals } = await startBroker()
+  const client = await logInRaw(addresses.mqtt.port, { keepalive: 1 })
+  const bytes = generate(publishPacket({ payload: Buffer.alloc(300) }))
+  let at = 0
+  const dribble = setInterval(() => {
+    client.sendBytes(bytes.subarray(at, at + 60))
+    at += 60
+  }, 350)
+  await client.next('puback')
+  clearInterval(dribble)
+  expect(arrivals.length).toBe(1)
+  expect(broker.counters.keepaliveTimeouts).toBe(0)
 })
