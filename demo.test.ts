@@ -84,9 +84,16 @@ async function demo(
   args: readonly string[],
   interrupt: (output: string, stop: () => void) => void = () => {},
 ) {
-  const { PATH, HOME } = process.env
+  const { PATH, HOME, NODE_COMPILE_CACHE } = process.env
   const ports = { MQTT_PORT: '0', MQTT_TLS_PORT: '0', HTTP_PORT: '0', LOG_LEVEL: 'error' }
-  const env = { PATH, HOME, ...ports, DATABASE_URL: database.url, DATA_DIR: join(folder, 'data') }
+  const env = {
+    PATH,
+    HOME,
+    NODE_COMPILE_CACHE,
+    ...ports,
+    DATABASE_URL: database.url,
+    DATA_DIR: join(folder, 'data'),
+  }
   const child = spawn(process.execPath, [PROGRAM, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   let isStopped = false

@@ -59,7 +59,10 @@ async function writeCredentials(path: string, usernames: readonly string[]): Pro
   )
 }
 
-const environment = (env: Record<string, string> = {}) => ({ PATH: process.env['PATH'], ...env })
+const environment = (env: Record<string, string> = {}) => {
+  const { PATH, NODE_COMPILE_CACHE } = process.env
+  return { PATH, NODE_COMPILE_CACHE, ...env }
+}
 
 function run(...args: string[]) {
   const env = environment(service ? { DATABASE_URL: service.url } : {})

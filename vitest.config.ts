@@ -1,10 +1,12 @@
 import { defineConfig } from 'vitest/config'
+import { SlowTestsFirst } from './slow-tests-first.ts'
 
 export default defineConfig({
   test: {
     include: ['**/*.test.ts'],
     // Slow ones: npm run test:soak.
     exclude: ['node_modules/**', '**/*.soak.test.ts'],
+    sequence: { sequencer: SlowTestsFirst },
     globalSetup: ['db/testing/global-setup.ts'],
     pool: 'forks',
     // More than there are cores: most tests wait for a database or a process.

@@ -1,39 +1,25 @@
 /** What is in the spool goes into the database once, also when a drain's COMMIT is answered too late. */
-import { Client } from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { publishPacket, type RawClient } from '../broker/testing.ts'
 import { connectRaw } from '../contract/testing/clients.ts'
 import { NORTH_HUB } from '../contract/testing/fleet.ts'
 import { startTestService, type TestService } from '../contract/testing/service.ts'
 import { until } from '../db/testing/poll.ts'
-import { startTestServer, type TestServer } from '../db/testing/test-server.ts'
 
-let server: TestServer
 let service: TestService
 let hub: RawClient
 
 beforeEach(async () => {
-  server = await startTestServer({ migrate: true })
-  service = await startTestService({ databaseUrl: server.url, env: { INGEST_HOLD_MS: '300' } })
+  service = await startTestService({ env: { INGEST_HOLD_MS: '300' } })
   hub = await connectRaw(service, NORTH_HUB)
 })
 
-afterEach(async () => {
-  await service?.close()
-  await server?.remove()
-})
+afterEach(() => service.close())
 
 /** A message that is rejected whole, with text to know it by; returns when it is acknowledged. */
 async function publishGarbage(text: string, messageId: number): Promise<void> {
   hub.send(publishPacket({ topic: `v1/hubs/${NORTH_HUB}/readings`, payload: text, messageId }))
   await hub.next('puback', messageId)
-}
-
-async function onServer(sql: string): Promise<void> {
-  const client = new Client({ connectionString: server.url })
-  await client.connect()
-  await client.query(sql)
-  await client.end()
 }
 
 /** COMMIT of a batch takes longer than the hold time, and is carried out although nobody waits for it. */
@@ -46,12 +32,12 @@ const SENT = ['garbage 1', 'garbage 2', 'garbage 3', 'garbage 4']
 
 /** The first is tried before it comes into the spool; the others are drained together. */
 async function publishAll(): Promise<void> {
-  await onServer(SLOW_COMMIT)
+  await service.query(SLOW_COMMIT)
   for (const [index, text] of SENT.entries()) await publishGarbage(text, index + 1)
 }
 
 async function untilDrained(): Promise<void> {
-  await onServer('DROP TRIGGER slow_commit ON pipeline.ingest_batches')
+  await service.query('DROP TRIGGER slow_commit ON pipeline.ingest_batches')
   await until('the spool is empty', async () => (await service.metric('frostguard_readings_spooled')) === 0)
   await until(
     'nothing is in flight',
@@ -82,7 +68,9 @@ test('rejected messages are kept once, although the service ends before the answ
   await publishAll()
   await until('the first is kept', async () => (await keptPayloads()) === 1)
   await until('the others wait for their COMMIT', async () => {
-    const waiting = await service.query("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+    const waiting = await service.query(
+      "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'",
+    )
     return waiting.length > 0
   })
   await service.stop()

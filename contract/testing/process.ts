@@ -23,10 +23,10 @@ export interface ServiceProcess {
   ended: Promise<number | NodeJS.Signals | null>
 }
 
-/** The environment of a user who has set nothing but these. */
+/** The environment of a user who has set nothing but these; the cache only saves time. */
 function environment(env: Record<string, string>): NodeJS.ProcessEnv {
-  const { PATH, HOME } = process.env
-  return { PATH, HOME, MQTT_PORT: '0', MQTT_TLS_PORT: '0', HTTP_PORT: '0', ...env }
+  const { PATH, HOME, NODE_COMPILE_CACHE } = process.env
+  return { PATH, HOME, NODE_COMPILE_CACHE, MQTT_PORT: '0', MQTT_TLS_PORT: '0', HTTP_PORT: '0', ...env }
 }
 
 /** Starts `main.ts`, with a DATA_DIR for this time unless one is given; returns when it says that it is ready. */
@@ -65,9 +65,15 @@ export async function startProcess(given: Record<string, string>): Promise<Servi
   }
 }
 
-/** Runs `main.ts` with settings that must stop it. */
-export function runMain(env: Record<string, string>, cwd = '/'): Promise<ProgramResult> {
-  return runProgram(process.execPath, [`${ROOT}main.ts`], { env: environment(env), cwd })
+/** Runs `main.ts` with settings that must stop it, with a DATA_DIR for this time. */
+export async function runMain(given: Record<string, string>, cwd = '/'): Promise<ProgramResult> {
+  const folder = mkdtempSync(join(tmpdir(), 'frostguard-test-'))
+  const env = environment({ DATA_DIR: folder, ...given })
+  try {
+    return await runProgram(process.execPath, [`${ROOT}main.ts`], { env, cwd })
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 }
 
 /** `npm run fleet:apply -- ...` */

@@ -6,6 +6,7 @@ import { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { spawnHolder, startHolder } from '../testing/holder.ts'
 import { until } from '../testing/poll.ts'
+import { copyTemplateCluster } from '../testing/template-cluster.ts'
 import { execute } from '../testing/test-database.ts'
 import { makeTestFolder, removeTestFolder } from '../testing/test-folder.ts'
 import { FAST_AND_UNSAFE, postmasterPid, SILENT_LOG } from '../testing/test-server.ts'
@@ -18,6 +19,13 @@ beforeAll(async () => {
   folder = await makeTestFolder()
 })
 afterAll(() => removeTestFolder(folder))
+
+/** A DATA_DIR with a cluster that has not been started yet. */
+async function dataDirWithCluster(name: string): Promise<string> {
+  const dataDir = join(folder, name)
+  await copyTemplateCluster(dataDir)
+  return dataDir
+}
 
 const open = (dataDir: string, onEvent?: (event: ServerEvent) => void) =>
   openEmbeddedServer({
@@ -33,8 +41,8 @@ const answers = (url: string) =>
     () => false,
   )
 
-test('after kill -9 of its user the server lives on and is adopted, and then stopped', async () => {
-  const dataDir = join(folder, 'adopt')
+test.concurrent('after kill -9 of its user the server lives on and is adopted, and then stopped', async () => {
+  const dataDir = await dataDirWithCluster('adopt')
   const holder = await startHolder(dataDir)
   const pid = await postmasterPid(dataDir)
   await holder.kill()
@@ -46,8 +54,8 @@ test('after kill -9 of its user the server lives on and is adopted, and then sto
   expect(isRunning(pid)).toBe(false)
 })
 
-test('after kill -9 of the postmaster the server runs again under the same URL, until it is released', async () => {
-  const dataDir = join(folder, 'watch')
+test.concurrent('after kill -9 of the postmaster the server runs again under the same URL, until it is released', async () => {
+  const dataDir = await dataDirWithCluster('watch')
   const events: ServerEvent[] = []
   const server = await open(dataDir, (event) => events.push(event))
   await execute(server.url, 'CREATE TABLE kept AS SELECT 42 AS answer')
@@ -65,8 +73,8 @@ test('after kill -9 of the postmaster the server runs again under the same URL, 
   expect(events).toHaveLength(4)
 })
 
-test('two users restart a killed server once', async () => {
-  const dataDir = join(folder, 'watch-two')
+test.concurrent('two users restart a killed server once', async () => {
+  const dataDir = await dataDirWithCluster('watch-two')
   const events: ServerEvent[] = []
   const server = await open(dataDir, (event) => events.push(event))
   const holder = await startHolder(dataDir)
@@ -79,8 +87,8 @@ test('two users restart a killed server once', async () => {
   await server.release()
 })
 
-test('starts beside a backend that outlived its postmaster, after ending it', async () => {
-  const dataDir = join(folder, 'orphan')
+test.concurrent('starts beside a backend that outlived its postmaster, after ending it', async () => {
+  const dataDir = await dataDirWithCluster('orphan')
   const holder = await startHolder(dataDir)
   const client = new Client({ connectionString: holder.url })
   client.on('error', () => {})
@@ -97,8 +105,8 @@ test('starts beside a backend that outlived its postmaster, after ending it', as
   await server.release()
 })
 
-test('a server that hangs is replaced, unless others use it', async () => {
-  const dataDir = join(folder, 'hangs')
+test.concurrent('a server that hangs is replaced, unless others use it', async () => {
+  const dataDir = await dataDirWithCluster('hangs')
   const holder = await startHolder(dataDir)
   const pid = await postmasterPid(dataDir)
   signal(pid, 'SIGSTOP')
@@ -111,7 +119,7 @@ test('a server that hangs is replaced, unless others use it', async () => {
   await server.release()
 })
 
-test('an initdb interrupted by kill -9 leaves no half cluster', async () => {
+test.concurrent('an initdb interrupted by kill -9 leaves no half cluster', async () => {
   const dataDir = join(folder, 'half')
   const child = spawnHolder(dataDir)
   const halves = async () =>
@@ -129,8 +137,8 @@ test('an initdb interrupted by kill -9 leaves no half cluster', async () => {
   await server.release()
 })
 
-test('starts anew after DATA_DIR was removed, and the old server does not stay', async () => {
-  const dataDir = join(folder, 'removed')
+test.concurrent('starts anew after DATA_DIR was removed, and the old server does not stay', async () => {
+  const dataDir = await dataDirWithCluster('removed')
   const old = await open(dataDir)
   const oldPid = await postmasterPid(dataDir)
   await rm(dataDir, { recursive: true, maxRetries: 10 })
@@ -142,8 +150,8 @@ test('starts anew after DATA_DIR was removed, and the old server does not stay',
   await fresh.release()
 })
 
-test('a stale postmaster.pid whose number another program has now is no obstacle', async () => {
-  const dataDir = join(folder, 'stale')
+test.concurrent('a stale postmaster.pid whose number another program has now is no obstacle', async () => {
+  const dataDir = await dataDirWithCluster('stale')
   await (await open(dataDir)).release()
   const cluster = join(dataDir, 'postgres')
   await writeFile(join(cluster, 'postmaster.pid'), `${process.pid}\n${cluster}\n1\n5432\n\n127.0.0.1\n`)
@@ -152,8 +160,8 @@ test('a stale postmaster.pid whose number another program has now is no obstacle
   await server.release()
 })
 
-test('refuses the cluster of another major version, and what is no cluster, with a way out', async () => {
-  const dataDir = join(folder, 'version')
+test.concurrent('refuses the cluster of another major version, and what is no cluster, with a way out', async () => {
+  const dataDir = await dataDirWithCluster('version')
   await (await open(dataDir)).release()
   await writeFile(join(dataDir, 'postgres', 'PG_VERSION'), '17\n')
   await expect(open(dataDir)).rejects.toThrow(
@@ -163,7 +171,7 @@ test('refuses the cluster of another major version, and what is no cluster, with
   await expect(open(dataDir)).rejects.toThrow(/is not a PostgreSQL cluster.*Move it away/s)
 })
 
-test('a DATA_DIR that cannot be one is refused with its path', async () => {
+test.concurrent('a DATA_DIR that cannot be one is refused with its path', async () => {
   await mkdir(join(folder, 'plain'))
   await writeFile(join(folder, 'plain', 'file'), '')
   await expect(open(join(folder, 'plain', 'file'))).rejects.toThrow(

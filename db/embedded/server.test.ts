@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startHolder } from '../testing/holder.ts'
+import { copyTemplateCluster } from '../testing/template-cluster.ts'
 import { execute } from '../testing/test-database.ts'
 import { makeTestFolder, removeTestFolder } from '../testing/test-folder.ts'
 import { FAST_AND_UNSAFE, postmasterPid, SILENT_LOG } from '../testing/test-server.ts'
@@ -16,6 +17,13 @@ beforeAll(async () => {
   folder = await makeTestFolder()
 })
 afterAll(() => removeTestFolder(folder))
+
+/** A DATA_DIR with a cluster that has not been started yet. */
+async function dataDirWithCluster(name: string): Promise<string> {
+  const dataDir = join(folder, name)
+  await copyTemplateCluster(dataDir)
+  return dataDir
+}
 
 const open = (dataDir: string) =>
   openEmbeddedServer({ dataDir, parameters: FAST_AND_UNSAFE, log: SILENT_LOG })
@@ -44,7 +52,7 @@ test('the first start makes a UTF8 cluster with checksums, which only a password
 })
 
 test.skipIf(process.platform !== 'linux')('Ctrl-C in our terminal does not reach the server', async () => {
-  const dataDir = join(folder, 'session')
+  const dataDir = await dataDirWithCluster('session')
   const server = await open(dataDir)
   const sessionOf = async (pid: number) =>
     (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ')[3]
@@ -54,7 +62,7 @@ test.skipIf(process.platform !== 'linux')('Ctrl-C in our terminal does not reach
 })
 
 test('a second start has the same URL and the same data', async () => {
-  const dataDir = join(folder, 'second')
+  const dataDir = await dataDirWithCluster('second')
   const first = await open(dataDir)
   await execute(first.url, 'CREATE TABLE kept AS SELECT 42 AS answer')
   await first.release()
@@ -65,7 +73,7 @@ test('a second start has the same URL and the same data', async () => {
 })
 
 test('takes another port when its own is occupied meanwhile', async () => {
-  const dataDir = join(folder, 'port')
+  const dataDir = await dataDirWithCluster('port')
   const first = await open(dataDir)
   await first.release()
   const occupier = createServer().listen(Number(new URL(first.url).port), '127.0.0.1')
@@ -77,7 +85,7 @@ test('takes another port when its own is occupied meanwhile', async () => {
 })
 
 test('the last of several users stops the server, whoever started it', async () => {
-  const dataDir = join(folder, 'shared')
+  const dataDir = await dataDirWithCluster('shared')
   const [one, two] = await Promise.all([open(dataDir), open(dataDir)])
   const other = await startHolder(dataDir)
   const pid = await postmasterPid(dataDir)
@@ -92,7 +100,7 @@ test('the last of several users stops the server, whoever started it', async () 
 })
 
 test('a lost password file costs no data', async () => {
-  const dataDir = join(folder, 'password')
+  const dataDir = await dataDirWithCluster('password')
   const first = await open(dataDir)
   await execute(first.url, 'CREATE TABLE kept AS SELECT 42 AS answer')
   await first.release()
@@ -104,7 +112,7 @@ test('a lost password file costs no data', async () => {
 })
 
 test('parameters of the caller are used, and a bad one is reported with the words of PostgreSQL', async () => {
-  const dataDir = join(folder, 'parameters')
+  const dataDir = await dataDirWithCluster('parameters')
   const value = randomBytes(4).toString('hex')
   const parameters = { ...FAST_AND_UNSAFE, 'frostguard.test': `it's ${value}` }
   const server = await openEmbeddedServer({ dataDir, parameters, log: SILENT_LOG })

@@ -31,7 +31,7 @@ declare module 'vitest' {
 export async function createTestDatabase(): Promise<TestDatabase> {
   const serverUrl = inject('testServerUrl')
   const name = `test_${randomBytes(8).toString('hex')}`
-  await createFromTemplate(serverUrl, name)
+  await copyDatabase(serverUrl, TEMPLATE_DATABASE, name)
   return {
     url: databaseUrl(serverUrl, name),
     drop: async () => {
@@ -74,10 +74,11 @@ export async function execute(url: string, sql: string): Promise<void> {
   }
 }
 
-async function createFromTemplate(serverUrl: string, name: string): Promise<void> {
+/** Waits while a session is in the database that is copied. */
+export async function copyDatabase(serverUrl: string, from: string, name: string): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await execute(serverUrl, `CREATE DATABASE ${name} TEMPLATE ${TEMPLATE_DATABASE}`)
+      return await execute(serverUrl, `CREATE DATABASE ${name} TEMPLATE ${from}`)
     } catch (error) {
       const busy = error instanceof DatabaseError && error.code === OBJECT_IN_USE
       if (!busy || attempt >= CREATE_ATTEMPTS_MAX) throw error

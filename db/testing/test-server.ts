@@ -6,6 +6,7 @@ import { signal, waitForExit } from '../embedded/processes.ts'
 import { startOrAdopt } from '../embedded/start-or-adopt.ts'
 import { migrateDatabase } from '../migrate.ts'
 import type { ServerLog } from '../server-log.ts'
+import { copyTemplateCluster } from './template-cluster.ts'
 import { makeTestFolder, removeTestFolder } from './test-folder.ts'
 
 /** Tests kill processes, not machines: what the kernel has is safe, so nothing needs to reach the disk. */
@@ -42,12 +43,13 @@ export async function startTestServer(
 ): Promise<TestServer> {
   const folder = await makeTestFolder()
   const dataDir = join(folder, 'data')
+  const isMigrated = options.migrate === true && (await copyTemplateCluster(dataDir))
   const dataFolder = await openDataFolder(dataDir)
   const parameters = { ...FAST_AND_UNSAFE, ...options.parameters }
   const open = () => startOrAdopt({ dataFolder, parameters, soleUser: false, log: SILENT_LOG })
   const first = await open()
   const url = connectionUrl(first.connection)
-  if (options.migrate) await migrateDatabase(url)
+  if (options.migrate && !isMigrated) await migrateDatabase(url)
   let { pid } = first.server
   const end = async (name: NodeJS.Signals) => {
     signal(pid, name)

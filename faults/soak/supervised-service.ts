@@ -112,8 +112,8 @@ export class SupervisedService {
   async #live(): Promise<{ wasReady: boolean; by: string }> {
     this.starts += 1
     this.#log.write(`--- start ${this.starts} at ${new Date().toISOString()}\n`)
-    const { PATH, HOME } = process.env
-    const env = { PATH, HOME, ...this.#env }
+    const { PATH, HOME, NODE_COMPILE_CACHE } = process.env
+    const env = { PATH, HOME, NODE_COMPILE_CACHE, ...this.#env }
     const child = spawn(process.execPath, [MAIN], { env, cwd: '/', stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child = child
     this.mode = 'starting'

@@ -5,8 +5,8 @@ import { type ProgramResult, runProgram } from '../../../contract/testing/client
 const PROGRAM = fileURLToPath(new URL('../../cli/rejected-replay.ts', import.meta.url))
 
 function environment(env: Record<string, string>): NodeJS.ProcessEnv {
-  const { PATH, HOME } = process.env
-  return { PATH, HOME, ...env }
+  const { PATH, HOME, NODE_COMPILE_CACHE } = process.env
+  return { PATH, HOME, NODE_COMPILE_CACHE, ...env }
 }
 
 /** `npm run rejected:replay -- ...` */
