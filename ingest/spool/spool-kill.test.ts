@@ -1,103 +1,26 @@
 import { randomInt } from 'node:crypto'
 import { copyFile, mkdir, open, readFile, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, onTestFailed, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { Random } from '../../simulators/random.ts'
-import { isTestBatch, testBatch } from './testing/batches.ts'
-import { EVERYTHING, openTestSpool, testFolder } from './testing/spools.ts'
-import { type Appender, startAppender } from './testing/start-appender.ts'
-import type { Spool, SpooledBatch } from './types.ts'
+import { testBatch } from './testing/batches.ts'
+import {
+  contentOf,
+  expectNothingLost,
+  expectWhole,
+  idsOf,
+  printSeedOnFailure,
+  SIZES,
+} from './testing/kills.ts'
+import { testFolder } from './testing/spools.ts'
+import { startAppender } from './testing/start-appender.ts'
 
 /** SPOOL_SEED and SPOOL_KILLS repeat a run, or make it longer. */
 const seed = Number(process.env['SPOOL_SEED'] ?? randomInt(2 ** 31))
-const kills = Number(process.env['SPOOL_KILLS'] ?? 10)
-const KEPT = 30
-/** As the appender makes them. */
-const SIZES = { messages: 50, payloadBytes: 1_000 }
+const kills = Number(process.env['SPOOL_KILLS'] ?? 4)
 
-function printSeedOnFailure(): void {
-  onTestFailed(() => void process.stderr.write(`SPOOL_SEED=${seed}\n`))
-}
-
-/** Opens the spool, hands over what is in it, and closes it again. */
-async function contentOf(
-  folder: string,
-  use: (spool: Spool, batches: SpooledBatch[]) => Promise<void> = async () => {},
-): Promise<SpooledBatch[]> {
-  const spool = await openTestSpool(folder)
-  const batches = await spool.oldest(EVERYTHING)
-  expect(spool.stats).toMatchObject({ batches: batches.length, messages: batches.length * SIZES.messages })
-  expect(spool.state).toBe('ready')
-  await use(spool, batches)
-  await spool.close()
-  return batches
-}
-
-function idsOf(batches: readonly SpooledBatch[]): number[] {
-  return batches.map(({ id }) => Number(id))
-}
-
-/** The batch that was appended together with this one: 1 with 2, 3 with 4. */
-function pairOf(id: number): number {
-  return id % 2 === 0 ? id - 1 : id + 1
-}
-
-function expectWhole(batches: readonly SpooledBatch[]): void {
-  expect(idsOf(batches.filter((batch) => !isTestBatch(batch, SIZES)))).toEqual([])
-}
-
-/** What must be there, and what may be, from what processes have said before they were killed. */
-class Ledger {
-  readonly appending = new Set<number>()
-  readonly appended = new Set<number>()
-  readonly removing = new Set<number>()
-  readonly removed = new Set<number>()
-
-  mayBeGone(id: number): boolean {
-    return this.removing.has(id) || this.removed.has(id)
-  }
-
-  add(appender: Appender): void {
-    for (const word of ['appending', 'appended', 'removing', 'removed'] as const) {
-      for (const id of appender.ids(word)) this[word].add(id)
-    }
-  }
-}
-
-test(`what was appended is there after ${kills} kills -9 at random moments, whole and in order (seed ${seed})`, async () => {
-  printSeedOnFailure()
-  const random = new Random(seed)
-  const folder = await testFolder()
-  const ledger = new Ledger()
-  for (let kill = 0; kill < kills; kill++) {
-    const appender = startAppender({
-      folder,
-      firstId: kill * 1_000_000 + 1,
-      batches: 1_000_000,
-      lanes: random.integer(1, 4),
-      drains: random.chance(0.7),
-    })
-    await appender.said('opened')
-    await sleep(random.integer(0, 400))
-    appender.signal('SIGKILL')
-    expect(await appender.ended).toBe('SIGKILL')
-    ledger.add(appender)
-
-    // Some stay for the next process to find.
-    const batches = await contentOf(folder, (spool, all) => spool.remove(all.slice(0, -KEPT)))
-    expectWhole(batches)
-    const stored = new Set(idsOf(batches))
-    expect(idsOf(batches)).toEqual([...stored].toSorted((a, b) => a - b))
-    const lost = [...ledger.appended].filter((id) => !stored.has(id) && !ledger.mayBeGone(id))
-    expect(lost).toEqual([])
-    expect([...stored].filter((id) => !ledger.appending.has(id))).toEqual([])
-    expect([...stored].filter((id) => ledger.removed.has(id))).toEqual([])
-    expect([...stored].filter((id) => !stored.has(pairOf(id)) && !ledger.mayBeGone(pairOf(id)))).toEqual([])
-    for (const id of idsOf(batches).slice(0, -KEPT)) ledger.removed.add(id)
-  }
-  expect(ledger.appended.size).toBeGreaterThan(kills)
-})
+test(`what was appended is there after ${kills} kills -9 at random moments, whole and in order (seed ${seed})`, () =>
+  expectNothingLost({ kills, seed }))
 
 /** A spool as a kill leaves it: nothing of its write-ahead log is in the database yet. */
 async function killedSpool(batches: number): Promise<string> {
@@ -139,7 +62,7 @@ async function tearLog(folder: string, tear: Tear, at: number): Promise<void> {
 test.each<Tear>(['cut off', 'overwritten', 'zeroed'])(
   `of a write-ahead log whose end is %s, a prefix of the batches remains (seed ${seed})`,
   async (tear) => {
-    printSeedOnFailure()
+    printSeedOnFailure(seed)
     const random = new Random(seed, tear)
     const count = 40
     const folder = await killedSpool(count)
