@@ -32,21 +32,40 @@ export const ingestSettings = {
     default: 100_000,
     unit: 'rejected items kept for one client',
   }),
+  LEDGER_RETENTION_DAYS: integerSetting({ min: 1, max: 3_650, default: 14, unit: 'days' }),
   SHUTDOWN_DRAIN_MS: integerSetting({ min: 100, max: 300_000, default: 8_000, unit: 'milliseconds' }),
 }
 
 /** A batch must fit into the spool, with the room that SQLite takes beside it. */
 const SPOOL_BATCHES_MIN = 4
 
+const HOURS_PER_DAY = 24
+
 /** What zod cannot check setting by setting. Throws a `SettingsError`. */
 export function checkIngestSettings(settings: {
   SPOOL_BYTES_MAX: number
   INGEST_BATCH_BYTES_MAX: number
+  SPOOL_AGE_MAX_HOURS: number
+  LEDGER_RETENTION_DAYS: number
 }): void {
-  const { SPOOL_BYTES_MAX: spool, INGEST_BATCH_BYTES_MAX: batch } = settings
+  checkSpoolBytes(settings.SPOOL_BYTES_MAX, settings.INGEST_BATCH_BYTES_MAX)
+  checkLedgerRetention(settings.LEDGER_RETENTION_DAYS, settings.SPOOL_AGE_MAX_HOURS)
+}
+
+function checkSpoolBytes(spool: number, batch: number): void {
   if (spool >= SPOOL_BATCHES_MIN * batch) return
   throw new SettingsError(
     `SPOOL_BYTES_MAX=${spool}: expected at least ${SPOOL_BATCHES_MIN} times INGEST_BATCH_BYTES_MAX (${batch}), so that a batch ` +
       'fits into the spool. Raise the one or lower the other.',
+  )
+}
+
+/** A day for what is drained after the spool has taken nothing more. */
+function checkLedgerRetention(retentionDays: number, spoolHours: number): void {
+  const daysMin = Math.ceil(spoolHours / HOURS_PER_DAY) + 1
+  if (retentionDays >= daysMin) return
+  throw new SettingsError(
+    `LEDGER_RETENTION_DAYS=${retentionDays}: expected at least ${daysMin}, a day more than SPOOL_AGE_MAX_HOURS (${spoolHours}): ` +
+      'what comes out of the spool and is stored already is known by its ledger row. Raise the one or lower the other.',
   )
 }

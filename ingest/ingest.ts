@@ -22,6 +22,7 @@ import { type CommittedRows, Committer } from './committer.ts'
 import { DatabaseGate } from './gate.ts'
 import { GroupCommit } from './group-commit.ts'
 import { Intake } from './intake.ts'
+import { LedgerKeeper } from './ledger-keeper.ts'
 import type { HeldMessage } from './message.ts'
 import { createIngestMetrics, type IngestMetrics } from './metrics.ts'
 import { HubPresence } from './presence.ts'
@@ -41,6 +42,7 @@ interface IngestSettings {
   RECEIPT_GAP_SECONDS: number
   REJECTED_RETENTION_DAYS: number
   REJECTED_PER_CLIENT_MAX: number
+  LEDGER_RETENTION_DAYS: number
   SHUTDOWN_DRAIN_MS: number
 }
 
@@ -92,6 +94,7 @@ export class Ingest {
   readonly #commits: GroupCommit
   readonly #receipts: Receipts
   readonly #rejected: RejectedKeeper
+  readonly #ledger: LedgerKeeper
   readonly #end = new AbortController()
   readonly #ids = new BatchIds(randomUUID())
   readonly gate = new DatabaseGate({ probeFirstMs: PROBE_FIRST_MS, probeMaxMs: PROBE_MAX_MS })
@@ -130,6 +133,13 @@ export class Ingest {
       log,
       retentionDays: settings.REJECTED_RETENTION_DAYS,
       perClientMax: settings.REJECTED_PER_CLIENT_MAX,
+    })
+    this.#ledger = new LedgerKeeper({
+      pool,
+      log,
+      spool: options.spool,
+      retentionDays: settings.LEDGER_RETENTION_DAYS,
+      now: Date.now,
     })
     this.#committer = new Committer({
       pool: options.copyPool,
@@ -183,6 +193,7 @@ export class Ingest {
     await this.#receipts.start()
     this.presence.start()
     this.#rejected.start()
+    this.#ledger.start()
     itemsFound(this.books, this.#options.spool.stats.items)
     this.#drain.start()
   }
@@ -198,7 +209,10 @@ export class Ingest {
     await within(STOP_STEP_MS, this.#drain.stopped())
     await within(STOP_STEP_MS, this.registry.stop())
     await within(STOP_STEP_MS, this.#drained())
-    await within(STOP_STEP_MS, Promise.all([this.#receipts.stop(), this.presence.stop()]))
+    await within(
+      STOP_STEP_MS,
+      Promise.all([this.#receipts.stop(), this.presence.stop(), this.#ledger.stop()]),
+    )
     this.#rejected.stop()
   }
 

@@ -39,3 +39,8 @@ export function createBatchIds(options: BatchIdOptions): () => bigint {
     )
   }
 }
+
+/** No batch id that was given out at this time (epoch milliseconds) or later is smaller. */
+export function firstBatchIdAt(atMs: number): bigint {
+  return BigInt(Math.max(0, Math.floor(atMs) - EPOCH_MS)) << (PROCESS_BITS + COUNTER_BITS)
+}

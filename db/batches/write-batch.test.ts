@@ -305,3 +305,19 @@ test('what is drained is in the ledger under each of its names, and none of them
   await expect(writeBatch(pool, overlapping, OPTIONS)).rejects.toBeInstanceOf(DrainedAlreadyError)
   expect((await findBatches(pool, [third])).size).toBe(0)
 })
+
+test('the ledger row tells the range of times in which the rows of its batch are found', async () => {
+  const rangeOf = async (written: Batch) => {
+    await writeBatch(pool, written, OPTIONS)
+    return rows<{ from: Date | null; to: Date | null }>(
+      'SELECT recorded_from AS "from", recorded_to AS "to" FROM pipeline.ingest_batches WHERE id = $1',
+      [written.id],
+    )
+  }
+  const readings = [reading(12, T0 + 77_007), reading(12, T0 + 70_123), reading(13, T0 + 75_000)]
+  const both = batch({ readings, doors: [door(12, T0 + 80_001, 'open')] })
+  expect(await rangeOf(both)).toEqual([{ from: new Date(T0 + 70_123), to: new Date(T0 + 80_001) }])
+  const doors = batch({ doors: [door(13, T0 + 90_000, 'open')] })
+  expect(await rangeOf(doors)).toEqual([{ from: new Date(T0 + 90_000), to: new Date(T0 + 90_000) }])
+  expect(await rangeOf(batch({}))).toEqual([{ from: null, to: null }])
+})

@@ -2,6 +2,7 @@ import type { Pool, PoolClient } from 'pg'
 import type { DoorRow } from '../copy/doors.ts'
 import type { ReadingRow } from '../copy/readings.ts'
 import { databaseError, verdictOf } from '../errors.ts'
+import { recordedRange } from './recorded-range.ts'
 import { dropEmptyPayloads, requireArrivalTimes, takeRejected } from './replayed-items.ts'
 import { onConnection } from './transaction.ts'
 import { writeDoors } from './write-doors.ts'
@@ -181,12 +182,16 @@ async function writeRows(
 async function recordAndCommit(client: PoolClient, batch: Batch, outcome: BatchOutcome): Promise<void> {
   const rejected = batch.rejected.reduce((sum, message) => sum + message.items.length, 0)
   const receipts = batch.receipts.length > 0 ? client.escapeLiteral(JSON.stringify(batch.receipts)) : 'NULL'
+  const range = recordedRange(batch.readings, batch.doors)
+  const [from, to] = range
+    ? [range.fromMs, range.toMs].map((ms) => `to_timestamp(${ms / 1000})`)
+    : ['NULL', 'NULL']
   const drained = (batch.drained ?? []).map(
-    ({ id, writer }) => `, (${id}, ${client.escapeLiteral(writer)}, 0, 0, 0, 0, 0, NULL)`,
+    ({ id, writer }) => `, (${id}, ${client.escapeLiteral(writer)}, 0, 0, 0, 0, 0, NULL, NULL, NULL)`,
   )
   await client.query(
-    `INSERT INTO pipeline.ingest_batches (id, writer, readings, readings_duplicate, doors, doors_duplicate, rejected, receipts)
-     VALUES (${batch.id}, ${client.escapeLiteral(batch.writer)}, ${outcome.readings}, ${outcome.readingsDuplicate}, ${outcome.doors}, ${outcome.doorsDuplicate}, ${rejected}, ${receipts})${drained.join('')};
+    `INSERT INTO pipeline.ingest_batches (id, writer, readings, readings_duplicate, doors, doors_duplicate, rejected, receipts, recorded_from, recorded_to)
+     VALUES (${batch.id}, ${client.escapeLiteral(batch.writer)}, ${outcome.readings}, ${outcome.readingsDuplicate}, ${outcome.doors}, ${outcome.doorsDuplicate}, ${rejected}, ${receipts}, ${from}, ${to})${drained.join('')};
      COMMIT`,
   )
 }

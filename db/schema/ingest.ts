@@ -26,6 +26,12 @@ export const ingestBatches = pipeline.table(
     committedAt: instant('committed_at').defaultNow(),
     /** The process that wrote it: two processes that chose the same id must not take each other's batch for their own. */
     writer: uuid('writer').notNull().default(sql`gen_random_uuid()`),
+    /**
+     * The lowest and the highest time of its readings and door events, so that they are found in few partitions. Null where it
+     * has none, and in rows of early versions.
+     */
+    recordedFrom: instant('recorded_from'),
+    recordedTo: instant('recorded_to'),
   },
   (t) => [index('ingest_batches_tx_id_idx').on(t.tx, t.id)],
 )

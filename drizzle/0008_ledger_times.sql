@@ -1,0 +1,2 @@
+ALTER TABLE "pipeline"."ingest_batches" ADD COLUMN "recorded_from" timestamp (3) with time zone;--> statement-breakpoint
+ALTER TABLE "pipeline"."ingest_batches" ADD COLUMN "recorded_to" timestamp (3) with time zone;
