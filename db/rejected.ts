@@ -32,3 +32,19 @@ export async function pruneRejected(
   }
   return deleted
 }
+
+/** Deletes the oldest rejected items of one client beyond its share, with their payloads. Returns how many items went. */
+export async function pruneRejectedOf(pool: Pool, client: string, perClientMax: number): Promise<number> {
+  const surplus = await pool.query<{ payloadId: string }>(
+    `DELETE FROM pipeline.rejected_messages WHERE client = $1 AND id <= (
+       SELECT id FROM pipeline.rejected_messages WHERE client = $1 ORDER BY id DESC OFFSET $2 LIMIT 1
+     ) RETURNING payload_id AS "payloadId"`,
+    [client, perClientMax],
+  )
+  await pool.query(
+    `DELETE FROM pipeline.rejected_payloads p WHERE id = ANY ($1::int8[])
+       AND NOT EXISTS (SELECT 1 FROM pipeline.rejected_messages m WHERE m.payload_id = p.id)`,
+    [[...new Set(surplus.rows.map(({ payloadId }) => payloadId))]],
+  )
+  return surplus.rowCount ?? 0
+}

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { publishRoute } from '../broker/topics.ts'
 import type { Arrival } from '../broker/types.ts'
 import { createTestFleet, type TestFleet } from '../db/testing/fleet.ts'
+import { until } from '../db/testing/poll.ts'
 import { createTestDatabase, type TestDatabase } from '../db/testing/test-database.ts'
 import { makeTestFolder, removeTestFolder } from '../db/testing/test-folder.ts'
 import { imbalance } from './books.ts'
@@ -124,4 +125,16 @@ test('a device added a moment ago is known at first sight', async () => {
   const device = added.rows[0]?.eui
   expect(await accept({ device, temperature: 4 })).toBeUndefined()
   expect(ingest.books.readings).toMatchObject({ committed: 1 })
+})
+
+test('a client that floods with what is rejected is cut to its share at once, not once a minute', async () => {
+  const bad = { readings: Array.from({ length: 1_000 }, () => ({ device: 'nobody' })) }
+  for (let message = 0; message < 3; message++) expect(await accept(bad)).toBeUndefined()
+  expect(ingest.books.readings.rejected.invalid).toBe(3_000)
+  await until('it has its share', async () => {
+    const { rows } = await pool.query<{ n: number }>(
+      'SELECT count(*)::int AS n FROM pipeline.rejected_messages',
+    )
+    return rows[0]?.n === 1_000
+  })
 })

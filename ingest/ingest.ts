@@ -209,11 +209,8 @@ export class Ingest {
     await within(STOP_STEP_MS, this.#drain.stopped())
     await within(STOP_STEP_MS, this.registry.stop())
     await within(STOP_STEP_MS, this.#drained())
-    await within(
-      STOP_STEP_MS,
-      Promise.all([this.#receipts.stop(), this.presence.stop(), this.#ledger.stop()]),
-    )
-    this.#rejected.stop()
+    const others = [this.#receipts, this.presence, this.#ledger, this.#rejected]
+    await within(STOP_STEP_MS, Promise.all(others.map((part) => part.stop())))
   }
 
   async #drained(): Promise<void> {
@@ -253,6 +250,7 @@ export class Ingest {
     doors.duplicate += rows.doorsDuplicate
     for (const message of messages) {
       countRejects(this.books, message)
+      this.#rejected.written(message.arrival.principal.username, message.rejects.length)
       itemsReleased(this.books, message.subject, message.items)
       this.#tell(message, () => {
         const answer = rejectedAnswer(message)
