@@ -123,6 +123,7 @@ async function start(
     accept: ingest.accept,
     authenticate: ingest.authenticate,
     presence: ingest.presence,
+    onAcknowledged: (afterMs) => ingest.acknowledged(afterMs),
   })
   const openedBroker = broker
   stops.push(() => openedBroker.close())

@@ -34,6 +34,8 @@ export interface BrokerOptions {
   accept: Accept
   authenticate: Authenticate
   presence: Presence
+  /** Told of each PUBACK and PUBREC when it is written, milliseconds after the arrival of its message. */
+  onAcknowledged?: (afterMs: number) => void
   log: Logger
   clock?: Clock
 }
@@ -76,7 +78,9 @@ export class Broker {
   readonly #listeners: Listeners
   #closing: Promise<void> | undefined
 
-  constructor({ settings, accept, authenticate, presence, log, clock = SYSTEM_CLOCK }: BrokerOptions) {
+  constructor(options: BrokerOptions) {
+    const { settings, accept, authenticate, presence, log, clock = SYSTEM_CLOCK } = options
+    const { onAcknowledged = () => {} } = options
     const { counters } = this
     const logLimit = new LogLimit({ interval_ms: LOG_INTERVAL_MS, keysMax: LOG_KEYS_MAX })
     this.#settings = settings
@@ -88,7 +92,7 @@ export class Broker {
     this.#held = createHeldBytes(settings, { counters, clock, log, logLimit })
     this.#lockOut = createLockOut(settings)
     this.#flapping = createFlapping(settings)
-    this.#intake = new Intake({ accept, counters, clock, log, logLimit })
+    this.#intake = new Intake({ accept, onAcknowledged, counters, clock, log, logLimit })
     this.#aedes = createAedes({
       settings,
       counters,

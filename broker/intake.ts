@@ -17,6 +17,8 @@ export interface Clock {
 
 export interface IntakeOptions {
   accept: Accept
+  /** Told of each PUBACK and PUBREC when it is written, milliseconds after the arrival of its message. */
+  onAcknowledged: (afterMs: number) => void
   counters: BrokerCounters
   clock: Clock
   log: Logger
@@ -63,7 +65,7 @@ export class Intake {
     if (oversizedBytes !== undefined) counters.messagesOversized++
     const arrival = this.#arrival(connection, packet, { principal, route })
     if (oversizedBytes !== undefined) arrival.oversizedBytes = oversizedBytes
-    const ticket = connection.order.hold((error) => this.#release(connection, release, error))
+    const ticket = connection.order.hold((error) => this.#release(connection, arrival, release, error))
     connection.readAhead.hold()
     this.#accept(arrival, (error) => {
       if (ticket.finished) return
@@ -146,8 +148,8 @@ export class Intake {
     }
   }
 
-  #release(connection: Connection, release: Release, error?: Error): void {
-    const { counters, log, logLimit, clock } = this.#options
+  #release(connection: Connection, arrival: Arrival, release: Release, error?: Error): void {
+    const { counters, log, logLimit, clock, onAcknowledged } = this.#options
     if (error) {
       counters.messagesFailed++
       if (logLimit.allows('failed', clock.monotonic())) {
@@ -167,7 +169,10 @@ export class Intake {
       connection.failed = true
       // Not at once: the acknowledgements before it are written at the end of this turn.
       setImmediate(release, new RefusalError('a message was not taken', { cause: error }))
-    } else release()
+      return
+    }
+    release()
+    if (arrival.qos > 0) onAcknowledged(clock.monotonic() - arrival.arrivedAtMs)
   }
 
   #refuse(connection: Connection, topic: string): void {

@@ -59,6 +59,34 @@ describe('acknowledgements', () => {
     await client.next('pingresp')
   })
 
+  test('each is told of when it is written, with the time since its message arrived', async () => {
+    let nowMs = 1_000
+    const times: number[] = []
+    const { held, accept } = holding()
+    const { addresses, arrivals } = await startBroker({
+      accept,
+      clock: { now: Date.now, monotonic: () => nowMs },
+      onAcknowledged: (afterMs) => times.push(afterMs),
+    })
+    const client = await logInRaw(addresses.mqtt.port)
+    client.send(
+      publishPacket({ messageId: 1 }),
+      publishPacket({ messageId: 2, qos: 2 }),
+      publishPacket({ qos: 0 }),
+    )
+    await until(() => arrivals.length === 3, 'all arrived')
+    nowMs = 1_100
+    held[2]?.()
+    held[1]?.()
+    // Durable, but it waits for the one before it.
+    expect(times).toEqual([])
+    nowMs = 1_300
+    held[0]?.()
+    expect(times).toEqual([300, 300])
+    await client.next('puback')
+    await client.next('pubrec')
+  })
+
   test('they keep the order of arrival, whatever the order of done', async () => {
     const seed = randomSeed()
     const random = seeded(seed)

@@ -226,6 +226,11 @@ export class Ingest {
     return this.#committer.oldestBatchSeconds()
   }
 
+  /** A PUBACK or PUBREC is written, so long after its message has arrived. */
+  acknowledged(afterMs: number): void {
+    this.#metrics.acknowledgeSeconds.observe(afterMs / 1000)
+  }
+
   #seen(message: HeldMessage): void {
     itemsReceived(this.books, message.subject, message.items)
     const { receipt, notes, arrival } = message
@@ -275,9 +280,6 @@ export class Ingest {
     try {
       if (receipt) this.#receipts.durable(receipt, Date.now())
       answer()
-      if (arrival.qos > 0 && !arrival.isWill && !message.isSpooled) {
-        this.#metrics.acknowledgeSeconds.observe((performance.now() - arrival.arrivedAtMs) / 1000)
-      }
     } catch (error) {
       this.#options.log.error({ err: error, topic: arrival.topic }, 'durable, but not answered')
     }
