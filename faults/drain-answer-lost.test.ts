@@ -2,8 +2,9 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { publishPacket, type RawClient } from '../broker/testing.ts'
 import { connectRaw } from '../contract/testing/clients.ts'
-import { NORTH_HUB } from '../contract/testing/fleet.ts'
+import { NORTH_HUB, northDevice } from '../contract/testing/fleet.ts'
 import { startTestService, type TestService } from '../contract/testing/service.ts'
+import { nextTime } from '../contract/testing/times.ts'
 import { until } from '../db/testing/poll.ts'
 
 let service: TestService
@@ -23,8 +24,8 @@ async function publishGarbage(text: string, messageId: number): Promise<void> {
 }
 
 /** COMMIT of a batch takes longer than the hold time, and is carried out although nobody waits for it. */
-const SLOW_COMMIT = `
-  CREATE FUNCTION slow_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1); RETURN NULL; END $$;
+const slowCommit = (seconds: number) => `
+  CREATE FUNCTION slow_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(${seconds}); RETURN NULL; END $$;
   CREATE CONSTRAINT TRIGGER slow_commit AFTER INSERT ON pipeline.ingest_batches
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slow_commit()`
 
@@ -32,7 +33,7 @@ const SENT = ['garbage 1', 'garbage 2', 'garbage 3', 'garbage 4']
 
 /** The first is tried before it comes into the spool; the others are drained together. */
 async function publishAll(): Promise<void> {
-  await service.query(SLOW_COMMIT)
+  await service.query(slowCommit(1))
   for (const [index, text] of SENT.entries()) await publishGarbage(text, index + 1)
 }
 
@@ -78,4 +79,21 @@ test('rejected messages are kept once, although the service ends before the answ
   await service.start()
   await untilDrained()
   await expectKeptOnce()
+})
+
+test('what may be committed still is kept once, although PostgreSQL refuses a row of what was spooled after it', async () => {
+  await service.query(slowCommit(3))
+  await service.query(
+    'ALTER TABLE public.sensor_readings ADD CONSTRAINT refused CHECK (temperature <> 13) NOT VALID',
+  )
+  await publishGarbage('garbage 1', 1)
+  const refused = { device: northDevice(0), at: nextTime(), temperature: 13 }
+  hub.send(
+    publishPacket({ topic: `v1/hubs/${NORTH_HUB}/readings`, payload: JSON.stringify(refused), messageId: 2 }),
+  )
+  await hub.next('puback', 2)
+  await until('the first is kept', async () => (await keptPayloads()) > 0)
+  await untilDrained()
+  const kept = await service.query('SELECT reason FROM pipeline.rejected_messages ORDER BY reason')
+  expect(kept).toEqual([{ reason: 'invalid' }, { reason: 'malformed' }])
 })

@@ -144,7 +144,11 @@ export class SpoolDrain {
     }
   }
 
-  /** The oldest batch alone when it was tried under its name, otherwise as many untried ones as a transaction may hold. */
+  /**
+   * The oldest batch alone when it was tried under its name, otherwise as many untried ones as a transaction may hold. Beside a
+   * row that PostgreSQL refuses, which makes it halve the transaction, a batch would lose its name; one whose COMMIT is
+   * still under way would be stored a second time then.
+   */
   #together(batches: SpooledBatch[]): SpooledBatch[] {
     if (batches[0]?.tried) return batches.slice(0, 1)
     let items = 0

@@ -4,8 +4,8 @@ import type { HeldMessage, Subject } from './message.ts'
 import type { SpooledBatch, SpooledMessage } from './spool/types.ts'
 
 /**
- * Messages as the spool keeps them: raw, so that they are decoded and placed again when they are drained. `tried` is
- * the name under which they may be committed already; without it they get a new one when they are drained.
+ * Messages as the spool keeps them: raw, so that they are decoded and placed again when they are drained. `tried` says
+ * that they may be committed already under this name.
  */
 export function toSpooled(messages: readonly HeldMessage[], key: BatchName, tried: boolean): SpooledBatch {
   return {
