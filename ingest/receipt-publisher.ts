@@ -34,6 +34,10 @@ export class ReceiptPublisher {
     else this.#due.set(hubId, new Set([boot]))
   }
 
+  get hasDue(): boolean {
+    return this.#due.size > 0
+  }
+
   /** One turn. What finds no room is published in the next one. */
   publishDue(): void {
     this.#reportFailures()

@@ -260,3 +260,18 @@ test('receipts lock their hubs in order of ids: no deadlock with whoever locks h
   })
   await until('they are kept', async () => (await kept(last)) !== undefined)
 })
+
+test('the last receipt of a stop comes a second after the one before it', async () => {
+  const hub = hubId(0)
+  const { receipts, tick, of } = await startReceipts()
+  for (const seq of [1, 2]) {
+    const message = receipts.seen({ hubId: hub, boot: 'a', seq })
+    if (message) receipts.durable(message, Date.now())
+    if (seq === 1) await tick()
+    else await receipts.stop()
+  }
+  const [first, last] = of(hub)
+  expect([first?.seq, last?.seq]).toEqual([1, 2])
+  // Timers and the clock of receipts are rounded to milliseconds.
+  expect((last?.time ?? 0) - (first?.time ?? 0)).toBeGreaterThanOrEqual(SECOND_MS - 5)
+})

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import {
@@ -63,6 +64,8 @@ export class Receipts {
   readonly #unsaved = new Set<number>()
   readonly #withGaps = new Set<number>()
   #timer: NodeJS.Timeout | undefined
+  /** When receipts were last published, `performance.now()`. */
+  #publishedAtMs = Number.NEGATIVE_INFINITY
   /** The save under way: resolves to whether it succeeded. */
   #saving: Promise<boolean> | undefined
   #intervalsUnsaved = 0
@@ -94,16 +97,14 @@ export class Receipts {
     await this.#replay()
     for (const [hubId, state] of this.#hubs) if (hasGaps(state)) this.#withGaps.add(hubId)
     // Before the first hub can ask for it.
-    this.#publisher.publishDue()
+    this.#publishDue()
     this.#timer = setInterval(() => this.#tick(), INTERVAL_MS)
   }
 
-  /** Publishes what is due, and tries once to keep what is not kept yet: the ledger has it in any case. */
+  /** Publishes what is due when it may, and tries once to keep what is not kept yet: the ledger has it in any case. */
   async stop(): Promise<void> {
     clearInterval(this.#timer)
-    this.#publisher.publishDue()
-    const isAway = (await this.#saving) === false
-    if (!isAway) await this.#save()
+    await Promise.all([this.#publishLast(), this.#saveLast()])
   }
 
   /** A message has arrived; it is not durable yet. Returns it with its boot's first counter; null: it does not count. */
@@ -146,10 +147,27 @@ export class Receipts {
 
   #tick(): void {
     this.#passOverOldGaps()
-    this.#publisher.publishDue()
+    this.#publishDue()
     this.#intervalsUnsaved += 1
     if (this.#saving) return
     if (this.#unsaved.size > 0 || this.#intervalsUnsaved >= WATERMARK_INTERVALS) void this.#save()
+  }
+
+  #publishDue(): void {
+    this.#publishedAtMs = performance.now()
+    this.#publisher.publishDue()
+  }
+
+  async #publishLast(): Promise<void> {
+    if (!this.#publisher.hasDue) return
+    const waitMs = this.#publishedAtMs + INTERVAL_MS - performance.now()
+    if (waitMs > 0) await sleep(waitMs)
+    this.#publishDue()
+  }
+
+  async #saveLast(): Promise<void> {
+    const isAway = (await this.#saving) === false
+    if (!isAway) await this.#save()
   }
 
   #passOverOldGaps(): void {
