@@ -1,12 +1,13 @@
 /** `npm run rejected:replay`: puts back the rejected items that can be stored by now. */
-import { withDatabase } from '../../db/cli/with-database.ts'
-import { createDatabase } from '../../db/client.ts'
-import { databaseError } from '../../db/errors.ts'
-import { findOrganization } from '../../db/replay/organization.ts'
-import { explainUnreachable } from '../../db/unreachable.ts'
-import { type CommandLine, parseCommandLine, USAGE } from '../replay/command-line.ts'
-import { type ReplayOptions, replayRejected } from '../replay/replay.ts'
-import { formatProgress, formatTally, openTally } from '../replay/tally.ts'
+import { publishRoute } from './broker/topics.ts'
+import { withDatabase } from './db/cli/with-database.ts'
+import { createDatabase } from './db/client.ts'
+import { databaseError } from './db/errors.ts'
+import { findOrganization } from './db/replay/organization.ts'
+import { explainUnreachable } from './db/unreachable.ts'
+import { type CommandLine, parseCommandLine, USAGE } from './ingest/replay/command-line.ts'
+import { type ReplayOptions, replayRejected } from './ingest/replay/replay.ts'
+import { formatProgress, formatTally, openTally } from './ingest/replay/tally.ts'
 
 /** One page is read, placed and stored after the other. */
 const POOL_MAX = 2
@@ -27,7 +28,14 @@ async function replay(url: string, line: CommandLine): Promise<void> {
     const { organization, limit, dryRun } = line
     const organizationId = organization === undefined ? undefined : await findOrganization(pool, organization)
     const filter = { ...line.filter, organizationId }
-    await runAndPrint({ pool, filter, limit, dryRun, statementTimeoutMs: STATEMENT_TIMEOUT_MS })
+    await runAndPrint({
+      pool,
+      routeOf: publishRoute,
+      filter,
+      limit,
+      dryRun,
+      statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+    })
   } finally {
     await pool.end()
   }

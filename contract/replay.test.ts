@@ -2,6 +2,7 @@
 import type { MqttClient } from 'mqtt'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { closeAll } from '../broker/testing.ts'
+import { publishRoute } from '../broker/topics.ts'
 import type { RejectedFilter } from '../db/replay/pages.ts'
 import { replayRejected } from '../ingest/replay/replay.ts'
 import { openTally, type ReplayTally } from '../ingest/replay/tally.ts'
@@ -58,6 +59,7 @@ async function addDevice(devEui: string, place = { unit: 'Cooler', hub: NORTH_HU
 function replay(filter: RejectedFilter = {}, options: { limit?: number; dryRun?: boolean } = {}) {
   return replayRejected({
     pool: service.db.$client,
+    routeOf: publishRoute,
     filter,
     limit: options.limit ?? Number.POSITIVE_INFINITY,
     dryRun: options.dryRun ?? false,

@@ -1,10 +1,9 @@
-import type { Arrival, Principal } from '../../broker/types.ts'
+import type { Arrival, Principal, Route } from '../../broker/types.ts'
 import { normalizeDevEui } from '../../db/device-eui.ts'
 import type { LogInRecord } from '../../db/registry.ts'
 import type { RejectedEntry, RejectedPage, RejectedPayload } from '../../db/replay/pages.ts'
 import { type Draft, draftMessage } from '../draft.ts'
 import { principalOf } from '../registry.ts'
-import { storedRoute } from './stored-route.ts'
 import type { Hindrance } from './tally.ts'
 
 /** A message decoded again, with those of its items that are to be put back. */
@@ -23,6 +22,8 @@ export interface OpenedPage {
 export interface OpenOptions {
   /** Who may log in now, by username. */
   logIns: ReadonlyMap<string, LogInRecord>
+  /** What a publish of this client to this topic means. */
+  routeOf: (principal: Principal, topic: string) => Route | undefined
   /** Items of this device only: 16 lower-case hex digits. */
   device?: string | undefined
 }
@@ -34,27 +35,34 @@ export function openMessages(page: RejectedPage, options: OpenOptions): OpenedPa
     const payload = page.payloads.get(payloadId)
     // Removed since the page was read: so are its items.
     if (!payload) continue
-    const logIn = options.logIns.get(payload.client)
-    const hindrance = hindranceOf(payload, logIn)
-    if (hindrance !== undefined || logIn === undefined) {
+    const restored = restore(payload, options)
+    if ('hindrance' in restored) {
+      const { hindrance } = restored
       const named = entries.filter((entry) => isOfDevice(entry.device, options.device))
-      result.hindered.push(...named.map((entry) => ({ entry, hindrance: hindrance ?? 'no_log_in' })))
+      result.hindered.push(...named.map((entry) => ({ entry, hindrance })))
       continue
     }
-    const draft = draftMessage(restoreArrival(payload, principalOf(logIn)), () => {})
+    const draft = draftMessage(restored.arrival, () => {})
     const wanted = entries.filter((entry) => isOfDevice(deviceOf(entry, draft), options.device))
-    if (wanted.length > 0) result.opened.push({ draft, hubSiteId: logIn.siteId, entries: wanted })
+    if (wanted.length > 0) result.opened.push({ draft, hubSiteId: restored.hubSiteId, entries: wanted })
   }
   return result
 }
 
-/** A name may stand for somebody else by now, in another organization: that one has not sent the message. */
-function hindranceOf(payload: RejectedPayload, logIn: LogInRecord | undefined): Hindrance | undefined {
-  if (payload.truncated) return 'cut_short'
-  if (logIn === undefined || logIn.organizationId !== payload.organizationId) return 'no_log_in'
+type Restored = { arrival: Arrival; hubSiteId: number | null } | { hindrance: Hindrance }
+
+function restore(payload: RejectedPayload, { logIns, routeOf }: OpenOptions): Restored {
+  if (payload.truncated) return { hindrance: 'cut_short' }
+  const logIn = logIns.get(payload.client)
+  // A name may stand for somebody else by now, in another organization: that one has not sent the message.
+  if (logIn === undefined || logIn.organizationId !== payload.organizationId)
+    return { hindrance: 'no_log_in' }
+  const principal = principalOf(logIn)
+  const route = routeOf(principal, payload.topic)
+  if (!route) return { hindrance: 'no_log_in' }
   // What a hub once said of itself must not take the place of what it has said since.
-  const route = storedRoute(payload.topic)
-  return route.kind === 'hub' && route.channel === 'status' ? 'status' : undefined
+  if (route.kind === 'hub' && route.channel === 'status') return { hindrance: 'status' }
+  return { arrival: restoreArrival(payload, principal, route), hubSiteId: logIn.siteId }
 }
 
 function deviceOf({ device, item }: RejectedEntry, draft: Draft): string | null {
@@ -65,10 +73,10 @@ function isOfDevice(name: string | null, device: string | undefined): boolean {
   return device === undefined || (name !== null && normalizeDevEui(name) === device)
 }
 
-function restoreArrival(stored: RejectedPayload, principal: Principal): Arrival {
+function restoreArrival(stored: RejectedPayload, principal: Principal, route: Route): Arrival {
   return {
     topic: stored.topic,
-    route: storedRoute(stored.topic),
+    route,
     payload: stored.payload,
     qos: 1,
     dup: false,

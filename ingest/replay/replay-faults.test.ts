@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { closeAll } from '../../broker/testing.ts'
+import { publishRoute } from '../../broker/topics.ts'
 import { publish } from '../../contract/testing/clients.ts'
 import {
   acmeFleet,
@@ -120,6 +121,7 @@ async function newestBatch(): Promise<string> {
 function replay(): Promise<ReplayTally> {
   return replayRejected({
     pool: service.db.$client,
+    routeOf: publishRoute,
     filter: {},
     limit: Number.POSITIVE_INFINITY,
     dryRun: false,

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Pool } from 'pg'
+import type { Principal, Route } from '../../broker/types.ts'
 import { createBatchIds } from '../../db/batches/batch-id.ts'
 import { ArrivalTimeTakenError } from '../../db/batches/replayed-items.ts'
 import { requireCopyColumns } from '../../db/copy/require-columns.ts'
@@ -22,6 +23,8 @@ import { count, openTally, type ReplayTally, tallyImbalance } from './tally.ts'
 
 export interface ReplayOptions {
   pool: Pool
+  /** What a publish of this client to this topic means. */
+  routeOf: (principal: Principal, topic: string) => Route | undefined
   filter: RejectedFilter
   /** Look at so many items, Infinity for all. */
   limit: number
@@ -72,9 +75,9 @@ function storeSettings({ pool, statementTimeoutMs, dryRun }: ReplayOptions): Run
 }
 
 async function replayPage(page: RejectedPage, run: Run): Promise<void> {
-  const { pool, filter, tally, dryRun } = run
+  const { pool, routeOf, filter, tally, dryRun } = run
   const logIns = await logInsOf(pool, page)
-  const { opened, hindered } = openMessages(page, { logIns, device: filter.device })
+  const { opened, hindered } = openMessages(page, { logIns, routeOf, device: filter.device })
   const { messages, taken } = await splitWholes(pool, opened, { dryRun })
   tally.leftToOthers += taken
   tally.lookedAt += hindered.length + messages.reduce((sum, { entries }) => sum + entries.length, 0)

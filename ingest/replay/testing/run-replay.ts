@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { type ProgramResult, runProgram } from '../../../contract/testing/clients.ts'
 
-const PROGRAM = fileURLToPath(new URL('../../cli/rejected-replay.ts', import.meta.url))
+const PROGRAM = fileURLToPath(new URL('../../../rejected-replay.ts', import.meta.url))
 
 function environment(env: Record<string, string>): NodeJS.ProcessEnv {
   const { PATH, HOME, NODE_COMPILE_CACHE } = process.env
