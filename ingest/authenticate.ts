@@ -5,9 +5,6 @@ import type { LogInRecord } from '../db/registry.ts'
 import { SecretVerifier } from './authenticate-secrets.ts'
 import { principalOf, type Registry } from './registry.ts'
 
-/** How long a log-in waits for the database; then what was last loaded decides. */
-const LOOK_UP_MS_DEFAULT = 2_000
-
 export interface AuthenticatorCounters {
   /** scrypt runs: a reconnect of a client that was verified before costs none. */
   verifications: number
@@ -19,12 +16,14 @@ type LogIns = Pick<Registry, 'lookUpLogIn' | 'logIn'>
 /** Who may log in, nobody, or not to be known at present. */
 type Found = LogInRecord | undefined | 'away'
 
-/** Checks log-ins against the database, or against what was last loaded while it is away or hangs. */
+/**
+ * Checks log-ins against the database, or, when it fails or has not answered after `lookUpMs`, against what was last
+ * loaded.
+ */
 export function createAuthenticator(
   registry: LogIns,
-  options: { lookUpMs?: number } = {},
+  { lookUpMs }: { lookUpMs: number },
 ): { authenticate: Authenticate; counters: AuthenticatorCounters } {
-  const { lookUpMs = LOOK_UP_MS_DEFAULT } = options
   const counters = { verifications: 0, fromMemory: 0 }
   const secrets = new SecretVerifier(() => {
     counters.verifications += 1

@@ -24,6 +24,7 @@ export const ingestSettings = {
   }),
   SPOOL_AGE_MAX_HOURS: integerSetting({ min: 1, max: 8_760, default: 168, unit: 'hours' }),
   REGISTRY_REFRESH_MS: integerSetting({ min: 100, max: 60_000, default: 1_000, unit: 'milliseconds' }),
+  LOG_IN_LOOKUP_MS: integerSetting({ min: 10, max: 60_000, default: 2_000, unit: 'milliseconds' }),
   RECEIPT_GAP_SECONDS: integerSetting({ min: 1, max: 86_400, default: 300, unit: 'seconds' }),
   REJECTED_RETENTION_DAYS: integerSetting({ min: 1, max: 3_650, default: 30, unit: 'days' }),
   REJECTED_PER_CLIENT_MAX: integerSetting({

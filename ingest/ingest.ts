@@ -39,6 +39,7 @@ interface IngestSettings {
   INGEST_HOLD_MS: number
   DATABASE_STATEMENT_TIMEOUT_MS: number
   REGISTRY_REFRESH_MS: number
+  LOG_IN_LOOKUP_MS: number
   RECEIPT_GAP_SECONDS: number
   REJECTED_RETENTION_DAYS: number
   REJECTED_PER_CLIENT_MAX: number
@@ -110,7 +111,7 @@ export class Ingest {
       refreshMs: settings.REGISTRY_REFRESH_MS,
       onReloaded: () => options.onLogInsChanged((principal) => this.registry.stillValid(principal)),
     })
-    const authenticator = createAuthenticator(this.registry)
+    const authenticator = createAuthenticator(this.registry, { lookUpMs: settings.LOG_IN_LOOKUP_MS })
     this.authenticate = authenticator.authenticate
     this.authentication = authenticator.counters
     this.presence = new HubPresence({ pool, log, now: Date.now })
