@@ -39,6 +39,7 @@ async function main(): Promise<number> {
   const service = await startService(settings, log)
   try {
     print(announcement(service.addresses))
+    await service.databaseOpened
     const fleet = await applyDemoFleet(addressOf(service, 'database'), {
       dataDir: settings.DATA_DIR,
       fleet: line.fleet,

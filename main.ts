@@ -43,6 +43,16 @@ async function main(): Promise<void> {
   started.resolve(service)
   if (isStopping) return
   console.log(announcement(service.addresses))
+  if (service.startedAway) {
+    console.log(
+      'FrostGuard has started without its database: messages go to the spool until it is back. Ctrl-C stops it cleanly.',
+    )
+    await service.databaseOpened.catch(async (error: unknown) => {
+      await service.stop()
+      throw error
+    })
+    if (isStopping) return
+  }
   console.log('FrostGuard is ready. Ctrl-C stops it cleanly.')
 }
 

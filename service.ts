@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import { collectDefaultMetrics, Registry as MetricsRegistry } from 'prom-client'
@@ -11,16 +10,17 @@ import { consoleSettings } from './console/config.ts'
 import { openConsole } from './console/console.ts'
 import { createDatabase } from './db/client.ts'
 import { databaseSettings } from './db/config.ts'
-import { openDatabaseServer } from './db/database-server.ts'
-import { migrateDatabase } from './db/migrate.ts'
+import type { DatabaseServer } from './db/database-server.ts'
 import { keepPartitions } from './db/partition-keeper.ts'
 import { imbalance } from './ingest/books.ts'
 import { checkIngestSettings, ingestSettings } from './ingest/config.ts'
 import { Ingest } from './ingest/ingest.ts'
 import { openSpool } from './ingest/spool/spool.ts'
 import type { Spool } from './ingest/spool/types.ts'
+import { within } from './ingest/within.ts'
 import { registerServiceMetrics } from './service-metrics.ts'
 import { logSettings, parseSettings } from './settings.ts'
+import { findDatabase, snapshotPlace, untilDatabaseIsBack } from './start-database.ts'
 import { statusOf } from './status.ts'
 
 const settingsShape = {
@@ -48,6 +48,10 @@ export function readServiceSettings(env: NodeJS.ProcessEnv): ServiceSettings {
 export interface Service {
   /** Where everything listens: name → URL or address. */
   addresses: Record<string, string>
+  /** Whether the database was away at the start: messages go to the spool until it is back. */
+  startedAway: boolean
+  /** Resolves when the service has its database, or stops. Rejects when it can not go on with the one that came back. */
+  databaseOpened: Promise<void>
   stop(): Promise<void>
 }
 
@@ -57,43 +61,97 @@ const DATABASE_AWAY_POLLS = 5
 const COMMIT_STALLED_SECONDS = 10
 /** Share of its limit from which on a spool counts as filling. */
 const SPOOL_FILLING = 0.5
+/** A pool ends when its last query does; behind a database that hangs, that is not waited for. */
 const POOL_END_MS = 1_000
+/** The same for opening a database that was away. */
+const STOP_OPENING_MS = 2_000
 const HOUR_MS = 3_600_000
 
+type Stops = (() => Promise<unknown>)[]
+
+/** The parts that can be opened without the database; they connect to it when they are used. */
+interface Parts {
+  ingest: Ingest
+  broker: Broker
+  spool: Spool
+  metrics: MetricsRegistry
+}
+
 /**
- * Starts database, ingest, broker and console, in this order; a part that fails stops those before it. `stop` runs
- * the other way round: no more intake, what is held is committed and acknowledged, then all closes.
+ * Starts ingest, broker and console on the database, in this order; a part that fails stops those before it. Where the
+ * database is away and the service has served before, they start with what was last known, and go on with the database
+ * when it is back. `stop` runs the other way round: no more intake, what is held is committed and acknowledged, then all
+ * closes.
  */
 export async function startService(settings: ServiceSettings, log: Logger): Promise<Service> {
-  const stops: (() => Promise<unknown>)[] = []
+  const stops: Stops = []
   const stop = async () => {
     const errors: unknown[] = []
     for (const end of stops.reverse().splice(0)) await end().catch((error: unknown) => errors.push(error))
     if (errors.length > 0) throw new AggregateError(errors, 'The service did not stop cleanly.')
   }
   try {
-    return { addresses: await start(settings, log, stops), stop }
+    return { ...(await start(settings, log, stops)), stop }
   } catch (error) {
     await stop().catch((stopError: unknown) => log.error({ err: stopError }, 'stopping after a failed start'))
     throw error
   }
 }
 
-async function start(
+async function start(settings: ServiceSettings, log: Logger, stops: Stops): Promise<Omit<Service, 'stop'>> {
+  const { server, away } = await findDatabase(settings, log)
+  if (server) stops.push(() => server.release())
+  const url = server?.url ?? settings.DATABASE_URL ?? ''
+  const parts = await openParts(settings, log, { url, stops })
+  const goOn = async ({ directUrl }: DatabaseServer) => {
+    await parts.ingest.start()
+    const partitions = keepPartitions(directUrl, log)
+    stops.push(() => partitions.stop())
+  }
+  if (server) await goOn(server)
+  else parts.ingest.startAway(away)
+  const addresses = await listen(settings, parts, stops)
+  return {
+    addresses: { database: url, ...addresses },
+    startedAway: away !== undefined,
+    databaseOpened: away
+      ? goOnWhenBack(settings, log, { ...parts, ...away, goOn, stops })
+      : Promise.resolve(),
+  }
+}
+
+function goOnWhenBack(
   settings: ServiceSettings,
   log: Logger,
-  stops: (() => Promise<unknown>)[],
-): Promise<Record<string, string>> {
-  const server = await openDatabaseServer(settings, log)
-  stops.push(() => server.release())
-  await migrateDatabase(server.directUrl)
-  const partitions = keepPartitions(server.directUrl, log)
-  stops.push(() => partitions.stop())
+  on: { ingest: Ingest; reason: string; goOn: (server: DatabaseServer) => Promise<void>; stops: Stops },
+): Promise<void> {
+  const stopping = new AbortController()
+  const { signal } = stopping
+  const onAway = (reason: string) => on.ingest.noteAway(reason)
+  const back = untilDatabaseIsBack({ settings, log, reason: on.reason, goOn: on.goOn, onAway, signal })
+  back.catch((error: Error) => {
+    onAway(error.message)
+    log.fatal(`the service cannot go on with its database: ${error.message}`)
+  })
+  on.stops.push(async () => {
+    stopping.abort()
+    await within(
+      STOP_OPENING_MS,
+      back.catch(() => undefined),
+    )
+  })
+  return back
+}
 
-  const pool = openPool(settings, log, { url: server.url, connections: settings.DATABASE_POOL_MAX })
-  stops.push(() => endWithin(POOL_END_MS, pool))
-  const copyPool = openPool(settings, log, { url: server.url, connections: settings.INGEST_LANES + 1 })
-  stops.push(() => endWithin(POOL_END_MS, copyPool))
+async function openParts(
+  settings: ServiceSettings,
+  log: Logger,
+  { url, stops }: { url: string; stops: Stops },
+): Promise<Parts> {
+  const pool = openPool(settings, log, { url, connections: settings.DATABASE_POOL_MAX })
+  stops.push(() => within(POOL_END_MS, pool.end()))
+  const copyPool = openPool(settings, log, { url, connections: settings.INGEST_LANES + 1 })
+  stops.push(() => within(POOL_END_MS, copyPool.end()))
 
   const spool = await openSpool({
     folder: join(settings.DATA_DIR, 'spool'),
@@ -110,6 +168,7 @@ async function start(
     pool,
     copyPool,
     spool,
+    snapshot: snapshotPlace(settings),
     routeOf: publishRoute,
     log,
     settings,
@@ -129,20 +188,26 @@ async function start(
   stops.push(() => openedBroker.close())
   stops.push(() => ingest.stop())
   stops.push(async () => openedBroker.stopIntake())
-  await ingest.start()
-  const mqtt = await openedBroker.listen()
+  return { ingest, broker, spool, metrics }
+}
 
-  registerServiceMetrics(metrics, { broker: openedBroker, ingest, spool })
+/** Lets hubs and operators in; returns where, by name. */
+async function listen(
+  settings: ServiceSettings,
+  { ingest, broker, spool, metrics }: Parts,
+  stops: Stops,
+): Promise<Record<string, string>> {
+  const mqtt = await broker.listen()
+  registerServiceMetrics(metrics, { broker, ingest, spool })
   const operators = await openConsole({
     host: settings.HTTP_HOST,
     port: settings.HTTP_PORT,
     metrics,
     notReady: () => notReady(settings, ingest, spool),
-    status: () => statusOf(openedBroker, ingest, spool),
+    status: () => statusOf(broker, ingest, spool),
   })
   stops.push(() => operators.close())
   return {
-    database: server.url,
     mqtt: `mqtt://${hostPort(mqtt.mqtt)}`,
     ...(mqtt.tls ? { tls: `mqtts://${hostPort(mqtt.tls)}` } : {}),
     ...(mqtt.ws ? { webSocket: `ws://${hostPort(mqtt.ws)}/mqtt` } : {}),
@@ -152,11 +217,6 @@ async function start(
 
 function hostPort({ host, port }: { host: string; port: number }): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-}
-
-/** A pool ends when its last query does; behind a database that hangs, that is not waited for. */
-async function endWithin(limitMs: number, pool: Pool): Promise<void> {
-  await Promise.race([pool.end(), sleep(limitMs, undefined, { ref: false })])
 }
 
 function openPool(

@@ -65,7 +65,7 @@ async function reach(
     } catch (error) {
       const { reason, isPassing } = explainUnreachable(error)
       if (!isPassing || performance.now() - began >= waitMs) {
-        const tried = isPassing ? ` (tried for ${waitMs / 1000} s)` : ''
+        const tried = isPassing && waitMs > 0 ? ` (tried for ${waitMs / 1000} s)` : ''
         throw new Error(
           `Cannot reach the ${describeTarget(url)}${tried}: ${reason}. ` +
             `It is the one of ${name}; without DATABASE_URL FrostGuard runs a database of its own.`,

@@ -36,6 +36,7 @@ beforeEach(async () => {
     pool,
     copyPool,
     spool,
+    snapshot: undefined,
     routeOf: publishRoute,
     log,
     metrics: new MetricsRegistry(),

@@ -1,9 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Pool } from 'pg'
-import type { Logger } from 'pino'
-import type { Registry as MetricsRegistry } from 'prom-client'
-import type { Accept, Arrival, Authenticate, Principal, Route } from '../broker/types.ts'
+import type { Accept, Arrival, Authenticate } from '../broker/types.ts'
 import { requireCopyColumns } from '../db/copy/require-columns.ts'
 import { rejectedAnswer } from './answers.ts'
 import { type AuthenticatorCounters, createAuthenticator } from './authenticate.ts'
@@ -25,58 +22,22 @@ import { Intake } from './intake.ts'
 import { LedgerKeeper } from './ledger-keeper.ts'
 import type { HeldMessage } from './message.ts'
 import { createIngestMetrics, type IngestMetrics } from './metrics.ts'
+import type { IngestOptions } from './options.ts'
 import { HubPresence } from './presence.ts'
 import { Receipts } from './receipts.ts'
 import { Registry } from './registry.ts'
+import type { RegistryContents } from './registry-snapshot.ts'
 import { RejectedKeeper } from './rejected-keeper.ts'
-import type { Spool } from './spool/types.ts'
+import { SnapshotKeeper } from './snapshot-keeper.ts'
 import { SpoolDrain } from './spool-drain.ts'
-
-interface IngestSettings {
-  INGEST_LANES: number
-  INGEST_BATCH_ROWS_MAX: number
-  INGEST_BATCH_BYTES_MAX: number
-  INGEST_HOLD_MS: number
-  DATABASE_STATEMENT_TIMEOUT_MS: number
-  REGISTRY_REFRESH_MS: number
-  LOG_IN_LOOKUP_MS: number
-  RECEIPT_GAP_SECONDS: number
-  REJECTED_RETENTION_DAYS: number
-  REJECTED_PER_CLIENT_MAX: number
-  LEDGER_RETENTION_DAYS: number
-  SHUTDOWN_DRAIN_MS: number
-}
-
-export interface IngestOptions {
-  /** For everything but batches. */
-  pool: Pool
-  /** For batches alone, a connection a lane and one for the spool's, so that nothing else can starve them. */
-  copyPool: Pool
-  /** Where batches go while the database is away; closed by whoever opened it. */
-  spool: Spool
-  /** What a publish of this client to this topic means. */
-  routeOf: (principal: Principal, topic: string) => Route | undefined
-  log: Logger
-  settings: IngestSettings
-  metrics: MetricsRegistry
-  /** Publishes to our own subscribers; resolves when the broker has taken it. */
-  publish: (message: { topic: string; payload: string; qos: 0 | 1; retain: boolean }) => Promise<void>
-  /** Told when log-ins may have been revoked: those not `stillValid` are to be disconnected. */
-  onLogInsChanged: (stillValid: (principal: Principal) => boolean) => void
-}
+import { within } from './within.ts'
 
 const DRAIN_POLL_MS = 20
 const PROBE_FIRST_MS = 250
 const PROBE_MAX_MS = 2_000
+const SNAPSHOT_GAP_MS = 5_000
 /** For each part of a stop that needs the database. */
 const STOP_STEP_MS = 2_000
-
-/** Waits for the work, but not longer than this. */
-async function within(limitMs: number, work: Promise<unknown>): Promise<void> {
-  const over = new AbortController()
-  const limit = sleep(limitMs, undefined, { signal: over.signal }).catch(() => undefined)
-  await Promise.race([work.finally(() => over.abort()), limit])
-}
 
 /**
  * From arrivals to committed rows: decodes, finds devices, gathers batches, commits them, then answers and
@@ -96,6 +57,7 @@ export class Ingest {
   readonly #receipts: Receipts
   readonly #rejected: RejectedKeeper
   readonly #ledger: LedgerKeeper
+  readonly #snapshot: SnapshotKeeper | undefined
   readonly #end = new AbortController()
   readonly #ids = new BatchIds(randomUUID())
   readonly gate = new DatabaseGate({ probeFirstMs: PROBE_FIRST_MS, probeMaxMs: PROBE_MAX_MS })
@@ -110,7 +72,16 @@ export class Ingest {
       log,
       refreshMs: settings.REGISTRY_REFRESH_MS,
       onReloaded: () => options.onLogInsChanged((principal) => this.registry.stillValid(principal)),
+      onChanged: () => this.#snapshot?.changed(),
     })
+    this.#snapshot =
+      options.snapshot &&
+      new SnapshotKeeper({
+        place: options.snapshot,
+        log,
+        contents: () => this.registry.contents(),
+        gapMs: SNAPSHOT_GAP_MS,
+      })
     const authenticator = createAuthenticator(this.registry, { lookUpMs: settings.LOG_IN_LOOKUP_MS })
     this.authenticate = authenticator.authenticate
     this.authentication = authenticator.counters
@@ -185,17 +156,35 @@ export class Ingest {
       signal: this.#end.signal,
     })
     this.accept = (arrival: Arrival, done) => this.#intake.accept(arrival, done)
+    itemsFound(this.books, options.spool.stats.items)
   }
 
-  /** Loads devices and log-ins and the receipts; the broker may listen afterwards. */
+  /**
+   * Begins without the database: the gate opens, and what was last known decides who may log in. The broker may listen
+   * afterwards; `start` follows when the database is back.
+   */
+  startAway({ known, reason }: { known: RegistryContents; reason: string }): void {
+    this.registry.restore(known)
+    this.noteAway(reason)
+  }
+
+  /** Why `start` has to wait; the gate stays open until its drain succeeds. */
+  noteAway(reason: string): void {
+    this.gate.failed(performance.now(), reason)
+  }
+
+  /**
+   * Loads devices and log-ins and the receipts; the broker may listen afterwards. The database must have been migrated.
+   * May be called again when it has failed.
+   */
   async start(): Promise<void> {
     await requireCopyColumns(this.#options.copyPool)
     await this.registry.start()
     await this.#receipts.start()
+    if (this.#end.signal.aborted) return
     this.presence.start()
     this.#rejected.start()
     this.#ledger.start()
-    itemsFound(this.books, this.#options.spool.stats.items)
     this.#drain.start()
   }
 
@@ -212,6 +201,7 @@ export class Ingest {
     await within(STOP_STEP_MS, this.#drained())
     const others = [this.#receipts, this.presence, this.#ledger, this.#rejected]
     await within(STOP_STEP_MS, Promise.all(others.map((part) => part.stop())))
+    await within(STOP_STEP_MS, Promise.resolve(this.#snapshot?.stop()))
   }
 
   async #drained(): Promise<void> {

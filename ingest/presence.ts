@@ -30,6 +30,7 @@ export class HubPresence implements Presence {
   }
 
   async stop(): Promise<void> {
+    if (this.#timer === undefined) return
     clearInterval(this.#timer)
     await this.#flushing
     await this.#flush()

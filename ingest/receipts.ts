@@ -52,7 +52,10 @@ export interface Receipt {
 
 /**
  * Tells each hub up to which of its messages all are durable. The marks are committed with their batch (in its
- * ledger row); the table of receipts follows once a second and is caught up from the ledger at start.
+ * ledger row); the table of receipts follows once a second and is caught up from the ledger at start. Modes:
+ * - `unread`: what the database holds is not known yet, so nothing is said. What arrives meanwhile is kept in mind until
+ *   it is in the spool: from there it comes again. Left for `read` when `start` has read all.
+ * - `read`: every message that arrives and every one that becomes durable is noted.
  *
  * A known limit: it takes this process for the only one that ingests. Several at once, as in a rolling restart, may
  * repeat a receipt, or delay one until its hub has sent again.
@@ -63,6 +66,10 @@ export class Receipts {
   readonly #hubs = new Map<number, HubReceiptState>()
   readonly #unsaved = new Set<number>()
   readonly #withGaps = new Set<number>()
+  #mode: 'unread' | 'read' = 'unread'
+  /** Messages that have arrived while `unread` and are not durable; as many as ingest holds. */
+  readonly #unnoted = new Set<CountedMessage>()
+  #isStopped = false
   #timer: NodeJS.Timeout | undefined
   /** When receipts were last published, `performance.now()`. */
   #publishedAtMs = Number.NEGATIVE_INFINITY
@@ -87,14 +94,21 @@ export class Receipts {
     })
   }
 
-  /** Goes on from what the database holds, and publishes every receipt again: the broker forgets them in a crash. */
+  /**
+   * Goes on from what the database holds, and publishes every receipt again: the broker forgets them in a crash. May be
+   * called again when it has failed.
+   */
   async start(): Promise<void> {
+    this.#hubs.clear()
     for (const { hubId, state } of await loadReceipts(this.#options.pool)) {
       const restored = restoreState(state)
       this.#hubs.set(hubId, restored)
       if (restored.current !== null) this.#publisher.add(hubId, restored.current)
     }
     await this.#replay()
+    if (this.#isStopped) return
+    this.#mode = 'read'
+    this.#noteUnnoted()
     for (const [hubId, state] of this.#hubs) if (hasGaps(state)) this.#withGaps.add(hubId)
     // Before the first hub can ask for it.
     this.#publishDue()
@@ -103,17 +117,37 @@ export class Receipts {
 
   /** Publishes what is due when it may, and tries once to keep what is not kept yet: the ledger has it in any case. */
   async stop(): Promise<void> {
+    this.#isStopped = true
     clearInterval(this.#timer)
+    if (this.#mode === 'unread') return
     await Promise.all([this.#publishLast(), this.#saveLast()])
   }
 
   /** A message has arrived; it is not durable yet. Returns it with its boot's first counter; null: it does not count. */
   seen({ hubId, boot, seq }: CountedMessage): CountedMessage | null {
+    if (this.#mode === 'unread') {
+      const message = { hubId, boot, seq }
+      this.#unnoted.add(message)
+      return message
+    }
     const first = noteSeen(this.#stateOf(hubId), { boot, seq })
     return first === undefined ? null : { hubId, boot, seq, first }
   }
 
   durable(message: CountedMessage, nowMs: number): void {
+    if (this.#mode === 'unread') this.#unnoted.delete(message)
+    else this.#noteDurable(message, nowMs)
+  }
+
+  #noteUnnoted(): void {
+    for (const message of this.#unnoted) {
+      const first = noteSeen(this.#stateOf(message.hubId), message)
+      if (first !== undefined) message.first = first
+    }
+    this.#unnoted.clear()
+  }
+
+  #noteDurable(message: CountedMessage, nowMs: number): void {
     const { hubId, boot } = message
     const state = this.#stateOf(hubId)
     noteDurable(state, message, nowMs)
@@ -131,7 +165,7 @@ export class Receipts {
       const batches = await receiptMarksAfter(pool, this.#replayedThrough)
       for (const { id, marks } of batches) {
         for (const [hubId, boot, seq, first] of marks) {
-          this.durable({ hubId, boot, seq, ...(typeof first === 'number' ? { first } : {}) }, now())
+          this.#noteDurable({ hubId, boot, seq, ...(typeof first === 'number' ? { first } : {}) }, now())
         }
         this.#replayedThrough = id
       }

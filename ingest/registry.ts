@@ -13,6 +13,7 @@ import {
   registryVersion,
 } from '../db/registry.ts'
 import { coalesce } from './coalesce.ts'
+import type { RegistryContents } from './registry-snapshot.ts'
 
 export interface RegistryOptions {
   pool: Pool
@@ -21,6 +22,8 @@ export interface RegistryOptions {
   refreshMs: number
   /** Told after each reload, so that log-ins no longer valid can be ended. */
   onReloaded: () => void
+  /** Told when what `contents` returns may be another than before. */
+  onChanged: () => void
 }
 
 /** Usernames as protocol.md gives them: a hub's is its key, the others carry a prefix. */
@@ -35,8 +38,11 @@ const LOOK_UP_KEYS_MAX = 5_000
 const RELOADS_MAX = 3
 
 /**
- * Devices and log-ins in memory, so that a reading costs no query. Loaded at start, reloaded when the database says
- * that something has changed, and asked again for each device or username it does not know.
+ * Devices and log-ins in memory, so that a reading costs no query. Modes:
+ * - `remembered`: it has what `restore` was given, perhaps nothing. The database is not asked: it may not be what it should
+ *   be. Left for `loaded` when `start` has loaded all.
+ * - `loaded`: reloaded when the database says that something has changed, and asked again for each device or username it
+ *   does not know.
  */
 export class Registry {
   readonly #options: RegistryOptions
@@ -44,6 +50,7 @@ export class Registry {
   #devices = new Map<string, DeviceRecord>()
   #logIns = new Map<string, LogInRecord>()
   #hubKeys = new Map<number, string>()
+  #mode: 'remembered' | 'loaded' = 'remembered'
   #version = ''
   #away = false
   #refreshedAtMs = Number.NEGATIVE_INFINITY
@@ -60,9 +67,20 @@ export class Registry {
     this.lookUpLogIn = coalesce((usernames) => this.#findLogIns(usernames), { keysMax: LOOK_UP_KEYS_MAX })
   }
 
+  /** What was known when the database was last there, until `start` can ask it. */
+  restore({ devices, logIns }: RegistryContents): void {
+    for (const device of devices) this.#devices.set(device.devEui, device)
+    for (const record of logIns) this.#keep(record)
+  }
+
+  contents(): RegistryContents {
+    return { devices: this.#devices.values(), logIns: this.#logIns.values() }
+  }
+
+  /** Loads all from the database. May be called again when it has failed. */
   async start(): Promise<void> {
     await this.#reload(await registryVersion(this.#options.pool))
-    this.#polling = this.#poll()
+    this.#polling ??= this.#poll()
   }
 
   async stop(): Promise<void> {
@@ -138,7 +156,9 @@ export class Registry {
       }
       version = current
       if (attempt === RELOADS_MAX) {
-        this.#merge(devices, logIns)
+        // What is only remembered gives way to anything that was loaded; the next poll loads again.
+        if (this.#mode === 'remembered') this.#replace(devices, logIns, '')
+        else this.#merge(devices, logIns)
         return
       }
     }
@@ -150,8 +170,10 @@ export class Registry {
     this.#hubKeys = new Map()
     for (const record of logIns) this.#keep(record)
     this.#version = version
+    this.#mode = 'loaded'
     this.#refreshedAtMs = performance.now()
     this.#options.onReloaded()
+    this.#options.onChanged()
   }
 
   /** What was loaded is known to be older than the newest change: it adds, but removes nothing. The next poll loads again. */
@@ -159,9 +181,15 @@ export class Registry {
     for (const [devEui, device] of devices) this.#devices.set(devEui, device)
     for (const record of logIns) this.#keep(record)
     this.#refreshedAtMs = performance.now()
+    this.#options.onChanged()
+  }
+
+  #requireLoaded(): void {
+    if (this.#mode === 'remembered') throw new Error('the database has been away since the start')
   }
 
   async #findDevices(devEuis: string[]): Promise<Map<string, DeviceRecord>> {
+    this.#requireLoaded()
     const version = this.#version
     const found = await findDevices(this.#options.pool, devEuis)
     // An answer that a reload has overtaken may be older than it: good for who asked, not for keeping.
@@ -170,6 +198,7 @@ export class Registry {
   }
 
   async #findLogIns(usernames: string[]): Promise<Map<string, LogInRecord>> {
+    this.#requireLoaded()
     const names = usernames.map((username) => username.slice(username.indexOf(':') + 1))
     const found = await findLogIns(this.#options.pool, names)
     const byUsername = new Map(found.map((record) => [usernameOf(record), record]))
