@@ -25,9 +25,11 @@ async function main(): Promise<number> {
   const log = pino({ level: settings.LOG_LEVEL }, pino.destination(2))
   let simulators: ChildProcess | undefined
   let isStopping = false
+  const stopping = Promise.withResolvers<void>()
   onEndSignal({
     first: () => {
       isStopping = true
+      stopping.resolve()
       if (simulators?.connected) simulators.send('stop')
     },
     again: (signal) => {
@@ -39,7 +41,8 @@ async function main(): Promise<number> {
   const service = await startService(settings, log)
   try {
     print(announcement(service.addresses))
-    await service.databaseOpened
+    await Promise.race([service.databaseOpened, stopping.promise])
+    if (isStopping) return 0
     const fleet = await applyDemoFleet(addressOf(service, 'database'), {
       dataDir: settings.DATA_DIR,
       fleet: line.fleet,

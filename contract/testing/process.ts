@@ -8,7 +8,9 @@ import { until } from '../../db/testing/poll.ts'
 import { type ProgramResult, runProgram } from './clients.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
-const READY = 'FrostGuard is ready'
+export const READY = 'FrostGuard is ready'
+/** What it says when it listens while its database is away. */
+export const STARTED_AWAY = 'FrostGuard has started without its database'
 
 /** The program as a user starts it, in a process of its own. */
 export interface ServiceProcess {
@@ -29,8 +31,11 @@ function environment(env: Record<string, string>): NodeJS.ProcessEnv {
   return { PATH, HOME, NODE_COMPILE_CACHE, MQTT_PORT: '0', MQTT_TLS_PORT: '0', HTTP_PORT: '0', ...env }
 }
 
-/** Starts `main.ts`, with a DATA_DIR for this time unless one is given; returns when it says that it is ready. */
-export async function startProcess(given: Record<string, string>): Promise<ServiceProcess> {
+/**
+ * Starts `main.ts`, with a DATA_DIR for this time unless one is given; returns when it says that it is ready, or what is
+ * waited for instead.
+ */
+export async function startProcess(given: Record<string, string>, says = READY): Promise<ServiceProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'frostguard-test-'))
   const env = environment({ DATA_DIR: folder, ...given })
   const child = spawn(process.execPath, [`${ROOT}main.ts`], { env, cwd: '/' })
@@ -43,9 +48,9 @@ export async function startProcess(given: Record<string, string>): Promise<Servi
     output.stderr += bytes.toString()
   })
   const ended = once(child, 'close').then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals)
-  await until('the service is ready', () => {
+  await until(`the service says "${says}"`, () => {
     if (child.exitCode !== null) throw new Error(`It did not start:\n${output.stderr}`)
-    return output.stdout.includes(READY)
+    return output.stdout.includes(says)
   })
   return {
     child,
