@@ -50,8 +50,8 @@ interface Given {
   settledBatchId?: () => bigint
 }
 
-/** Receipts over the real database; `crash` leaves them as they are, without a last save. */
-async function startReceipts(given: Given = {}) {
+/** Receipts over the real database, not read yet. */
+function openReceipts(given: Given = {}) {
   const published: (Receipt & { hubId: number })[] = []
   const receipts = new Receipts({
     pool,
@@ -65,6 +65,12 @@ async function startReceipts(given: Given = {}) {
       return answer
     },
   })
+  return { receipts, published }
+}
+
+/** Receipts that have been read; `crash` leaves them as they are, without a last save. */
+async function startReceipts(given: Given = {}) {
+  const { receipts, published } = openReceipts(given)
   await receipts.start()
   running.push(receipts)
   return {
@@ -118,6 +124,39 @@ test('after a crash no receipt claims a message that was seen and is not durable
   after.receipts.durable({ hubId: hub, boot: 'a', seq: 10, first: 10 }, Date.now())
   await after.tick()
   expect(after.of(hub)).toMatchObject([{ boot: 'a', seq: 11 }])
+})
+
+test('a message that came before the receipts were read, and is not durable, holds back its hub', async () => {
+  const hub = hubId(0)
+  await commit([[hub, 'a', 1, 1]])
+  const { receipts, published } = openReceipts()
+  const [spooled, held] = [2, 3].map((seq) => receipts.seen({ hubId: hub, boot: 'a', seq }))
+  if (!spooled || !held) throw new Error('both count')
+  const ofNew = receipts.seen({ hubId: hub, boot: 'b', seq: 7 })
+  receipts.durable(spooled, Date.now())
+  await receipts.start()
+  running.push(receipts)
+  // Drained.
+  receipts.durable({ hubId: hub, boot: 'a', seq: 2, first: 1 }, Date.now())
+  receipts.durable({ hubId: hub, boot: 'a', seq: 4, first: 1 }, Date.now())
+  receipts.durable({ hubId: hub, boot: 'b', seq: 8, first: 7 }, Date.now())
+  for (let tick = 0; tick < 3; tick += 1) await vi.advanceTimersByTimeAsync(SECOND_MS)
+  expect(published.map(({ boot, seq }) => `${boot} ${seq}`).at(-1)).toBe('a 2')
+  expect(held.first).toBe(1)
+  expect(ofNew?.first).toBe(7)
+  receipts.durable(held, Date.now())
+  await vi.advanceTimersByTimeAsync(SECOND_MS)
+  expect(published.at(-1)).toMatchObject({ boot: 'a', seq: 4 })
+})
+
+test('receipts that were never read are not kept: what arrived is in the spool', async () => {
+  const last = await commit([[hubId(0), 'a', 1, 1]])
+  const { receipts } = openReceipts()
+  const message = receipts.seen({ hubId: hubId(0), boot: 'a', seq: 5 })
+  if (message) receipts.durable(message, Date.now())
+  await receipts.stop()
+  expect(await watermark()).toBeLessThan(last)
+  expect(await kept(hubId(0))).toBeUndefined()
 })
 
 test('ledger rows of early versions, without the first counter, are gone on from', async () => {
