@@ -131,7 +131,7 @@ function goOnWhenBack(
   const back = untilDatabaseIsBack({ settings, log, reason: on.reason, goOn: on.goOn, onAway, signal })
   back.catch((error: Error) => {
     onAway(error.message)
-    log.fatal(`the service cannot go on with its database: ${error.message}`)
+    log.fatal(`it cannot go on with its database; what was acknowledged stays in the spool: ${error.message}`)
   })
   on.stops.push(async () => {
     stopping.abort()

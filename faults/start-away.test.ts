@@ -244,7 +244,7 @@ describe('a snapshot that cannot be used: the start ends as if nothing were know
   })
 })
 
-test('back with a newer schema: it says so and ends, the spool stays; with an older one, it is migrated before the drain', async () => {
+test('back with a newer schema: it ends with a sentence; read-only: it waits; with an older one: it migrates, then drains', async () => {
   await start()
   const times = [await publish(await logIn(HUB))]
   await pool.query(`INSERT INTO drizzle.migrations (hash, created_at) VALUES ('future', 4102444800000)`)
@@ -254,14 +254,21 @@ test('back with a newer schema: it says so and ends, the spool stays; with an ol
   expect(service.stdout).not.toContain(READY)
   expect(await storedTimes()).toEqual([])
 
-  await proxy.accept('refuse')
   const migrations = await readMigrations()
   const older = migrations.find(({ tag }) => tag === '0005_ledger_writer')
   await pool.query(`DELETE FROM drizzle.migrations WHERE hash IN ('future', $1)`, [older?.hash])
   await pool.query('ALTER TABLE pipeline.ingest_batches DROP COLUMN writer')
+  const owner = new Pool({
+    connectionString: server.url,
+    max: 1,
+    options: '-c default_transaction_read_only=off',
+  })
+  await owner.query('ALTER DATABASE frostguard SET default_transaction_read_only = on')
   await start()
+  expect(service.stderr).toMatch(/started without the database.*read-only/)
   times.push(await publish(await logIn(HUB)))
-  await proxy.accept('pass')
+  await owner.query('ALTER DATABASE frostguard RESET default_transaction_read_only')
+  await owner.end()
   await untilDrained()
   expect(await storedTimes()).toEqual(times)
   const applied = await pool.query('SELECT hash FROM drizzle.migrations')

@@ -8,11 +8,6 @@ export interface RegistryContents {
   logIns: Iterable<LogInRecord>
 }
 
-/** A snapshot cannot be used. The message completes the sentence "The snapshot is not used: …". */
-export class SnapshotError extends Error {
-  override name = 'SnapshotError'
-}
-
 const FORMAT = 'frostguard registry'
 const VERSION = 1
 /** Serialized at a time: a large fleet must not hold up the event loop. */
@@ -85,24 +80,22 @@ function* recordsOf({ devices, logIns }: RegistryContents) {
   for (const logIn of logIns) yield { logIn }
 }
 
-/** Reads a snapshot of this database; throws a `SnapshotError` when it is torn, damaged, or of something else. */
+/** Reads a snapshot of this database; throws, with what follows "it is not used: ", when it is torn, damaged, or something else. */
 export function decodeSnapshot(
   text: string,
   database: string,
 ): { devices: DeviceRecord[]; logIns: LogInRecord[] } {
   const lines = text.split('\n')
   const header = parseLine(headerSchema, lines[0])
-  if (!header) throw new SnapshotError('it is none')
-  if (header.version !== VERSION)
-    throw new SnapshotError(`it has version ${header.version}, expected ${VERSION}`)
-  if (header.database !== database)
-    throw new SnapshotError(`it is of ${header.database}, expected ${database}`)
+  if (!header) throw new Error('it is none')
+  if (header.version !== VERSION) throw new Error(`it has version ${header.version}, expected ${VERSION}`)
+  if (header.database !== database) throw new Error(`it is of ${header.database}, expected ${database}`)
   // After the last newline there is nothing.
   const footer = lines.at(-1) === '' ? parseLine(footerSchema, lines.at(-2)) : undefined
-  if (!footer) throw new SnapshotError('its end is missing')
+  if (!footer) throw new Error('its end is missing')
   const body = text.slice(0, text.lastIndexOf('\n', text.length - 2) + 1)
   if (createHash('sha256').update(body).digest('hex') !== footer.sha256)
-    throw new SnapshotError('its bytes are damaged')
+    throw new Error('its bytes are damaged')
   return decodeRecords(lines.slice(1, -2))
 }
 
@@ -111,7 +104,7 @@ function decodeRecords(lines: readonly string[]): { devices: DeviceRecord[]; log
   const logIns: LogInRecord[] = []
   for (const text of lines) {
     const record = parseLine(recordSchema, text)
-    if (!record) throw new SnapshotError('it has a record of another kind')
+    if (!record) throw new Error('it has a record of another kind')
     if ('device' in record) devices.push(record.device)
     else logIns.push(record.logIn)
   }
