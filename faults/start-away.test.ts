@@ -24,7 +24,7 @@ import { readMigrations } from '../db/migration-files.ts'
 import { saveReceipts } from '../db/receipts.ts'
 import { createTestFleet, TEST_SECRET, type TestFleet } from '../db/testing/fleet.ts'
 import { until } from '../db/testing/poll.ts'
-import { databaseUrl } from '../db/testing/test-database.ts'
+import { databaseUrl, execute } from '../db/testing/test-database.ts'
 import { makeTestFolder, removeTestFolder } from '../db/testing/test-folder.ts'
 import { startTestServer, type TestServer } from '../db/testing/test-server.ts'
 import { startUrlProxy, type TcpProxy } from './testing/tcp-proxy.ts'
@@ -41,7 +41,7 @@ let folder: string
 /** What the service kept when it had its database. */
 let snapshot: string
 /** Of the present test: the service's settings, with a DATA_DIR of its own. */
-let env: { DATABASE_URL: string; DATA_DIR: string; DATABASE_START_WAIT_MS?: string }
+let env: ReturnType<typeof settings>
 let service: ServiceProcess
 let tests = 0
 let messageId = 0
@@ -57,7 +57,7 @@ beforeAll(async () => {
   proxyUrl = through.url
   folder = await makeTestFolder()
   env = settings('first')
-  await start(READY)
+  await start({}, READY)
   snapshot = join(env.DATA_DIR, 'registry.snapshot')
   await until('the snapshot is written', () => existsSync(snapshot))
   await end('SIGKILL')
@@ -85,12 +85,11 @@ afterEach(async () => {
 })
 
 function settings(name: string) {
-  const waits = { DATABASE_CONNECT_TIMEOUT_MS: '300', DATABASE_START_WAIT_MS: '600000' }
-  return { DATABASE_URL: proxyUrl, DATA_DIR: join(folder, name), ...waits }
+  return { DATABASE_URL: proxyUrl, DATA_DIR: join(folder, name), DATABASE_START_WAIT_MS: '600000' }
 }
 
-async function start(says = STARTED_AWAY): Promise<void> {
-  service = await startProcess(env, says)
+async function start(more: Record<string, string> = {}, says = STARTED_AWAY): Promise<void> {
+  service = await startProcess({ ...env, ...more }, says)
 }
 
 async function end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
@@ -149,7 +148,7 @@ async function untilDrained(): Promise<void> {
 test('away in one way after the other, killed and stopped meanwhile: all is stored once', async () => {
   const times: number[] = []
   await proxy.accept('hang')
-  await start()
+  await start({ DATABASE_CONNECT_TIMEOUT_MS: '300' })
   let hub = await logIn(HUB)
   times.push(await publish(hub), await publish(hub))
   await end('SIGKILL')
@@ -258,17 +257,13 @@ test('back with a newer schema: it ends with a sentence; read-only: it waits; wi
   const older = migrations.find(({ tag }) => tag === '0005_ledger_writer')
   await pool.query(`DELETE FROM drizzle.migrations WHERE hash IN ('future', $1)`, [older?.hash])
   await pool.query('ALTER TABLE pipeline.ingest_batches DROP COLUMN writer')
-  const owner = new Pool({
-    connectionString: server.url,
-    max: 1,
-    options: '-c default_transaction_read_only=off',
-  })
-  await owner.query('ALTER DATABASE frostguard SET default_transaction_read_only = on')
+  // A session of its own that may write.
+  const writable = `${server.url}?options=-c%20default_transaction_read_only%3Doff`
+  await execute(writable, 'ALTER DATABASE frostguard SET default_transaction_read_only = on')
   await start()
   expect(service.stderr).toMatch(/started without the database.*read-only/)
   times.push(await publish(await logIn(HUB)))
-  await owner.query('ALTER DATABASE frostguard RESET default_transaction_read_only')
-  await owner.end()
+  await execute(writable, 'ALTER DATABASE frostguard RESET default_transaction_read_only')
   await untilDrained()
   expect(await storedTimes()).toEqual(times)
   const applied = await pool.query('SELECT hash FROM drizzle.migrations')
