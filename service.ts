@@ -68,6 +68,8 @@ const STOP_OPENING_MS = 2_000
 const HOUR_MS = 3_600_000
 
 type Stops = (() => Promise<unknown>)[]
+/** The part of a start that needs the database; nothing more is begun when the signal is aborted. */
+type GoOn = (server: DatabaseServer, signal?: AbortSignal) => Promise<void>
 
 /** The parts that can be opened without the database; they connect to it when they are used. */
 interface Parts {
@@ -103,8 +105,9 @@ async function start(settings: ServiceSettings, log: Logger, stops: Stops): Prom
   if (server) stops.push(() => server.release())
   const url = server?.url ?? settings.DATABASE_URL ?? ''
   const parts = await openParts(settings, log, { url, stops })
-  const goOn = async ({ directUrl }: DatabaseServer) => {
+  const goOn: GoOn = async ({ directUrl }, signal) => {
     await parts.ingest.start()
+    if (signal?.aborted) return
     const partitions = keepPartitions(directUrl, log)
     stops.push(() => partitions.stop())
   }
@@ -123,12 +126,13 @@ async function start(settings: ServiceSettings, log: Logger, stops: Stops): Prom
 function goOnWhenBack(
   settings: ServiceSettings,
   log: Logger,
-  on: { ingest: Ingest; reason: string; goOn: (server: DatabaseServer) => Promise<void>; stops: Stops },
+  on: { ingest: Ingest; reason: string; goOn: GoOn; stops: Stops },
 ): Promise<void> {
   const stopping = new AbortController()
   const { signal } = stopping
   const onAway = (reason: string) => on.ingest.noteAway(reason)
-  const back = untilDatabaseIsBack({ settings, log, reason: on.reason, goOn: on.goOn, onAway, signal })
+  const goOn = (server: DatabaseServer) => on.goOn(server, signal)
+  const back = untilDatabaseIsBack({ settings, log, reason: on.reason, goOn, onAway, signal })
   back.catch((error: Error) => {
     onAway(error.message)
     log.fatal(`it cannot go on with its database; what was acknowledged stays in the spool: ${error.message}`)
