@@ -2,7 +2,14 @@ import { writeFile } from 'node:fs/promises'
 import { z } from 'zod'
 import type { BenchContext } from './context.ts'
 import { openBenchServer } from './database/server.ts'
-import { helpOption, integerOption, type OptionValues, optionalTextOption, parseOptions } from './options.ts'
+import {
+  helpOption,
+  integerOption,
+  type OptionValues,
+  optionalIntegerOption,
+  optionalTextOption,
+  parseOptions,
+} from './options.ts'
 import { describeEnvironment, environmentText } from './report/environment.ts'
 import type { WorkloadResult } from './report/figures.ts'
 import { workloadTable } from './report/table.ts'
@@ -30,6 +37,11 @@ export const benchShape = {
     help: 'rows of the raw COPY (1000000)',
     // One message of the protocol holds them, encoded: a gigabyte at most.
     ...{ min: 1, max: 5_000_000, default: 1_000_000, unit: 'rows' },
+  }),
+  rows: optionalIntegerOption({
+    value: 'N',
+    help: 'old readings that the hubs of "backfill" drain (1000000)',
+    ...{ min: 1, max: 1_000_000_000, unit: 'rows' },
   }),
   'data-dir': optionalTextOption({
     value: 'DIR',
@@ -105,6 +117,7 @@ async function openContext(options: BenchOptions, resources: AsyncDisposableStac
     warmUpSeconds: options['warm-up'],
     rounds: options.rounds,
     rawRows: options['raw-rows'],
+    ...(options.rows === undefined ? {} : { rows: options.rows }),
     serviceSettings: options.settings ?? {},
     resources,
     progress,

@@ -3,11 +3,12 @@ import { benchShape, parseBenchOptions, runWorkloads } from './command.ts'
 import { runLoadCommand } from './generator/main.ts'
 import { LAYOUT_HELP, parseLayoutOptions, runLayout } from './layout/main.ts'
 import { describeOptions, OptionError } from './options.ts'
+import { backfill } from './workloads/backfill.ts'
 import { limit } from './workloads/limit.ts'
 import { throughput } from './workloads/throughput.ts'
 import type { Workload } from './workloads/workload.ts'
 
-const WORKLOADS: readonly Workload[] = [limit, throughput]
+const WORKLOADS: readonly Workload[] = [limit, throughput, backfill]
 
 const HELP = `npm run bench -- [command] [options]
 

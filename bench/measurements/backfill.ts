@@ -1,0 +1,207 @@
+import { createTestFleet, TEST_SECRET } from '../../db/testing/fleet.ts'
+import type { BenchContext, LoadShape } from '../context.ts'
+import { type Books, readBooks } from '../database/books.ts'
+import { openPool } from '../database/pool.ts'
+import type { LoadPhase } from '../generator/load.ts'
+import type { LoadResult } from '../generator/result.ts'
+import { complaintsOf } from '../processes/complaints.ts'
+import { resultOf, startGenerator } from '../processes/generator.ts'
+import { type MqttServer, startService } from '../processes/servers.ts'
+import { cpuSecondsOf, cpuSecondsOfFamily } from '../processes/usage.ts'
+import { type Sides, startUsage, type Usage } from '../processes/usage-meter.ts'
+import { problemsOf, withComplaints } from './service.ts'
+
+/** Hubs that publish what they have just measured, in an open loop. */
+export interface LiveLoad {
+  hubs: number
+  readingsPerMessage: number
+  /** Between two messages of a hub. */
+  intervalMs: number
+}
+
+/** Hubs that resend `rows` old readings as fast as they are acknowledged. */
+export interface BacklogLoad extends LoadShape {
+  rows: number
+}
+
+export interface BackfillMeasurement {
+  /** The live hubs with nobody beside them. */
+  alone: LoadResult
+  /** The same hubs while the backlog drains. */
+  beside: LoadResult
+  backlog: LoadResult
+  /** While the backlog drains. */
+  usage: Usage
+  books: Books
+  /** Why it does not count; none when it does. */
+  problems: string[]
+}
+
+/** Two organizations: so hub keys and devices of the two loads never meet. */
+const LIVE = { slug: 'bench', hubPrefix: 'bench-hub-', euiPrefix: 'be' }
+const BACKLOG = { slug: 'backlog', hubPrefix: 'backlog-hub-', euiPrefix: 'ba' }
+
+/** What a sensor usually reports in. */
+const BACKLOG_STEP_MS = 300_000
+/** The newest of the old readings is so old. */
+const BACKLOG_AGE_MS = 3_600_000
+/** Until it is told to end. */
+const UNTIL_ENDED_SECONDS = 86_400
+
+/**
+ * The live hubs alone, then the same with the backlog beside them, on one service and one database; afterwards the
+ * database is compared with what was acknowledged.
+ */
+export async function measureBackfill(
+  context: BenchContext,
+  loads: { live: LiveLoad; backlog: BacklogLoad },
+): Promise<BackfillMeasurement> {
+  const database = await context.server.createDatabase()
+  const pool = openPool(database.url)
+  try {
+    const { live, backlog } = loads
+    const devices = live.hubs * live.readingsPerMessage
+    await createTestFleet(pool, { ...LIVE, hubs: live.hubs, devices })
+    await createTestFleet(pool, { ...BACKLOG, hubs: backlog.connections, devices: backlog.devices })
+    const server = await startService(
+      { ...context.serviceSettings, DATABASE_URL: database.url },
+      context.resources,
+    )
+    const measured = await measureBoth(context, { ...loads, server })
+    const ended = await server.child.ended
+    const books = await readBooks(pool)
+    const load = sumOf([measured.alone, measured.beside, measured.backlog])
+    const problems = problemsOf({ load, ended, complaints: complaintsOf(server.child.stderr) }, books)
+    if (measured.beside.measured.acknowledgedMessages === 0) {
+      problems.push(
+        'the backlog was drained before a live hub was measured beside it: raise --rows or lower --warm-up',
+      )
+    }
+    return { ...measured, books, problems }
+  } finally {
+    await pool.end()
+    await database.drop()
+  }
+}
+
+async function measureBoth(
+  context: BenchContext,
+  options: { live: LiveLoad; backlog: BacklogLoad; server: MqttServer },
+): Promise<Pick<BackfillMeasurement, 'alone' | 'beside' | 'backlog' | 'usage'>> {
+  const { server, live } = options
+  try {
+    context.progress('  live hubs alone')
+    const alone = await resultOf(
+      startGenerator(liveArguments(live, server, context), {
+        resources: context.resources,
+        onPhase: () => {},
+      }),
+    )
+    context.progress('  live hubs beside the backlog')
+    return { alone, ...(await measureBeside(context, options)) }
+  } catch (error) {
+    throw withComplaints(error, complaintsOf(server.child.stderr))
+  } finally {
+    await server.child.end()
+  }
+}
+
+/** The live hubs are measured from the end of their warm-up until the backlog's last message is sent. */
+async function measureBeside(
+  context: BenchContext,
+  { live, backlog, server }: { live: LiveLoad; backlog: BacklogLoad; server: MqttServer },
+): Promise<Pick<BackfillMeasurement, 'beside' | 'backlog' | 'usage'>> {
+  const { resources, warmUpSeconds } = context
+  const liveArgs = liveArguments(live, server, { seconds: UNTIL_ENDED_SECONDS, warmUpSeconds })
+  const liveGenerator = startGenerator(liveArgs, { resources, onPhase: () => {} })
+  let usage: Usage | undefined
+  const onPhase = (phase: LoadPhase) => {
+    if (phase !== 'draining') return
+    usage = running.end()
+    void liveGenerator.end()
+  }
+  const backlogGenerator = startGenerator(backlogArguments(backlog, server), { resources, onPhase })
+  const pids = [liveGenerator.pid, backlogGenerator.pid]
+  const running = startUsage(sidesOf(context, server, pids), server.child.pid)
+  try {
+    const [drained, beside] = await Promise.all([resultOf(backlogGenerator), resultOf(liveGenerator)])
+    if (!usage) throw new Error('The load generator has ended without a word about its phases.')
+    return { backlog: drained, beside, usage }
+  } finally {
+    running.end()
+    await Promise.all([liveGenerator.end(), backlogGenerator.end()])
+  }
+}
+
+function sidesOf(
+  { server: { postmasterPid } }: BenchContext,
+  server: MqttServer,
+  generators: number[],
+): Sides {
+  const sides: Sides = {
+    generators: () => generators.reduce((sum, pid) => sum + (cpuSecondsOf(pid) ?? 0), 0),
+    service: () => cpuSecondsOf(server.child.pid),
+  }
+  if (postmasterPid !== undefined) sides['postgres'] = () => cpuSecondsOfFamily(postmasterPid)
+  return sides
+}
+
+function liveArguments(
+  { hubs, readingsPerMessage, intervalMs }: LiveLoad,
+  server: MqttServer,
+  { seconds, warmUpSeconds }: Pick<BenchContext, 'seconds' | 'warmUpSeconds'>,
+): string[] {
+  return generatorArguments(server, LIVE, {
+    count: hubs,
+    'readings-per-message': readingsPerMessage,
+    interval_of_msg: intervalMs,
+    'start-at': Date.now(),
+    'step-ms': intervalMs,
+    'warm-up': warmUpSeconds,
+    seconds,
+  })
+}
+
+function backlogArguments(backlog: BacklogLoad, server: MqttServer): string[] {
+  const { connections, readingsPerMessage, devices, inFlightMax, rows } = backlog
+  const spanMs = Math.ceil(rows / devices) * BACKLOG_STEP_MS
+  return generatorArguments(server, BACKLOG, {
+    count: connections,
+    'readings-per-message': readingsPerMessage,
+    devices,
+    inflight: inFlightMax,
+    limit: Math.ceil(rows / readingsPerMessage),
+    'start-at': Date.now() - BACKLOG_AGE_MS - spanMs,
+    'step-ms': BACKLOG_STEP_MS,
+  })
+}
+
+function generatorArguments(
+  { port }: MqttServer,
+  { hubPrefix, euiPrefix }: typeof LIVE,
+  values: Record<string, number>,
+): string[] {
+  const all = {
+    port,
+    interval: 1,
+    password: TEST_SECRET,
+    prefix: hubPrefix,
+    'eui-prefix': euiPrefix,
+    ...values,
+  }
+  return ['--quiet', ...Object.entries(all).map(([name, value]) => `--${name}=${value}`)]
+}
+
+/** The ledgers of several loads as one. */
+function sumOf(loads: readonly LoadResult[]): LoadResult {
+  const [first, ...others] = loads
+  if (!first) throw new Error('no load to compare the database with')
+  const sum = { ...first }
+  for (const { readings, acknowledgedReadings, connectionsLost, reasonsLost } of others) {
+    sum.readings += readings
+    sum.acknowledgedReadings += acknowledgedReadings
+    sum.connectionsLost += connectionsLost
+    sum.reasonsLost = [...sum.reasonsLost, ...reasonsLost]
+  }
+  return sum
+}
