@@ -2,6 +2,7 @@ import { Socket } from 'node:net'
 import { generate } from 'mqtt-packet'
 import { afterEach, describe, expect, test } from 'vitest'
 import { closeAll, holding, logInRaw, publishPacket, type RawClient, startBroker, until } from './testing.ts'
+import type { Accept } from './types.ts'
 
 afterEach(closeAll)
 
@@ -68,6 +69,57 @@ describe('when MQTT_HELD_BYTES_MAX is reached', () => {
     for (const client of [hub, late]) await client.next('puback')
     expect(arrivals.length).toBe(6_002)
     expect(broker.heldBytes()).toBe(0)
+  })
+
+  test('hubs that drain a backlog leave half of it to the others, however many they are', async () => {
+    const held: (() => void)[] = []
+    const accept: Accept = (arrival, done) => {
+      arrival.isBacklog = arrival.principal.username.startsWith('draining')
+      if (arrival.payload.length > 1) held.push(done)
+      else done()
+    }
+    const { broker, addresses, arrivals } = await startBroker({ accept, env: LIMIT })
+    const draining = await Promise.all(
+      Array.from({ length: 30 }, (_, index) =>
+        logInRaw(addresses.mqtt.port, { username: `draining-${index}`, clientId: `${index}` }),
+      ),
+    )
+    for (const [index, client] of draining.entries()) {
+      const topic = `v1/hubs/draining-${index}/readings`
+      client.send(publishPacket({ topic, payload: 'x' }))
+      await client.next('puback')
+      client.send(publishPacket({ topic, messageId: 2, payload: Buffer.alloc(10_000) }))
+    }
+    await until(() => broker.waitingConnections() > 0, 'some wait')
+    const hub = await logInRaw(addresses.mqtt.port)
+    const before = arrivals.length
+    for (let messageId = 1; messageId <= 3; messageId++) {
+      hub.send(publishPacket({ messageId, payload: Buffer.alloc(1_000) }))
+    }
+    await until(() => arrivals.length === before + 3, 'the messages of the live hub arrived')
+    while (held.length > 0) {
+      for (const done of held.splice(0)) done()
+      await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+    for (const client of draining) await client.next('puback', 2)
+    await hub.next('puback', 3)
+    expect(broker.heldBytes()).toBe(0)
+  })
+
+  test('a message counts until it is acknowledged, also when it is durable before an earlier one', async () => {
+    const { held, accept } = holding()
+    const { broker, addresses } = await startBroker({ accept })
+    const client = await logInRaw(addresses.mqtt.port)
+    client.send(publishPacket({ payload: 'x' }))
+    await until(() => held.length === 1, 'the first one arrived')
+    const ofOne = broker.heldBytes()
+    client.send(publishPacket({ messageId: 2, payload: 'x' }))
+    await until(() => held.length === 2, 'the second one arrived')
+    held[1]?.()
+    expect(broker.heldBytes()).toBe(2 * ofOne)
+    held[0]?.()
+    expect(broker.heldBytes()).toBe(0)
+    await client.next('puback', 2)
   })
 
   test('nobody is cut off for our silence; a half-open client is found when it is read again', async () => {

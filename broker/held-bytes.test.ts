@@ -43,6 +43,31 @@ test('however many flood, one that holds nothing finds room; in the end nobody d
   expect(held.bytes / 10_000_000).toBeCloseTo(1, 2)
 })
 
+test('those that drain a backlog hold half of it at most, also those that hold nothing', () => {
+  const { held } = openHeld(10_000_000)
+  const large = 200_000
+  const draining = Array.from({ length: 100 }, (_, index) => held.join(`draining-${index}`, () => {}))
+  for (const admission of draining) admission.noteBacklog(true)
+  const begun = draining.filter((admission) => admission.begin(large))
+  expect(begun.length).toBeGreaterThan(1)
+  expect(held.bytes).toBeGreaterThan(5_000_000)
+  expect(held.bytes).toBeLessThan(6_000_000)
+  const live = held.join('live', () => {})
+  expect(fill(live).length).toBeGreaterThan(40)
+})
+
+test('what a hub holds counts as backlog from when it is known to drain one until it is known not to', () => {
+  const { held } = openHeld(10_000_000)
+  const [first, second] = ['first', 'second'].map((name) => held.join(name, () => {}))
+  first?.begin(1_500_000)
+  expect(first?.arrive(1_500_000)).toBeGreaterThan(5_000_000)
+  first?.noteBacklog(true)
+  second?.noteBacklog(true)
+  expect(second?.begin(1)).toBe(false)
+  first?.noteBacklog(false)
+  expect(second?.begin(1)).toBe(true)
+})
+
 test('all connections of a username have one share', () => {
   const { held } = openHeld(10_000_000)
   for (let count = 0; count < 50; count++) fill(held.join('flood', () => {}))
@@ -125,6 +150,7 @@ test('random traffic passes the limit by one message at most, everyone gets on, 
     const index = below(admissions.length)
     const admission = admissions[index]
     const frame = below(largest)
+    if (random() < 0.1) admission?.noteBacklog(random() < 0.5)
     if (random() < 0.5 || !admission || admission.isWaiting) open.splice(below(open.length), 1)[0]?.()
     else if (admission.begin(frame)) {
       begun[index] = (begun[index] ?? 0) + 1

@@ -9,12 +9,15 @@ const DECODED_BYTES_PER_FRAME_BYTE = 3
 /** See `HeldBytes`. */
 const SHARE_OF_FREE = 1 / 8
 const PART_FOR_FIRST_MESSAGES = 1 / 5
+const PART_FOR_BACKLOG = 1 / 2
 
 /** What one username holds, over all its connections. */
 interface Share {
   readonly username: string
   bytes: number
   connections: number
+  /** What it has sent last is old: it is draining what it has kept. */
+  isBacklog: boolean
 }
 
 export interface HeldBytesOptions {
@@ -35,7 +38,8 @@ function heldCost(frameBytes: number, decodedBytes = frameBytes * DECODED_BYTES_
  *
  * A username that holds something may begin another message while it holds less than an eighth of what is still free,
  * a fifth of all left aside: one that floods gets a tenth or so, and others do not queue for long behind what it has
- * begun. That fifth is for those that hold nothing. The limit is passed by one message at most.
+ * begun. That fifth is for those that hold nothing. Usernames that drain a backlog hold half of all together at most,
+ * also where that leaves one of them nothing for now. The limit is passed by one message at most.
  */
 export class HeldBytes {
   readonly #options: HeldBytesOptions
@@ -43,6 +47,8 @@ export class HeldBytes {
   /** In the order in which they are asked again. */
   readonly #waiting = new Set<Admission>()
   #bytes = 0
+  /** Of these, held by those that drain a backlog. */
+  #backlogBytes = 0
   #asking: NodeJS.Immediate | undefined
 
   constructor(options: HeldBytesOptions) {
@@ -60,7 +66,7 @@ export class HeldBytes {
 
   /** For a connection that has logged in; `onTurn` is called when it may be read again. */
   join(username: string, onTurn: () => void): Admission {
-    const share = this.#shares.get(username) ?? { username, bytes: 0, connections: 0 }
+    const share = this.#shares.get(username) ?? { username, bytes: 0, connections: 0, isBacklog: false }
     this.#shares.set(username, share)
     share.connections++
     return new Admission(this, share, onTurn)
@@ -69,17 +75,21 @@ export class HeldBytes {
   /** Whether a message may begin now; if so, its cost is counted. */
   take(share: Share, cost: number): boolean {
     if (!this.#hasRoom(share)) return false
-    share.bytes += cost
-    this.#bytes += cost
+    this.#count(share, cost)
     return true
   }
 
   give(share: Share, cost: number): void {
-    share.bytes -= cost
-    this.#bytes -= cost
+    this.#count(share, -cost)
     this.#forgetIfUnused(share)
     // Once a turn: a batch gives back thousands at a time.
     if (this.#waiting.size > 0) this.#asking ??= setImmediate(() => this.#askWaiting())
+  }
+
+  noteBacklog(share: Share, isBacklog: boolean): void {
+    if (share.isBacklog === isBacklog) return
+    share.isBacklog = isBacklog
+    this.#backlogBytes += isBacklog ? share.bytes : -share.bytes
   }
 
   wait(admission: Admission): void {
@@ -105,8 +115,15 @@ export class HeldBytes {
 
   #hasRoom(share: Share): boolean {
     const { bytesMax } = this.#options
+    if (share.isBacklog && this.#backlogBytes >= bytesMax * PART_FOR_BACKLOG) return false
     if (share.bytes === 0) return this.#bytes < bytesMax
     return share.bytes < (bytesMax * (1 - PART_FOR_FIRST_MESSAGES) - this.#bytes) * SHARE_OF_FREE
+  }
+
+  #count(share: Share, bytes: number): void {
+    share.bytes += bytes
+    this.#bytes += bytes
+    if (share.isBacklog) this.#backlogBytes += bytes
   }
 
   #forgetIfUnused({ username, bytes, connections }: Share): void {
@@ -152,11 +169,16 @@ export class Admission {
     return this.#held.take(this.share, cost) ? cost : undefined
   }
 
-  /** A PUBLISH has come out of the parser; returns what is to be given back when it is durable. */
+  /** A PUBLISH has come out of the parser; returns what is to be given back when it is acknowledged. */
   arrive(frameBytes: number): number {
     const cost = heldCost(frameBytes)
     this.#arriving -= cost
     return cost
+  }
+
+  /** Whether what has arrived last is old: then its username is draining a backlog, until something else arrives. */
+  noteBacklog(isBacklog: boolean): void {
+    this.#held.noteBacklog(this.share, isBacklog)
   }
 
   /** What has been made of an arrived message is known now: its cost from now on. */

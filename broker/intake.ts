@@ -62,20 +62,22 @@ export class Intake {
     }
     const frameBytes = packet.length ?? 0
     let cost = admission.arrive(frameBytes)
+    let isHeld = true
     if (oversizedBytes !== undefined) counters.messagesOversized++
     const arrival = this.#arrival(connection, packet, { principal, route })
     if (oversizedBytes !== undefined) arrival.oversizedBytes = oversizedBytes
-    const ticket = connection.order.hold((error) => this.#release(connection, arrival, release, error))
+    const ticket = connection.order.hold((error) => {
+      isHeld = false
+      admission.giveBack(cost)
+      this.#release(connection, arrival, release, error)
+    })
     connection.readAhead.hold()
     this.#accept(arrival, (error) => {
-      if (ticket.finished) return
-      connection.order.finish(ticket, error)
-      admission.giveBack(cost)
+      if (!ticket.finished) connection.order.finish(ticket, error)
     })
-    const { decodedBytes } = arrival
-    if (!ticket.finished && decodedBytes !== undefined) {
-      cost = admission.correct(cost, frameBytes, decodedBytes)
-    }
+    const { decodedBytes, isBacklog } = arrival
+    if (isHeld && decodedBytes !== undefined) cost = admission.correct(cost, frameBytes, decodedBytes)
+    if (isBacklog !== undefined) admission.noteBacklog(isBacklog)
   }
 
   /** A last will: its client has gone, so nothing is acknowledged and nothing can be held back. */

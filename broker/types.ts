@@ -49,6 +49,8 @@ export interface Arrival {
    * counted for MQTT_HELD_BYTES_MAX. Unset, the broker counts with what readings usually take.
    */
   decodedBytes?: number | undefined
+  /** To be set by `accept` before it returns: what the message brings is old, its client is draining what it has kept. */
+  isBacklog?: boolean
 }
 
 /**
