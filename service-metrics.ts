@@ -27,6 +27,11 @@ export function registerServiceMetrics(
   gauge(register, 'oldest_batch_seconds', 'How long the oldest batch under way has been waiting', () =>
     ingest.oldestBatchSeconds(),
   )
+  for (const queue of ['live', 'backlog'] as const) {
+    gauge(register, `${queue}_messages_waiting`, `Messages of the ${queue} queue that wait for a lane`, () =>
+      ingest.waiting(queue),
+    )
+  }
   gauge(register, 'hubs_connected', 'Hubs connected now', () => broker.connectedHubs())
   registerBrokerGauges(register, broker)
   for (const name of Object.keys(counters) as (keyof typeof counters)[]) {

@@ -16,12 +16,17 @@ function message(items: number, bytes = 10): HeldMessage {
   return emptyMessage(testArrival(PRINCIPAL, 'readings', 'x'.repeat(bytes)), items)
 }
 
+function oldMessage(items: number): HeldMessage {
+  return emptyMessage(testArrival(PRINCIPAL, 'readings', 'x', { isBacklog: true }), items)
+}
+
 /** Commits end when the test says so. */
 function held(options: Partial<GroupCommitOptions>) {
   const batches: { messages: HeldMessage[]; end: () => void }[] = []
   const commits = new GroupCommit({
     lanes: 1,
     batchRowsMax: 100,
+    backlogRowsMax: 100,
     batchBytesMax: 1_000,
     commit: (messages) => {
       const { promise, resolve } = Promise.withResolvers<void>()
@@ -70,6 +75,65 @@ test('is drained when nothing waits and nothing is under way', async () => {
   const { commits, batches } = held({ batchRowsMax: 1 })
   commits.add(message(1))
   commits.add(message(1))
+  let drained = false
+  const wait = commits.drained().then(() => {
+    drained = true
+  })
+  await turn()
+  batches[0]?.end()
+  await turn()
+  expect([batches.length, drained]).toEqual([2, false])
+  batches[1]?.end()
+  await wait
+})
+
+test('a live message overtakes old ones that arrived long before it; each queue keeps its order', async () => {
+  const { commits, batches } = held({ backlogRowsMax: 2 })
+  const old = Array.from({ length: 6 }, () => oldMessage(1))
+  for (const one of old) commits.add(one)
+  await turn()
+  const live = [message(1), message(1)]
+  for (const one of live) commits.add(one)
+  for (let batch = 0; batch < 4; batch++) {
+    batches[batch]?.end()
+    await turn()
+  }
+  expect(batches.map(({ messages }) => messages)).toEqual([
+    [old[0], old[1]],
+    live,
+    [old[2], old[3]],
+    [old[4], old[5]],
+  ])
+})
+
+test('of two lanes one is kept free for live messages', async () => {
+  const { commits, sizes } = held({ lanes: 2, backlogRowsMax: 10 })
+  for (let n = 0; n < 30; n++) commits.add(oldMessage(1))
+  await turn()
+  expect(sizes()).toEqual([10])
+  expect([commits.waiting('live'), commits.waiting('backlog')]).toEqual([0, 20])
+  commits.add(message(3))
+  await turn()
+  expect(sizes()).toEqual([10, 1])
+})
+
+test('live messages without end leave one batch in five to the backlog', async () => {
+  const { commits, batches } = held({ batchRowsMax: 1, backlogRowsMax: 1 })
+  for (let n = 0; n < 3; n++) commits.add(oldMessage(1))
+  for (let n = 0; n < 20; n++) commits.add(message(1))
+  await turn()
+  for (let batch = 0; batch < 15; batch++) {
+    batches[batch]?.end()
+    await turn()
+  }
+  const queues = batches.map(({ messages }) => (messages[0]?.arrival.isBacklog ? 'b' : 'l')).join('')
+  expect(queues).toBe('llllbllllbllllbl')
+})
+
+test('is drained only when the backlog is too', async () => {
+  const { commits, batches } = held({ lanes: 2, backlogRowsMax: 1 })
+  commits.add(oldMessage(1))
+  commits.add(oldMessage(1))
   let drained = false
   const wait = commits.drained().then(() => {
     drained = true

@@ -24,6 +24,7 @@ import type { HeldMessage } from './message.ts'
 import { createIngestMetrics, type IngestMetrics } from './metrics.ts'
 import type { IngestOptions } from './options.ts'
 import { HubPresence } from './presence.ts'
+import type { Queue } from './queue-choice.ts'
 import { Receipts } from './receipts.ts'
 import { Registry } from './registry.ts'
 import type { RegistryContents } from './registry-snapshot.ts'
@@ -143,6 +144,7 @@ export class Ingest {
       lanes: settings.INGEST_LANES,
       batchRowsMax: settings.INGEST_BATCH_ROWS_MAX,
       batchBytesMax: settings.INGEST_BATCH_BYTES_MAX,
+      backlogRowsMax: settings.INGEST_BACKLOG_ROWS_MAX,
       commit: (messages) => this.#committer.commit(messages),
     })
     this.#intake = new Intake({
@@ -151,6 +153,7 @@ export class Ingest {
       onSeen: (message) => this.#seen(message),
       onReady: (message) => this.#commits.add(message),
       lookUpMs: settings.INGEST_HOLD_MS,
+      backlogAgeMs: settings.INGEST_BACKLOG_AGE_SECONDS * 1_000,
       onUnplaced: (message) => this.#committer.spool([message]),
       onGivenUp: (message, error) => this.#giveBack(message, error),
       signal: this.#end.signal,
@@ -222,6 +225,11 @@ export class Ingest {
     this.#metrics.acknowledgeSeconds.observe(afterMs / 1000)
   }
 
+  /** Messages that wait for a lane. */
+  waiting(queue: Queue): number {
+    return this.#commits.waiting(queue)
+  }
+
   #seen(message: HeldMessage): void {
     itemsReceived(this.books, message.subject, message.items)
     const { receipt, notes, arrival } = message
@@ -229,6 +237,7 @@ export class Ingest {
       this.#metrics.fieldsIgnored.inc(notes.length)
       this.#options.log.debug({ client: arrival.principal.username, notes }, 'bad fields ignored')
     }
+    if (arrival.isBacklog) this.#metrics.backlogMessages.inc()
     if (receipt) message.receipt = this.#receipts.seen(receipt)
   }
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Arrival } from '../broker/types.ts'
 import type { DeviceRecord } from '../db/registry.ts'
+import { isBacklog } from './backlog.ts'
 import { type Draft, draftMessage } from './draft.ts'
 import type { HeldMessage } from './message.ts'
 import { placeDraft } from './place.ts'
@@ -15,6 +16,8 @@ export interface IntakeOptions {
   onSeen: (message: HeldMessage) => void
   /** A message has its rows and is ready to be committed. */
   onReady: (message: HeldMessage) => void
+  /** Readings that are older than this when they arrive are a backlog. */
+  backlogAgeMs: number
   /** How long the look-up of a message's devices may take. */
   lookUpMs: number
   /** A message's devices could not be looked up. Resolves to whether somebody has taken it; if not, it is tried again. */
@@ -47,6 +50,7 @@ export class Intake {
     if (principal.kind === 'hub' && !arrival.isWill) presence.seen(principal.id, arrival.receivedAt)
     const draft = draftMessage(arrival, done)
     arrival.decodedBytes = draft.message.items * HELD_ITEM_BYTES
+    arrival.isBacklog = isBacklog(draft, this.#options.backlogAgeMs)
     // The dying connection still counts: a will is true only if no other connection of its hub lives.
     if (arrival.isWill && presence.connectionsOf(principal.id) > 1) draft.message.status = null
     onSeen(draft.message)

@@ -9,6 +9,7 @@ export interface IngestMetrics {
   acknowledgeSeconds: Histogram
   fieldsIgnored: Counter
   batchRetries: Counter
+  backlogMessages: Counter
 }
 
 /** Registers the metrics of ingest (protocol.md, "Running"); the books are read when the page is asked for. */
@@ -21,6 +22,11 @@ export function createIngestMetrics(register: Registry, books: Books): IngestMet
     batchRetries: new Counter({
       name: `${PREFIX}batch_retries_total`,
       help: 'Attempts to commit a batch that failed and were repeated',
+      registers,
+    }),
+    backlogMessages: new Counter({
+      name: `${PREFIX}backlog_messages_total`,
+      help: 'Messages whose readings were old when they arrived: they wait behind live ones',
       registers,
     }),
     fieldsIgnored: new Counter({

@@ -9,6 +9,8 @@ interface IngestSettings {
   INGEST_LANES: number
   INGEST_BATCH_ROWS_MAX: number
   INGEST_BATCH_BYTES_MAX: number
+  INGEST_BACKLOG_AGE_SECONDS: number
+  INGEST_BACKLOG_ROWS_MAX: number
   INGEST_HOLD_MS: number
   DATABASE_STATEMENT_TIMEOUT_MS: number
   REGISTRY_REFRESH_MS: number

@@ -6,12 +6,10 @@ import type { LoadPlan } from '../generator/plan.ts'
 /** The fleet that the loads of all workloads speak for. */
 export const FLEET = { slug: 'bench', hubPrefix: 'bench-hub-', euiPrefix: 'be' }
 
-const HOUR_MS = 3_600_000
 /**
- * The readings begin half a day ago: one step a reading runs faster than the clock, and ingest takes what is up to
- * a day ahead.
+ * The readings begin now and run ahead of the clock, up to a day of which ingest takes: behind the clock they would be a
+ * backlog, which does not get all lanes.
  */
-const START_BEFORE_MS = 12 * HOUR_MS
 const STEP_MS = 1_000
 const CONNECT_INTERVAL_MS = 1
 
@@ -29,7 +27,7 @@ export function loadArguments(
     'eui-prefix': FLEET.euiPrefix,
     'readings-per-message': shape.readingsPerMessage,
     devices: shape.devices,
-    'start-at': Date.now() - START_BEFORE_MS,
+    'start-at': Date.now(),
     'step-ms': STEP_MS,
     'warm-up': context.warmUpSeconds,
     seconds: context.seconds,
