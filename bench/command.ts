@@ -38,10 +38,10 @@ export const benchShape = {
     // One message of the protocol holds them, encoded: a gigabyte at most.
     ...{ min: 1, max: 5_000_000, default: 1_000_000, unit: 'rows' },
   }),
-  rows: optionalIntegerOption({
+  'backlog-rows': optionalIntegerOption({
     value: 'N',
-    help: 'old readings that the hubs of "backfill" drain (1000000)',
-    ...{ min: 1, max: 1_000_000_000, unit: 'rows' },
+    help: 'old readings that are drained in backfill (1000000)',
+    ...{ min: 1, max: 1_000_000_000, unit: 'readings' },
   }),
   'data-dir': optionalTextOption({
     value: 'DIR',
@@ -117,7 +117,7 @@ async function openContext(options: BenchOptions, resources: AsyncDisposableStac
     warmUpSeconds: options['warm-up'],
     rounds: options.rounds,
     rawRows: options['raw-rows'],
-    ...(options.rows === undefined ? {} : { rows: options.rows }),
+    backlogRows: options['backlog-rows'],
     serviceSettings: options.settings ?? {},
     resources,
     progress,

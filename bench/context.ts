@@ -10,8 +10,8 @@ export interface BenchContext {
   rounds: number
   /** Rows of one raw COPY. */
   rawRows: number
-  /** Rows that a workload works on, where that is not a matter of time; absent: its own default. */
-  rows?: number
+  /** Old readings that hubs drain, in workload backfill; undefined: its default. */
+  backlogRows?: number | undefined
   /** Settings of the service that differ from its defaults. */
   serviceSettings: Record<string, string>
   /** Ends what was opened, the latest first, also after Ctrl-C. */

@@ -1,3 +1,4 @@
+import type { Pool } from 'pg'
 import { createTestFleet, TEST_SECRET } from '../../db/testing/fleet.ts'
 import type { BenchContext, LoadShape } from '../context.ts'
 import { type Books, readBooks } from '../database/books.ts'
@@ -9,7 +10,6 @@ import { resultOf, startGenerator } from '../processes/generator.ts'
 import { type MqttServer, startService } from '../processes/servers.ts'
 import { cpuSecondsOf, cpuSecondsOfFamily } from '../processes/usage.ts'
 import { type Sides, startUsage, type Usage } from '../processes/usage-meter.ts'
-import { problemsOf, withComplaints } from './service.ts'
 
 /** Hubs that publish what they have just measured, in an open loop. */
 export interface LiveLoad {
@@ -69,48 +69,42 @@ export async function measureBackfill(
     )
     const measured = await measureBoth(context, { ...loads, server })
     const ended = await server.child.ended
-    const books = await readBooks(pool)
-    const load = sumOf([measured.alone, measured.beside, measured.backlog])
-    const problems = problemsOf({ load, ended, complaints: complaintsOf(server.child.stderr) }, books)
-    if (measured.beside.measured.acknowledgedMessages === 0) {
-      problems.push(
-        'the backlog was drained before a live hub was measured beside it: raise --rows or lower --warm-up',
-      )
-    }
-    return { ...measured, books, problems }
+    const problems = await problemsOf(measured, pool)
+    if (ended !== 0) problems.push(`the service ended with ${ended}`)
+    if (problems.length > 0) problems.push(...complaintsOf(server.child.stderr).map(said))
+    return { ...measured, books: await readBooks(pool), problems }
   } finally {
     await pool.end()
     await database.drop()
   }
 }
 
+type Loads = Pick<BackfillMeasurement, 'alone' | 'beside' | 'backlog'>
+
 async function measureBoth(
   context: BenchContext,
   options: { live: LiveLoad; backlog: BacklogLoad; server: MqttServer },
-): Promise<Pick<BackfillMeasurement, 'alone' | 'beside' | 'backlog' | 'usage'>> {
+): Promise<Loads & { usage: Usage }> {
   const { server, live } = options
+  const { resources } = context
   try {
     context.progress('  live hubs alone')
-    const alone = await resultOf(
-      startGenerator(liveArguments(live, server, context), {
-        resources: context.resources,
-        onPhase: () => {},
-      }),
-    )
+    const generator = startGenerator(liveArguments(live, server, context), { resources, onPhase: () => {} })
+    const alone = await resultOf(generator)
     context.progress('  live hubs beside the backlog')
     return { alone, ...(await measureBeside(context, options)) }
   } catch (error) {
-    throw withComplaints(error, complaintsOf(server.child.stderr))
+    const lines = [String(error).trimEnd(), ...complaintsOf(server.child.stderr).map(said)]
+    throw new Error(lines.join('\n'), { cause: error })
   } finally {
     await server.child.end()
   }
 }
 
-/** The live hubs are measured from the end of their warm-up until the backlog's last message is sent. */
 async function measureBeside(
   context: BenchContext,
   { live, backlog, server }: { live: LiveLoad; backlog: BacklogLoad; server: MqttServer },
-): Promise<Pick<BackfillMeasurement, 'beside' | 'backlog' | 'usage'>> {
+): Promise<Omit<Loads, 'alone'> & { usage: Usage }> {
   const { resources, warmUpSeconds } = context
   const liveArgs = liveArguments(live, server, { seconds: UNTIL_ENDED_SECONDS, warmUpSeconds })
   const liveGenerator = startGenerator(liveArgs, { resources, onPhase: () => {} })
@@ -192,16 +186,37 @@ function generatorArguments(
   return ['--quiet', ...Object.entries(all).map(([name, value]) => `--${name}=${value}`)]
 }
 
-/** The ledgers of several loads as one. */
-function sumOf(loads: readonly LoadResult[]): LoadResult {
-  const [first, ...others] = loads
-  if (!first) throw new Error('no load to compare the database with')
-  const sum = { ...first }
-  for (const { readings, acknowledgedReadings, connectionsLost, reasonsLost } of others) {
-    sum.readings += readings
-    sum.acknowledgedReadings += acknowledgedReadings
-    sum.connectionsLost += connectionsLost
-    sum.reasonsLost = [...sum.reasonsLost, ...reasonsLost]
+const STORED = `
+  SELECT o.slug, (SELECT count(*)::float8 FROM public.sensor_readings r WHERE r.organization_id = o.id) AS rows,
+    (SELECT count(*)::float8 FROM pipeline.rejected_messages m WHERE m.organization_id = o.id) AS rejected
+  FROM public.organizations o`
+
+/** The differences between what was acknowledged and what is stored of each organization: a sentence each. */
+async function problemsOf({ alone, beside, backlog }: Loads, pool: Pool): Promise<string[]> {
+  const stored = await pool.query<{ slug: string; rows: number; rejected: number }>(STORED)
+  const problems: string[] = []
+  for (const [{ slug }, loads] of [[LIVE, [alone, beside]] as const, [BACKLOG, [backlog]] as const]) {
+    const { rows = 0, rejected = 0 } = stored.rows.find((row) => row.slug === slug) ?? {}
+    const expect = (what: string, actual: number, expected: number) => {
+      if (actual !== expected) problems.push(`${slug}: ${what}: ${actual}, expected ${expected}`)
+    }
+    const sum = (of: (load: LoadResult) => number) => loads.reduce((total, load) => total + of(load), 0)
+    const acknowledged = sum((load) => load.acknowledgedReadings)
+    expect(
+      'readings acknowledged, of those sent',
+      acknowledged,
+      sum((load) => load.readings),
+    )
+    expect('rows in sensor_readings, of the readings acknowledged', rows, acknowledged)
+    expect('items rejected', rejected, 0)
+    for (const { reasonsLost } of loads) problems.push(...reasonsLost.map((reason) => `${slug}: ${reason}`))
   }
-  return sum
+  if (beside.measured.acknowledgedMessages === 0) {
+    problems.push('the backlog was drained before a live hub was measured beside it: raise --backlog-rows')
+  }
+  return problems
+}
+
+function said(complaint: string): string {
+  return `the service said: ${complaint}`
 }

@@ -58,8 +58,7 @@ async function measureProcess(
   }
 }
 
-/** The error with what may explain it. */
-export function withComplaints(error: unknown, complaints: readonly string[]): Error {
+function withComplaints(error: unknown, complaints: readonly string[]): Error {
   const message = error instanceof Error ? error.message : String(error)
   return new Error([message.trimEnd(), ...complaints.map(said)].join('\n'), { cause: error })
 }
@@ -69,10 +68,7 @@ function said(complaint: string): string {
 }
 
 /** The differences in the books, with what may explain them. */
-export function problemsOf(
-  { load, ended, complaints }: Pick<ProcessMeasurement, 'load' | 'ended' | 'complaints'>,
-  books: Books,
-): string[] {
+function problemsOf({ load, ended, complaints }: ProcessMeasurement, books: Books): string[] {
   const found = differences(books, load)
   if (ended !== 0) found.push(`the service ended with ${ended}`)
   if (found.length === 0) return []

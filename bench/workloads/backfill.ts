@@ -26,7 +26,7 @@ export const backfill: Workload = {
 }
 
 export async function runBackfill(context: BenchContext, loads: { live: LiveLoad; backlog: LoadShape }) {
-  const rows = context.rows ?? ROWS_DEFAULT
+  const rows = context.backlogRows ?? ROWS_DEFAULT
   const shapes = await inRounds(context, [loads.backlog], async (_, shape, figures) => {
     const measured = await measureBackfill(context, { live: loads.live, backlog: { ...shape, rows } })
     if (measured.problems.length === 0) addFigures(figures, measured)
