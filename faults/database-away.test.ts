@@ -66,7 +66,7 @@ async function untilStored(times: readonly number[]): Promise<void> {
 }
 
 describe('while it is away', () => {
-  beforeAll(() => open({}))
+  beforeAll(() => open({ INGEST_BACKLOG_ROWS_MAX: '3' }))
   afterAll(close)
 
   test('stopped and started again: PUBACKs go on, all is stored once', async () => {
@@ -78,6 +78,19 @@ describe('while it is away', () => {
     await server.start()
     await untilStored(times)
     expect(await service.metric('frostguard_readings_spooled_total')).toBe(5)
+  })
+
+  test('the spool drains in transactions as small as those of a backlog, so that live hubs do not wait for it', async () => {
+    await server.stop('immediate')
+    const times: number[] = []
+    for (let n = 0; n < 9; n += 1) times.push(await publish())
+    await server.start()
+    await untilStored(times)
+    const rows = await service.query<{ readings: number }>(
+      'SELECT count(*)::int AS readings FROM sensor_readings WHERE recorded_at = ANY ($1::timestamptz[]) GROUP BY batch_id',
+      [times.map((at) => new Date(at))],
+    )
+    expect(Math.max(...rows.map(({ readings }) => readings))).toBe(3)
   })
 
   test('a table that is locked: what was tried under lock is stored once when the lock is gone', async () => {

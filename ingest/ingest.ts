@@ -135,7 +135,7 @@ export class Ingest {
       log,
       books: this.books,
       holdMs: settings.INGEST_HOLD_MS,
-      batchItemsMax: settings.INGEST_BATCH_ROWS_MAX,
+      batchItemsMax: settings.INGEST_BACKLOG_ROWS_MAX,
       signal: this.#end.signal,
       routeOf: options.routeOf,
       prepare: (arrival, done) => this.#prepare(arrival, done),
