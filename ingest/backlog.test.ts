@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Principal } from '../broker/types.ts'
+import type { Arrival, Principal } from '../broker/types.ts'
 import { isBacklog } from './backlog.ts'
 import { draftMessage } from './draft.ts'
 import { testArrival } from './testing/messages.ts'
@@ -16,8 +16,12 @@ const DEVICE = '24e124136b502f4a'
 const RECEIVED_MS = Date.UTC(2026, 10, 21)
 const AGE_MS = 300_000
 
-function isOld(channel: 'readings' | 'doors' | 'status', payload: unknown): boolean {
-  const arrival = testArrival(PRINCIPAL, channel, payload, { receivedAt: RECEIVED_MS })
+function isOld(
+  channel: 'readings' | 'doors' | 'status',
+  payload: unknown,
+  change: Partial<Arrival> = {},
+): boolean {
+  const arrival = testArrival(PRINCIPAL, channel, payload, { receivedAt: RECEIVED_MS, ...change })
   return isBacklog(
     draftMessage(arrival, () => {}),
     AGE_MS,
@@ -40,14 +44,11 @@ test('a reading without a time was measured just now', () => {
   expect(isOld('readings', [reading(9 * AGE_MS), reading(null)])).toBe(false)
 })
 
-test('door events are as old as their times', () => {
-  const event = (agoMs: number) => ({ device: DEVICE, at: RECEIVED_MS - agoMs, state: 'open' })
-  expect(isOld('doors', { events: [event(9 * AGE_MS)] })).toBe(true)
-  expect(isOld('doors', { events: [event(1_000)] })).toBe(false)
-})
-
-test('statuses and messages of which nothing is left are live', () => {
+test('door events, statuses, last wills and messages of which nothing is left are live', () => {
+  const event = { device: DEVICE, at: RECEIVED_MS - 9 * AGE_MS, state: 'open' }
+  expect(isOld('doors', { events: [event] })).toBe(false)
   expect(isOld('status', { state: 'online', sent_at: RECEIVED_MS - 9 * AGE_MS })).toBe(false)
+  expect(isOld('readings', [reading(9 * AGE_MS)], { isWill: true })).toBe(false)
   expect(isOld('readings', 'no JSON')).toBe(false)
   expect(isOld('readings', [{ ...reading(9 * AGE_MS), temperature: 900 }])).toBe(false)
 })

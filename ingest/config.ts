@@ -16,12 +16,7 @@ export const ingestSettings = {
     unit: 'payload bytes',
   }),
   INGEST_BACKLOG_AGE_SECONDS: integerSetting({ min: 1, max: 31_536_000, default: 300, unit: 'seconds' }),
-  INGEST_BACKLOG_ROWS_MAX: integerSetting({
-    min: 1,
-    max: 100_000,
-    default: 2_000,
-    unit: 'old readings and events',
-  }),
+  INGEST_BACKLOG_ROWS_MAX: integerSetting({ min: 1, max: 100_000, default: 2_000, unit: 'old readings' }),
   INGEST_HOLD_MS: integerSetting({ min: 100, max: 60_000, default: 2_000, unit: 'milliseconds' }),
   SPOOL_BYTES_MAX: integerSetting({
     min: 4_194_304,
