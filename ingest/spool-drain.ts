@@ -33,7 +33,8 @@ const READ_BYTES = 1_048_576
 
 /**
  * Puts what is in the spool into the database, oldest first and one transaction at a time, no larger than one of the
- * backlog (but for a single batch that was larger when it was spooled), so that live traffic keeps its lanes. While the database is away, it probes: with the oldest batch, or an empty one while there is none.
+ * backlog (but for a single batch that was larger when it was spooled), so that live traffic keeps its lanes. While the
+ * database is away, it probes: with the oldest batch, or an empty one while there is none.
  */
 export class SpoolDrain {
   readonly #options: SpoolDrainOptions
