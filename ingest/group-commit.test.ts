@@ -27,6 +27,7 @@ function held(options: Partial<GroupCommitOptions>) {
     lanes: 1,
     batchRowsMax: 100,
     backlogRowsMax: 100,
+    now: () => 0,
     batchBytesMax: 1_000,
     commit: (messages) => {
       const { promise, resolve } = Promise.withResolvers<void>()
@@ -88,7 +89,7 @@ test('is drained when nothing waits and nothing is under way', async () => {
 })
 
 test('a live message overtakes old ones that arrived long before it; each queue keeps its order', async () => {
-  const { commits, batches } = held({ backlogRowsMax: 2 })
+  const { commits, batches } = held({ batchRowsMax: 2, backlogRowsMax: 2 })
   const old = Array.from({ length: 6 }, () => oldMessage(1))
   for (const one of old) commits.add(one)
   await turn()
@@ -107,7 +108,7 @@ test('a live message overtakes old ones that arrived long before it; each queue 
 })
 
 test('of two lanes one is kept free for live messages', async () => {
-  const { commits, sizes } = held({ lanes: 2, backlogRowsMax: 10 })
+  const { commits, sizes } = held({ lanes: 2, batchRowsMax: 10 })
   for (let n = 0; n < 30; n++) commits.add(oldMessage(1))
   await turn()
   expect(sizes()).toEqual([10])
@@ -131,7 +132,7 @@ test('live messages without end leave one batch in five to the backlog', async (
 })
 
 test('is drained only when the backlog is too', async () => {
-  const { commits, batches } = held({ lanes: 2, backlogRowsMax: 1 })
+  const { commits, batches } = held({ lanes: 2, batchRowsMax: 1 })
   commits.add(oldMessage(1))
   commits.add(oldMessage(1))
   let drained = false
@@ -144,4 +145,22 @@ test('is drained only when the backlog is too', async () => {
   expect([batches.length, drained]).toEqual([2, false])
   batches[1]?.end()
   await wait
+})
+
+test('batches of old readings are small until no live message has come for a second', async () => {
+  let nowMs = 5_000
+  const { commits, batches, sizes } = held({ lanes: 2, backlogRowsMax: 10, now: () => nowMs })
+  const live = message(1)
+  live.arrival.arrivedAtMs = 5_000
+  commits.add(live)
+  for (let n = 0; n < 300; n++) commits.add(oldMessage(1))
+  await turn()
+  expect(sizes()).toEqual([1, 10])
+  nowMs = 5_999
+  batches[1]?.end()
+  await turn()
+  nowMs = 6_000
+  batches[2]?.end()
+  await turn()
+  expect(sizes()).toEqual([1, 10, 10, 100])
 })

@@ -6,12 +6,17 @@ export interface GroupCommitOptions {
   /** How many batches may be under way at once. */
   lanes: number
   batchRowsMax: number
-  /** The same for a batch of old readings. */
+  /** The same for a batch of old readings, while live ones come. */
   backlogRowsMax: number
   batchBytesMax: number
+  /** A clock that only goes forward, milliseconds: that of the arrivals. */
+  now: () => number
   /** Makes the messages durable and releases them; must not throw. */
   commit: (messages: HeldMessage[]) => Promise<void>
 }
+
+/** After so long without a live message nobody is delayed by large batches of old readings. */
+const LIVE_QUIET_MS = 1_000
 
 /**
  * Gathers messages and commits them in batches, without a timer: while a lane is free, everything waiting becomes
@@ -19,7 +24,8 @@ export interface GroupCommitOptions {
  * by themselves up to the limits.
  *
  * Old readings wait in a queue of their own, so that hubs that drain days of them do not delay the others: which queue
- * a free lane takes its batch from, says `nextQueue`. Within a queue messages go in the order of their arrival.
+ * a free lane takes its batch from, says `nextQueue`. Within a queue messages go in the order of their arrival. Batches
+ * of old readings are small while live messages come: they use the same processor and the same disk.
  */
 export class GroupCommit {
   readonly #options: GroupCommitOptions
@@ -27,6 +33,7 @@ export class GroupCommit {
   readonly #waiting: Record<Queue, HeldMessage[]> = { live: [], backlog: [] }
   readonly #underWay: Record<Queue, number> = { live: 0, backlog: 0 }
   #liveInARow = 0
+  #lastLiveAtMs = Number.NEGATIVE_INFINITY
   #scheduled = false
 
   constructor(options: GroupCommitOptions) {
@@ -35,7 +42,9 @@ export class GroupCommit {
   }
 
   add(message: HeldMessage): void {
-    this.#waiting[message.arrival.isBacklog ? 'backlog' : 'live'].push(message)
+    const { isBacklog, arrivedAtMs } = message.arrival
+    this.#waiting[isBacklog ? 'backlog' : 'live'].push(message)
+    if (!isBacklog) this.#lastLiveAtMs = arrivedAtMs
     if (this.#scheduled) return
     this.#scheduled = true
     // After the sockets that are readable now have been read, so that their messages share a batch.
@@ -73,8 +82,9 @@ export class GroupCommit {
 
   /** p-queue's own queue is unbounded, so it never gets more than there are lanes. */
   #begin(queue: Queue): void {
-    const { batchRowsMax, backlogRowsMax, batchBytesMax, commit } = this.#options
-    const rowsMax = queue === 'live' ? batchRowsMax : backlogRowsMax
+    const { batchRowsMax, backlogRowsMax, batchBytesMax, commit, now } = this.#options
+    const isSmall = queue === 'backlog' && now() - this.#lastLiveAtMs < LIVE_QUIET_MS
+    const rowsMax = isSmall ? backlogRowsMax : batchRowsMax
     const messages = takeBatch(this.#waiting[queue], { rowsMax, bytesMax: batchBytesMax })
     this.#liveInARow = queue === 'live' && this.waiting('backlog') > 0 ? this.#liveInARow + 1 : 0
     this.#underWay[queue] += 1

@@ -145,6 +145,7 @@ export class Ingest {
       batchRowsMax: settings.INGEST_BATCH_ROWS_MAX,
       batchBytesMax: settings.INGEST_BATCH_BYTES_MAX,
       backlogRowsMax: settings.INGEST_BACKLOG_ROWS_MAX,
+      now: () => performance.now(),
       commit: (messages) => this.#committer.commit(messages),
     })
     this.#intake = new Intake({
