@@ -154,7 +154,7 @@ async function openParts(
 ): Promise<Parts> {
   const pool = openPool(settings, log, { url, connections: settings.DATABASE_POOL_MAX })
   stops.push(() => within(POOL_END_MS, pool.end()))
-  const copyPool = openPool(settings, log, { url, connections: settings.INGEST_LANES + 1 })
+  const copyPool = openPool(settings, log, { url, connections: settings.INGEST_LANES + 1, keepIdle: true })
   stops.push(() => within(POOL_END_MS, copyPool.end()))
 
   const spool = await openSpool({
@@ -226,11 +226,12 @@ function hostPort({ host, port }: { host: string; port: number }): string {
 function openPool(
   settings: ServiceSettings,
   log: Logger,
-  { url, connections }: { url: string; connections: number },
+  { url, connections, keepIdle = false }: { url: string; connections: number; keepIdle?: boolean },
 ): Pool {
   return createDatabase({
     url,
     poolMax: connections,
+    keepIdle,
     statementTimeoutMs: settings.DATABASE_STATEMENT_TIMEOUT_MS,
     connectTimeoutMs: settings.DATABASE_CONNECT_TIMEOUT_MS,
     applicationName: 'frostguard ingest',

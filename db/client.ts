@@ -19,11 +19,17 @@ export interface DatabaseOptions {
   statementTimeoutMs: number
   /** How long to wait for a new connection, or for a free one. */
   connectTimeoutMs: number
+  /** Keep idle connections, so that nobody else can take their places at the server. */
+  keepIdle?: boolean
   /** Seen in pg_stat_activity. */
   applicationName?: string
   /** Told when a connection breaks while it is idle and the pool goes on; it is replaced by itself. */
   onIdleError: (error: Error) => void
 }
+
+const IDLE_MS = 10_000
+/** Below the time after which firewalls forget a connection that is silent. */
+const KEEP_ALIVE_MS = 60_000
 
 /** The client gives up this long after the server should have: then the server or the network is gone. */
 const ANSWER_GRACE_MS = 2_000
@@ -42,6 +48,9 @@ export function createDatabase(options: DatabaseOptions): Database {
     query_timeout: options.statementTimeoutMs + ANSWER_GRACE_MS,
     application_name: options.applicationName ?? 'frostguard',
     keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+    // 0 is for ever.
+    idleTimeoutMillis: options.keepIdle ? 0 : IDLE_MS,
   })
   // Without a listener, an idle connection that breaks would end the process.
   pool.on('error', (error) => {

@@ -77,11 +77,17 @@ const POOLER_ERROR = '08P01'
 
 const TIMED_OUT = /timeout|terminated unexpectedly/i
 
+/** What is known about an error of an attempt to connect, by its code. */
+export function knownUnreachable(error: unknown): Unreachable | undefined {
+  const code = errorCode(error)
+  return ROWS.find((candidate) => candidate.code === code)
+}
+
 /** Reads the error of an attempt to connect. */
 export function explainUnreachable(error: unknown): Unreachable {
+  const known = knownUnreachable(error)
+  if (known) return known
   const code = errorCode(error)
-  const row = ROWS.find((candidate) => candidate.code === code)
-  if (row) return row
   const message = error instanceof Error ? error.message : String(error)
   if (code === POOLER_ERROR) {
     return { reason: `the pooler says: ${message} (${code}). Look into its log`, isPassing: true }

@@ -7,15 +7,16 @@ import { NORTH_HUB, northDevice } from '../contract/testing/fleet.ts'
 import { startTestService, type TestService } from '../contract/testing/service.ts'
 import { nextTime } from '../contract/testing/times.ts'
 import { until } from '../db/testing/poll.ts'
-import { startTestServer, type TestServer } from '../db/testing/test-server.ts'
+import { freezeServer } from './testing/postgres.ts'
+import { type ProxiedServer, startProxiedServer } from './testing/proxied-server.ts'
 
-let server: TestServer
+let server: ProxiedServer
 let service: TestService
 let hub: RawClient
 let messageId = 0
 
 async function open(env: Record<string, string>): Promise<void> {
-  server = await startTestServer({ migrate: true })
+  server = await startProxiedServer({ migrate: true })
   service = await startTestService({ databaseUrl: server.url, env: { INGEST_HOLD_MS: '300', ...env } })
 }
 
@@ -94,7 +95,7 @@ describe('while it is away', () => {
   })
 
   test('a table that is locked: what was tried under lock is stored once when the lock is gone', async () => {
-    const holder = new Client({ connectionString: server.url })
+    const holder = new Client({ connectionString: server.directUrl })
     await holder.connect()
     await holder.query('BEGIN; LOCK TABLE sensor_readings IN ACCESS EXCLUSIVE MODE')
     const times = [await publish(), await publish()]
@@ -104,7 +105,7 @@ describe('while it is away', () => {
   })
 
   test('a ledger that is locked: the rows are written, the commit waits', async () => {
-    const holder = new Client({ connectionString: server.url })
+    const holder = new Client({ connectionString: server.directUrl })
     await holder.connect()
     await holder.query('BEGIN; LOCK TABLE pipeline.ingest_batches IN ACCESS EXCLUSIVE MODE')
     const times = [await publish(), await publish()]
@@ -114,7 +115,7 @@ describe('while it is away', () => {
   })
 
   test('read-only', async () => {
-    const owner = new Client({ connectionString: server.url })
+    const owner = new Client({ connectionString: server.directUrl })
     await owner.connect()
     const readOnly = async (value: 'on' | 'off') => {
       await owner.query(`ALTER SYSTEM SET default_transaction_read_only = ${value}`)
@@ -133,14 +134,12 @@ describe('while it is away', () => {
   })
 
   test('every process stopped (SIGSTOP): the connection hangs open', async () => {
-    const { rows } = await service.db.$client.query<{ pid: number }>('SELECT pid FROM pg_stat_activity')
-    const pids = [server.pid, ...rows.map(({ pid }) => pid)]
-    for (const pid of pids) process.kill(pid, 'SIGSTOP')
+    const thaw = freezeServer(server)
     let times: number[]
     try {
       times = [await publish(), await publish()]
     } finally {
-      for (const pid of pids) process.kill(pid, 'SIGCONT')
+      thaw()
     }
     await untilStored(times)
   })

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
+import { explainAway } from '../db/away.ts'
 import {
   BatchIdTakenError,
   type BatchOutcome,
@@ -44,7 +45,7 @@ export class DatabaseAwayError extends Error {
   readonly batch: BatchName
 
   constructor(batch: BatchName, cause: unknown) {
-    super(cause instanceof Error ? cause.message : 'it does not answer', { cause })
+    super(cause === undefined ? 'it does not answer' : explainAway(cause), { cause })
     this.batch = batch
   }
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Arrival, Principal, Route } from '../broker/types.ts'
+import { explainAway } from '../db/away.ts'
 import { type BatchOutcome, DrainedAlreadyError } from '../db/batches/write-batch.ts'
 import { verdictOf } from '../db/errors.ts'
 import { type Books, itemsRecounted, itemsStored, itemsTaken } from './books.ts'
@@ -82,7 +83,7 @@ export class SpoolDrain {
       gate.succeeded()
     } catch (error) {
       if (isAway(error)) {
-        gate.failed(performance.now(), error instanceof Error ? error.message : String(error))
+        gate.failed(performance.now(), error instanceof DatabaseAwayError ? error.message : explainAway(error))
         return
       }
       // A spool that cannot be read says nothing about the database: live batches will show how that is.

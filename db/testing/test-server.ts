@@ -23,8 +23,8 @@ const EXIT_TIMEOUT_MS = 30_000
 
 /** A PostgreSQL of a test's own, to stop, kill and start again. Nothing restarts it by itself. */
 export interface TestServer {
-  /** The owner's URL; the same after every start. */
-  url: string
+  /** The owner's URL; the same after every start, unless it may move. */
+  readonly url: string
   dataDir: string
   /** Process id of the postmaster, that of the latest start. */
   readonly pid: number
@@ -37,32 +37,41 @@ export interface TestServer {
   remove(): Promise<void>
 }
 
-/** Starts a server with an empty database, or with `migrate` one with the schema. */
-export async function startTestServer(
-  options: { migrate?: boolean; parameters?: Record<string, string> } = {},
-): Promise<TestServer> {
+export interface TestServerOptions {
+  /** With the schema; otherwise its database is empty. */
+  migrate?: boolean
+  parameters?: Record<string, string>
+  /** It may come back on another port, where somebody has taken its own meanwhile: for tests that put a proxy before it. */
+  mayMove?: boolean
+}
+
+/** Starts a server with a database. */
+export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const folder = await makeTestFolder()
   const dataDir = join(folder, 'data')
   const isMigrated = options.migrate === true && (await copyTemplateCluster(dataDir))
   const dataFolder = await openDataFolder(dataDir)
   const parameters = { ...FAST_AND_UNSAFE, ...options.parameters }
-  const open = () => startOrAdopt({ dataFolder, parameters, soleUser: false, log: SILENT_LOG })
-  const first = await open()
-  const url = connectionUrl(first.connection)
-  if (options.migrate && !isMigrated) await migrateDatabase(url)
-  let { pid } = first.server
+  const open = () => startOrAdopt({ dataFolder, parameters, soleUser: options.mayMove ?? false, log: SILENT_LOG })
+  let { connection, server } = await open()
+  if (options.migrate && !isMigrated) await migrateDatabase(connectionUrl(connection))
   const end = async (name: NodeJS.Signals) => {
+    const { pid } = server
     signal(pid, name)
     if (!(await waitForExit(pid, EXIT_TIMEOUT_MS))) throw new Error(`Test server ${pid} ignored ${name}`)
   }
   return {
-    url,
+    get url() {
+      return connectionUrl(connection)
+    },
     dataDir,
     get pid() {
-      return pid
+      return server.pid
     },
     start: async () => {
-      pid = (await open()).server.pid
+      const opened = await open()
+      connection = opened.connection
+      server = opened.server
     },
     stop: (mode = 'fast') => end(mode === 'fast' ? 'SIGINT' : 'SIGQUIT'),
     kill: () => end('SIGKILL'),

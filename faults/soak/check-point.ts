@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Ledger } from '../../simulators/ledger/ledger.ts'
 import { type Books, verifyLedger } from '../../simulators/verify/verify.ts'
-import { onServer } from './postgres.ts'
+import { onServer } from '../testing/postgres.ts'
 import type { PublishTally } from './publish-tally.ts'
 import type { Stack } from './stack.ts'
 import type { Traffic } from './traffic.ts'

@@ -26,11 +26,13 @@ export function startPublishers(options: {
   port: () => number
   readingsPerMessage: number
   everyMs: number
+  /** The time of the first reading; each message takes the next millisecond. */
+  fromMs?: number
   ledger: Ledger
 }): { stop(): Promise<void> } {
   const { fleet, ledger, readingsPerMessage } = options
   const waiting = new Set<Promise<void>>()
-  let atMs = Date.UTC(2026, 10, 20)
+  let atMs = options.fromMs ?? Date.UTC(2026, 10, 20)
   const clients = fleet.hubs.map(({ key }) => {
     const client = mqtt.connect({
       host: '127.0.0.1',

@@ -217,3 +217,17 @@ test('in front of a URL, it leads through the proxy', async () => {
   expect(through.url).toBe(`postgres://user:secret@127.0.0.1:${through.proxy.port}/db?sslmode=disable`)
   await through.proxy.close()
 })
+
+test('led to another server, new connections go there and open ones stay', async () => {
+  const first = await open()
+  const other = createServer((socket) => watch(socket))
+  other.listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  proxy.leadTo({ host: '127.0.0.1', port: (other.address() as AddressInfo).port })
+  const arrived = once(other, 'connection')
+  watch(connect({ port: proxy.port, host: '127.0.0.1' }))
+  await arrived
+  first.client.socket.write('still')
+  await until('the open one lives', () => received(first.target).toString() === 'still')
+  other.close()
+})

@@ -59,7 +59,7 @@ export class TcpProxy {
     bytesToTarget: 0,
     bytesToClient: 0,
   }
-  readonly #target: { host: string; port: number }
+  #target: { host: string; port: number }
   readonly #links = new Set<Link>()
   #server: Server | undefined
   #port = 0
@@ -91,6 +91,11 @@ export class TcpProxy {
     this.#accepting = accepting
     if (accepting === 'refuse') this.#stopListening()
     else if (!this.#server) await this.start()
+  }
+
+  /** New connections lead to another server from now on; those that are open stay as they are. */
+  leadTo(target: { host: string; port: number }): void {
+    this.#target = target
   }
 
   /**

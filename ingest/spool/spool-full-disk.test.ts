@@ -2,17 +2,18 @@ import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, onTestFinished, type TestContext, test } from 'vitest'
 import { until } from '../../db/testing/poll.ts'
+import { NEEDS_MOUNT } from '../../db/testing/small-disk.ts'
 import { SpoolFailedError, SpoolFullError } from './errors.ts'
 import { SpoolFile } from './spool-file.ts'
 import { testBatch, testEncodedBatch } from './testing/batches.ts'
-import { mountSmallDisk, NEEDS_MOUNT, type SmallDisk } from './testing/small-disk.ts'
+import { mountSpoolDisk, type SpoolDisk } from './testing/spool-disk.ts'
 import { EVERYTHING, idsIn, MIB, openTestSpool } from './testing/spools.ts'
 import type { Spool } from './types.ts'
 
 const SIZES = { messages: 1, payloadBytes: 100_000 }
 
-async function smallDisk({ skip }: TestContext, sizeMib: number): Promise<SmallDisk> {
-  return (await mountSmallDisk(sizeMib)) ?? skip(NEEDS_MOUNT)
+async function smallDisk({ skip }: TestContext, sizeMib: number): Promise<SpoolDisk> {
+  return (await mountSpoolDisk(sizeMib)) ?? skip(NEEDS_MOUNT)
 }
 
 /** Appends until there is no room; returns the ids that were kept, and why no more. */
@@ -90,7 +91,7 @@ test('where no spool can be made, opening it says why', async (context) => {
 })
 
 /** The file without the look at the room left, as when another program takes the room in that moment. */
-function openUnawares(disk: SmallDisk): SpoolFile {
+function openUnawares(disk: SpoolDisk): SpoolFile {
   const file = join(disk.folder, 'spool.db')
   const spool = new SpoolFile({ file, bytesMax: 256 * MIB, freeBytes: () => Number.POSITIVE_INFINITY })
   onTestFinished(() => spool.close())

@@ -55,12 +55,22 @@ export function killBackend(server: TestServer, share: number): boolean {
 
 /** SIGSTOP of the server and all its processes, SIGCONT after a while. */
 export async function freeze(server: TestServer, ms: number): Promise<void> {
-  const pids = [server.pid, ...childrenOf(server.pid).map(({ pid }) => pid)]
+  const thaw = freezeServer(server)
   try {
-    for (const pid of pids) signal(pid, 'SIGSTOP')
     await sleep(ms)
   } finally {
-    for (const pid of pids) signal(pid, 'SIGCONT')
+    thaw()
+  }
+}
+
+/** SIGSTOP of the server and all its processes; returns what lets them go on. */
+export function freezeServer(server: TestServer): () => void {
+  // First the one that makes the others: then the list is complete. Each of them may still end by itself.
+  signal(server.pid, 'SIGSTOP')
+  const children = childrenOf(server.pid).map(({ pid }) => pid)
+  for (const pid of children) signal(pid, 'SIGSTOP')
+  return () => {
+    for (const pid of [...children, server.pid]) signal(pid, 'SIGCONT')
   }
 }
 
