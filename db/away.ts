@@ -7,7 +7,8 @@ const REMEDIES: Record<string, string> = {
   '42501': 'it refuses our user a right: GRANT it',
   '53100': 'its disk is full: free space there',
   '53200': 'it is out of memory',
-  '57014': 'a statement took longer than DATABASE_STATEMENT_TIMEOUT_MS: look for locks (pg_locks) and at its disk',
+  '57014':
+    'a statement took longer than DATABASE_STATEMENT_TIMEOUT_MS: look for locks (pg_locks) and at its disk',
   '57P01': 'it is shutting down, or somebody ends our connections',
   '57P02': 'one of its processes has crashed, and it recovers: look into its log',
 }

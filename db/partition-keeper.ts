@@ -8,17 +8,35 @@ const CONNECT_TIMEOUT_MS = 10_000
 const INTERVAL_MS = 15 * 60 * 1_000
 
 /**
- * Keeps the partitions at start and every quarter of an hour, over a direct connection opened for it: makes those
+ * Keeps the partitions at start and every quarter of an hour, over direct connections opened for it: makes those
  * ahead, narrows them where the fleet has grown, closes those that have passed. There are always days ahead, so a
- * failed attempt has a long time to be mended.
+ * failed attempt has a long time to be mended. Closing is apart: it takes long for a large partition, and waits for
+ * every transaction that uses it, however long somebody leaves it open.
  */
-export function keepPartitions(directUrl: string, log: ServerLog): { stop(): Promise<void> } {
+export function keepPartitions(
+  directUrl: string,
+  log: ServerLog,
+  intervalMs = INTERVAL_MS,
+): { stop(): Promise<void> } {
+  const jobs = [makeAndNarrow, closePassed].map((work) => startJob({ directUrl, log, intervalMs, work }))
+  return {
+    async stop() {
+      await Promise.all(jobs.map((job) => job.stop()))
+    },
+  }
+}
+
+type Work = (client: Client, log: ServerLog) => Promise<void>
+
+/** Does the work at once and at intervals, one at a time. */
+function startJob(options: { directUrl: string; log: ServerLog; intervalMs: number; work: Work }) {
+  const { directUrl, log, intervalMs, work } = options
   let client: Client | undefined
   let stopping = false
   const keep = async () => {
     client = await connect(directUrl)
     try {
-      if (!stopping) await keepOnce(client, log)
+      if (!stopping) await work(client, log)
     } finally {
       await client.end()
       client = undefined
@@ -26,7 +44,6 @@ export function keepPartitions(directUrl: string, log: ServerLog): { stop(): Pro
   }
   let running: Promise<void> | undefined
   const turn = () => {
-    // Closing a large partition may take longer than the interval.
     running ??= keep()
       .catch((error: Error) => {
         if (!stopping) log.error(`partitions not kept, trying again in 15 min: ${error.message}`)
@@ -35,7 +52,7 @@ export function keepPartitions(directUrl: string, log: ServerLog): { stop(): Pro
         running = undefined
       })
   }
-  const timer = setInterval(turn, INTERVAL_MS)
+  const timer = setInterval(turn, intervalMs)
   turn()
   return {
     async stop() {
@@ -60,11 +77,14 @@ async function connect(url: string): Promise<Client> {
   return client
 }
 
-async function keepOnce(client: Client, log: ServerLog): Promise<void> {
+async function makeAndNarrow(client: Client, log: ServerLog): Promise<void> {
   const now = new Date()
   await ensurePartitions(drizzle(client), now)
   const narrowed = await narrowPartitions(drizzle(client), now)
   if (narrowed.length > 0)
     log.info(`the fleet has grown: ${narrowed.length} narrower partitions from ${narrowed[0]} on`)
-  for (const partition of await closePartitions(client, now)) log.info(`partition ${partition} closed`)
+}
+
+async function closePassed(client: Client, log: ServerLog): Promise<void> {
+  for (const partition of await closePartitions(client, new Date())) log.info(`partition ${partition} closed`)
 }

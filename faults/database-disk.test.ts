@@ -85,5 +85,6 @@ test('full disk of pg_wal: PostgreSQL ends with a PANIC, and starts when there i
 })
 
 async function giveTo(folder: string, { uid, gid }: { uid: number; gid: number }): Promise<void> {
-  for (const name of ['.', ...(await readdir(folder, { recursive: true }))]) await chown(join(folder, name), uid, gid)
+  for (const name of ['.', ...(await readdir(folder, { recursive: true }))])
+    await chown(join(folder, name), uid, gid)
 }

@@ -83,7 +83,10 @@ export class SpoolDrain {
       gate.succeeded()
     } catch (error) {
       if (isAway(error)) {
-        gate.failed(performance.now(), error instanceof DatabaseAwayError ? error.message : explainAway(error))
+        gate.failed(
+          performance.now(),
+          error instanceof DatabaseAwayError ? error.message : explainAway(error),
+        )
         return
       }
       // A spool that cannot be read says nothing about the database: live batches will show how that is.

@@ -52,7 +52,8 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const isMigrated = options.migrate === true && (await copyTemplateCluster(dataDir))
   const dataFolder = await openDataFolder(dataDir)
   const parameters = { ...FAST_AND_UNSAFE, ...options.parameters }
-  const open = () => startOrAdopt({ dataFolder, parameters, soleUser: options.mayMove ?? false, log: SILENT_LOG })
+  const open = () =>
+    startOrAdopt({ dataFolder, parameters, soleUser: options.mayMove ?? false, log: SILENT_LOG })
   let { connection, server } = await open()
   if (options.migrate && !isMigrated) await migrateDatabase(connectionUrl(connection))
   const end = async (name: NodeJS.Signals) => {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { FaultKind } from './fault-kinds.ts'
 import { freeze, holdLock, killBackend, untilServerAnswers } from '../testing/postgres.ts'
+import type { FaultKind } from './fault-kinds.ts'
 import type { PlannedFault } from './schedule.ts'
 import type { Stack } from './stack.ts'
 

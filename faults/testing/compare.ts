@@ -28,9 +28,7 @@ export async function compareStored(pool: Pool, ledger: Ledger): Promise<Compari
     stored: stored.size,
     lost: [...ledger.acknowledged].filter((key) => !stored.has(key)),
     neverSent: [...stored].filter((key) => !ledger.attempted.has(key)),
-    storedTwice: rows
-      .filter(({ copies }) => copies > 1)
-      .map(({ devEui, atMs }) => readingKey(devEui, atMs)),
+    storedTwice: rows.filter(({ copies }) => copies > 1).map(({ devEui, atMs }) => readingKey(devEui, atMs)),
     readingsInBatches: batches.rows[0]?.readings ?? 0,
   }
 }

@@ -1,0 +1,27 @@
+/** Somebody has left a transaction open, over every table that the service uses: it starts and commits as ever. */
+import { expect, onTestFinished, test } from 'vitest'
+import { createTestDatabase } from '../db/testing/test-database.ts'
+import { startLoadedService } from './testing/loaded-service.ts'
+import { onServer } from './testing/postgres.ts'
+
+test('an idle transaction delays neither the start nor a commit', async () => {
+  const database = await createTestDatabase()
+  onTestFinished(() => database.drop())
+  await onServer(database.url, async (idle) => {
+    const tables = await idle.query<{ name: string }>(
+      `SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname IN ('public', 'pipeline')`,
+    )
+    expect(tables.rows.length).toBeGreaterThan(20)
+    // A snapshot, a transaction id, and a lock on every table, as after a forgotten session with reads and writes.
+    await idle.query('BEGIN ISOLATION LEVEL REPEATABLE READ; CREATE TABLE of_somebody AS SELECT 1')
+    for (const { name } of tables.rows) await idle.query(`SELECT FROM ${name} LIMIT 1`)
+    const service = await startLoadedService({ databaseUrl: database.url, ownerUrl: database.url })
+    onTestFinished(() => service.close())
+    const load = service.load()
+    await service.acknowledges(500)
+    await load.stop()
+    await service.expectAllStored()
+    expect(await service.metric('frostguard_readings_spooled_total')).toBe(0)
+    await idle.query('ROLLBACK')
+  })
+})
