@@ -15,7 +15,12 @@ test('an idle transaction delays neither the start nor a commit', async () => {
     // A snapshot, a transaction id, and a lock on every table, as after a forgotten session with reads and writes.
     await idle.query('BEGIN ISOLATION LEVEL REPEATABLE READ; CREATE TABLE of_somebody AS SELECT 1')
     for (const { name } of tables.rows) await idle.query(`SELECT FROM ${name} LIMIT 1`)
-    const service = await startLoadedService({ databaseUrl: database.url, ownerUrl: database.url })
+    const service = await startLoadedService({
+      databaseUrl: database.url,
+      ownerUrl: database.url,
+      // A busy machine alone must not send anything to the spool.
+      env: { INGEST_HOLD_MS: '30000' },
+    })
     onTestFinished(() => service.close())
     const load = service.load()
     await service.acknowledges(500)

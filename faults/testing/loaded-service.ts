@@ -14,11 +14,13 @@ export interface LoadedServiceOptions {
   /** Where the test finds it: past proxies and roles that lose their rights. */
   ownerUrl: string
   env?: Record<string, string>
+  fleet?: { hubs: number; devices: number }
 }
 
-const HUBS = 4
+const FLEET = { hubs: 4, devices: 40 }
 const READINGS_PER_MESSAGE = 5
 const EVERY_MS = 20
+const DATA = 'data'
 const LOAD_FROM_MS = Date.UTC(2026, 10, 20)
 const HOUR_MS = 3_600_000
 /** Short, so that short outages reach the spool. */
@@ -31,6 +33,8 @@ export class LoadedService {
   readonly owner: Pool
   readonly #process: ServiceProcess
   readonly #folder: string
+  /** Of the service. */
+  readonly dataDir: string
   #loads = 0
 
   /** By `startLoadedService`. */
@@ -39,6 +43,7 @@ export class LoadedService {
     this.owner = parts.owner
     this.#process = parts.process
     this.#folder = parts.folder
+    this.dataDir = join(parts.folder, DATA)
   }
 
   get mqttPort(): number {
@@ -92,6 +97,10 @@ export class LoadedService {
     })
   }
 
+  async untilReady(): Promise<void> {
+    await until('it is ready', async () => (await this.readyz()) === '200 ready\n')
+  }
+
   /** The present value of a metric. */
   async metric(name: string): Promise<number> {
     const page = await (await fetch(new URL('/metrics', this.#process.printed('Status page')))).text()
@@ -104,7 +113,7 @@ export class LoadedService {
   async expectAllStored(): Promise<void> {
     for (const held of ['frostguard_readings_spooled', 'frostguard_readings_in_flight'])
       await until(`${held} is 0`, async () => (await this.metric(held)) === 0)
-    await until('it is ready', async () => (await this.readyz()) === '200 ready\n')
+    await this.untilReady()
     const compared = await compareStored(this.owner, this.ledger)
     expect(compared.acknowledged).toBeGreaterThan(0)
     expect(compared).toMatchObject({ lost: [], neverSent: [], storedTwice: [] })
@@ -128,11 +137,15 @@ export async function startLoadedService(options: LoadedServiceOptions): Promise
   const owner = new Pool({ connectionString: options.ownerUrl })
   // Connections break here as they do in the service.
   owner.on('error', () => {})
-  const fleet = await createTestFleet(owner, { slug: 'load', hubs: HUBS, devices: 40, euiPrefix: 'a8' })
+  const fleet = await createTestFleet(owner, {
+    slug: 'load',
+    euiPrefix: 'a8',
+    ...(options.fleet ?? FLEET),
+  })
   const folder = await makeTestFolder()
   const process = await startProcess({
     DATABASE_URL: options.databaseUrl,
-    DATA_DIR: join(folder, 'data'),
+    DATA_DIR: join(folder, DATA),
     INGEST_HOLD_MS: String(HOLD_MS),
     ...options.env,
   })
