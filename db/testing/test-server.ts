@@ -47,7 +47,11 @@ export interface TestServerOptions {
 
 /** Starts a server with a database. */
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
-  const folder = await makeTestFolder()
+  return openTestServer(await makeTestFolder(), options)
+}
+
+/** Starts the server of a test folder, which may have its data already. */
+export async function openTestServer(folder: string, options: TestServerOptions): Promise<TestServer> {
   const dataDir = join(folder, 'data')
   const isMigrated = options.migrate === true && (await copyTemplateCluster(dataDir))
   const dataFolder = await openDataFolder(dataDir)
