@@ -48,6 +48,11 @@ export class SteadyFleet {
     )
   }
 
+  /** Begins again with the first message: what follows was all published before. */
+  repeat(): void {
+    for (const hub of this.#hubs) hub.made = 0
+  }
+
   /** Readings made so far. */
   get readings(): number {
     return this.#hubs.reduce((sum, { made, devEuis }) => sum + made * devEuis.length, 0)
