@@ -11,6 +11,8 @@ import { type ProxiedServer, startProxiedServer } from './testing/proxied-server
 import { startUrlProxy, type TcpProxy } from './testing/tcp-proxy.ts'
 
 const STATEMENT_TIMEOUT_MS = 1_000
+/** Two looks of the service at a database that is away. */
+const PROBES_MS = 5_000
 
 interface Pair {
   primary: ProxiedServer
@@ -35,8 +37,15 @@ async function startPair(): Promise<Pair> {
   return { primary, standby, replication }
 }
 
-/** The replication hangs, the service goes on for a while, the primary dies, and the standby takes its place. */
-async function failOver({ primary, standby, replication }: Pair, service: LoadedService): Promise<void> {
+/**
+ * The replication hangs, the service goes on for a while, with `restarts` over a crash of the primary too; then the
+ * primary dies, and the standby takes its place.
+ */
+async function failOver(
+  { primary, standby, replication }: Pair,
+  service: LoadedService,
+  { restarts = false } = {},
+): Promise<void> {
   const load = service.load()
   await service.acknowledges(500)
   replication.setFaults({ toClient: { isBlackHole: true } })
@@ -44,6 +53,13 @@ async function failOver({ primary, standby, replication }: Pair, service: Loaded
   // The server gives statements up meanwhile.
   await sleep(3 * STATEMENT_TIMEOUT_MS)
   await service.acknowledges(500)
+  if (restarts) {
+    await primary.kill()
+    await primary.start()
+    // What waited for the standby is shown as committed now. The service asks for it meanwhile.
+    await sleep(PROBES_MS)
+    await service.acknowledges(500)
+  }
   await primary.kill()
   await replication.close()
   await onServer(standby.url, (client) => client.query('SELECT pg_promote()'))
@@ -63,14 +79,26 @@ async function startService({ primary }: Pair): Promise<LoadedService> {
   return service
 }
 
-test('a synchronous standby: what was acknowledged is stored there', async () => {
-  const pair = await startPair()
-  await onServer(pair.primary.directUrl, async (client) => {
+async function requireStandby({ primary }: Pair): Promise<void> {
+  await onServer(primary.directUrl, async (client) => {
     await client.query(`ALTER SYSTEM SET synchronous_standby_names = '*'`)
     await client.query('SELECT pg_reload_conf()')
   })
+}
+
+test('a synchronous standby: what was acknowledged is stored there', async () => {
+  const pair = await startPair()
+  await requireStandby(pair)
   const service = await startService(pair)
   await failOver(pair, service)
+  await service.expectAllStored()
+})
+
+test('the same when the primary has crashed and come back before', async () => {
+  const pair = await startPair()
+  await requireStandby(pair)
+  const service = await startService(pair)
+  await failOver(pair, service, { restarts: true })
   await service.expectAllStored()
 })
 

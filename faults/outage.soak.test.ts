@@ -193,6 +193,7 @@ test(
     const bytes = await spoolBytes(outage)
     say('spool', `${mib(bytes)} of ${mib(SMALL_SPOOL_BYTES)}`)
     expect(bytes).toBeLessThanOrEqual(SMALL_SPOOL_BYTES)
+    say('memory while it is full', mib(residentBytesOf(service.pid) ?? Number.NaN))
     say(
       'acknowledged so far',
       `${await service.metric('frostguard_readings_spooled')} of ${fleet.readings} readings`,

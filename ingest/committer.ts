@@ -140,8 +140,11 @@ export class Committer {
         gate.failed(performance.now(), away.message)
       }
       if (await this.spool(messages, tried)) return
-      signal.throwIfAborted()
-      await new Promise((resolve) => setTimeout(resolve, HELD_POLL_MS))
+      // To encode them again for a spool that is known to be full would only take memory.
+      do {
+        signal.throwIfAborted()
+        await new Promise((resolve) => setTimeout(resolve, HELD_POLL_MS))
+      } while (gate.mode !== 'closed' && this.#options.spool.state === 'full')
     }
   }
 

@@ -107,6 +107,7 @@ export async function findBatch(
      FROM pipeline.ingest_batches WHERE id = $1 AND writer = $2`,
     [id, writer],
   )
+  if (result.rows.length > 0) await confirmDurable(pool)
   return result.rows[0]
 }
 
@@ -121,7 +122,16 @@ export async function findBatches(
      FROM pipeline.ingest_batches WHERE id = ANY ($1::bigint[])`,
     [ids.map(String)],
   )
+  if (result.rows.length > 0) await confirmDurable(pool)
   return new Map(result.rows.map(({ id, ...row }) => [BigInt(id), row]))
+}
+
+/**
+ * What is shown as committed may not have reached a synchronous standby: after a crash PostgreSQL shows it without
+ * waiting for that. A commit of our own waits, and the log is in order: with it all before it has arrived.
+ */
+async function confirmDurable(pool: Pool): Promise<void> {
+  await pool.query(`BEGIN; SELECT pg_logical_emit_message(true, 'frostguard', ''); COMMIT`)
 }
 
 async function transact(client: PoolClient, batch: Batch, options: WriteBatchOptions): Promise<BatchOutcome> {
