@@ -85,15 +85,15 @@ async function spoolBytes({ service }: Outage): Promise<number> {
   return (await Promise.all(sizes)).reduce((sum, found) => sum + (found?.size ?? 0), 0)
 }
 
-function memoryFrom({ service }: Outage) {
-  const idleBytes = residentBytesOf(service.pid) ?? 0
+/** Watches the memory of the service from outside; `end` says how much more than `idleBytes` it had, and returns that. */
+function watchMemory({ service }: Outage, idleBytes: number) {
   const usage = startUsage({}, service.pid)
   return {
-    end: () => {
+    end: (what: string) => {
+      // Where the system tells nothing of memory (no /proc) the comparison fails.
       const maxBytes = usage.end().residentBytesMax ?? Number.NaN
-      say('memory idle, most, difference', [idleBytes, maxBytes, maxBytes - idleBytes].map(mib).join(', '))
-      // Where the system tells nothing of memory (no /proc) this fails, and says so.
-      expect(maxBytes - idleBytes, 'bytes more than idle').toBeLessThan(MEMORY_BYTES_MAX)
+      say(`memory ${what}`, `${mib(maxBytes)}, ${mib(maxBytes - idleBytes)} more than idle`)
+      return maxBytes - idleBytes
     },
   }
 }
@@ -134,7 +134,8 @@ test(
   async () => {
     const outage = await open({})
     const { server, service, fleet } = outage
-    const memory = memoryFrom(outage)
+    const idleBytes = residentBytesOf(service.pid) ?? Number.NaN
+    const memory = watchMemory(outage, idleBytes)
     const beganMs = performance.now()
     say('PUBACK before', latency(await fleet.publishPaced(PACE_MS, isPast(BEFORE_MS))))
     await server.stop('immediate')
@@ -170,7 +171,7 @@ test(
     say('drained', `${Math.round(spooled / ((performance.now() - drainMs) / 1_000))} readings/s`)
     say('PUBACK beside the drain', latency(beside))
     await expectComplete(outage)
-    memory.end()
+    expect(memory.end('in outage and drain')).toBeLessThan(MEMORY_BYTES_MAX)
     say('all in all', `${fleet.readings} readings, ${((performance.now() - beganMs) / 1_000).toFixed(0)} s`)
   },
   TEST_MS_MAX,
@@ -184,7 +185,8 @@ test(
       INGEST_BATCH_BYTES_MAX: String(SMALL_SPOOL_BYTES / 4),
     })
     const { server, service, fleet } = outage
-    const memory = memoryFrom(outage)
+    const idleBytes = residentBytesOf(service.pid) ?? Number.NaN
+    const memory = watchMemory(outage, idleBytes)
     await server.stop('immediate')
     // All at once: hubs that do not wait for a PUBACK before their next message.
     const sending = fleet.publish(SMALL_SPOOL_MESSAGES, SMALL_SPOOL_MESSAGES)
@@ -193,16 +195,17 @@ test(
     const bytes = await spoolBytes(outage)
     say('spool', `${mib(bytes)} of ${mib(SMALL_SPOOL_BYTES)}`)
     expect(bytes).toBeLessThanOrEqual(SMALL_SPOOL_BYTES)
-    say('memory while it is full', mib(residentBytesOf(service.pid) ?? Number.NaN))
+    expect(memory.end('while it is full')).toBeLessThan(MEMORY_BYTES_MAX)
     say(
       'acknowledged so far',
       `${await service.metric('frostguard_readings_spooled')} of ${fleet.readings} readings`,
     )
+    const afterwards = watchMemory(outage, idleBytes)
     await server.start()
     await sending
     await drained(outage)
     await expectComplete(outage)
-    memory.end()
+    afterwards.end('in the drain, all hubs sending')
   },
   TEST_MS_MAX,
 )

@@ -140,11 +140,8 @@ export class Committer {
         gate.failed(performance.now(), away.message)
       }
       if (await this.spool(messages, tried)) return
-      // To encode them again for a spool that is known to be full would only take memory.
-      do {
-        signal.throwIfAborted()
-        await new Promise((resolve) => setTimeout(resolve, HELD_POLL_MS))
-      } while (gate.mode !== 'closed' && this.#options.spool.state === 'full')
+      signal.throwIfAborted()
+      await new Promise((resolve) => setTimeout(resolve, HELD_POLL_MS))
     }
   }
 
