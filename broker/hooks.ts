@@ -52,14 +52,33 @@ export function createAedes(parts: HookParts): AedesBroker {
       const connection = client ? connections.get(client) : undefined
       if (!connection) return callback(new RefusalError('unknown connection'))
       // A last will is a part of CONNECT and has no command of its own.
-      if (isWill(packet)) intake.will(connection, packet, callback)
-      else intake.publish(connection, packet, callback)
+      contain(parts, callback, () => {
+        if (isWill(packet)) intake.will(connection, packet, callback)
+        else intake.publish(connection, packet, callback)
+      })
     },
-    authorizeSubscribe: (client, subscription, callback) =>
-      callback(null, grant(parts, connections.get(client), subscription)),
+    authorizeSubscribe: (client, subscription, callback) => {
+      contain(parts, callback, () => callback(null, grant(parts, connections.get(client), subscription)))
+    },
   })
   countEvents(aedes, parts)
   return aedes
+}
+
+/** What we throw while Aedes asks us would end the process: it ends the connection instead. */
+function contain(
+  { log, logLimit, clock }: HookParts,
+  callback: (error: Error) => void,
+  answer: () => void,
+): void {
+  try {
+    answer()
+  } catch (error) {
+    if (logLimit.allows('defect', clock.monotonic())) {
+      log.error({ err: error }, 'a defect: the connection that met it is ended')
+    }
+    callback(new RefusalError('a defect', { cause: error }))
+  }
 }
 
 /** A version that no client has: Aedes answers it with return code 1. */

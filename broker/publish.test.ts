@@ -4,6 +4,7 @@ import {
   connectClient,
   holding,
   logInRaw,
+  principalOf,
   publishPacket,
   randomSeed,
   seeded,
@@ -12,6 +13,12 @@ import {
 } from './testing.ts'
 
 afterEach(closeAll)
+
+const SUBSCRIBE = {
+  cmd: 'subscribe' as const,
+  messageId: 1,
+  subscriptions: [{ topic: 'v1/hubs/hub-1/commands', qos: 1 as const }],
+}
 
 test('an arrival says all that is known of the message', async () => {
   const clock = { now: () => 1_795_174_500_000, monotonic: () => 12.5 }
@@ -141,6 +148,32 @@ describe('acknowledgements', () => {
     two.send(publishPacket({ messageId: 1 }), publishPacket({ messageId: 2 }))
     await two.next('puback', 2)
     expect(broker.heldBytes()).toBe(0)
+  })
+
+  test('a throw while a topic is judged ends its own connection, and nobody else notices', async () => {
+    let isBroken = false
+    const { addresses } = await startBroker({
+      authenticate: async ({ username = '' }) => {
+        const name = () => {
+          if (isBroken && username === 'hub-1') throw new TypeError('a defect')
+          return username
+        }
+        const principal = Object.defineProperty(principalOf(username), 'name', { get: name })
+        return { ok: true, principal }
+      },
+    })
+    const { port } = addresses.mqtt
+    const other = await logInRaw(port, { username: 'hub-2' })
+    for (const packet of [publishPacket(), SUBSCRIBE]) {
+      isBroken = false
+      const client = await logInRaw(port)
+      isBroken = true
+      client.send(packet)
+      await client.untilClosed()
+      expect(client.received.map(({ cmd }) => cmd)).toEqual(['connack'])
+    }
+    other.send(publishPacket({ topic: 'v1/hubs/hub-2/readings' }))
+    await other.next('puback')
   })
 
   test('done for a client that has gone is counted and does no harm', async () => {

@@ -45,6 +45,14 @@ export function draftMessage(arrival: Arrival, done: (error?: Error) => void): D
   return draft
 }
 
+/** The draft of a message that is rejected whole. */
+export function rejectedDraft(arrival: Arrival, done: (error?: Error) => void, detail: string): Draft {
+  const message = openMessage(arrival, done)
+  message.rejects.push(wholeReject('invalid', detail))
+  message.items = 1
+  return { message, readings: [], doors: [], describe: () => ({ devicePath: 'device' }) }
+}
+
 function openMessage(arrival: Arrival, done: (error?: Error) => void): HeldMessage {
   return {
     arrival,
@@ -106,7 +114,7 @@ function pending(reject: Reject): PendingReject {
   return { item, reason, detail, device: device ?? null, at, sqlstate: null }
 }
 
-function wholeReject(reason: 'too_large' | 'malformed', detail: string): PendingReject {
+function wholeReject(reason: 'too_large' | 'malformed' | 'invalid', detail: string): PendingReject {
   return { item: null, reason, detail, device: null, sqlstate: null }
 }
 

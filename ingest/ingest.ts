@@ -16,6 +16,7 @@ import {
   openBooks,
 } from './books.ts'
 import { type CommittedRows, Committer } from './committer.ts'
+import { Defects } from './defects.ts'
 import { DatabaseGate } from './gate.ts'
 import { GroupCommit } from './group-commit.ts'
 import { Intake } from './intake.ts'
@@ -151,6 +152,7 @@ export class Ingest {
     this.#intake = new Intake({
       registry: this.registry,
       presence: this.presence,
+      defects: new Defects(options),
       onSeen: (message) => this.#seen(message),
       onReady: (message) => this.#commits.add(message),
       lookUpMs: settings.INGEST_HOLD_MS,

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Arrival } from '../broker/types.ts'
 import type { DeviceRecord } from '../db/registry.ts'
 import { isBacklog } from './backlog.ts'
+import type { Defects } from './defects.ts'
 import { type Draft, draftMessage } from './draft.ts'
 import type { HeldMessage } from './message.ts'
 import { placeDraft } from './place.ts'
@@ -12,6 +13,7 @@ import { doubtfulDevices, type ResolveContext } from './resolve.ts'
 export interface IntakeOptions {
   registry: Registry
   presence: HubPresence
+  defects: Defects
   /** A message is decoded; it counts as received from now on. */
   onSeen: (message: HeldMessage) => void
   /** A message has its rows and is ready to be committed. */
@@ -48,7 +50,7 @@ export class Intake {
     const { presence, onSeen } = this.#options
     const { principal } = arrival
     if (principal.kind === 'hub' && !arrival.isWill) presence.seen(principal.id, arrival.receivedAt)
-    const draft = draftMessage(arrival, done)
+    const draft = this.#decode(arrival, done)
     arrival.decodedBytes = draft.message.items * HELD_ITEM_BYTES
     arrival.isBacklog = isBacklog(draft, this.#options.backlogAgeMs)
     // The dying connection still counts: a will is true only if no other connection of its hub lives.
@@ -64,7 +66,7 @@ export class Intake {
    * the database does not answer.
    */
   async prepare(arrival: Arrival, done: (error?: Error) => void): Promise<HeldMessage> {
-    const draft = draftMessage(arrival, done)
+    const draft = this.#decode(arrival, done)
     draft.message.isSpooled = true
     // Its hub has come back since.
     if (arrival.isWill && this.#options.presence.connectionsOf(arrival.principal.id) > 0)
@@ -79,8 +81,21 @@ export class Intake {
     return this.#waiting
   }
 
+  #decode(arrival: Arrival, done: (error?: Error) => void): Draft {
+    try {
+      return draftMessage(arrival, done)
+    } catch (error) {
+      return this.#options.defects.undecoded(arrival, done, error)
+    }
+  }
+
   #doubtful(draft: Draft): string[] {
-    return doubtfulDevices([...draft.readings, ...draft.doors], this.#context(draft))
+    try {
+      return doubtfulDevices([...draft.readings, ...draft.doors], this.#context(draft))
+    } catch (error) {
+      this.#options.defects.unplaced(draft, error)
+      return []
+    }
   }
 
   async #readyWhenLookedUp(draft: Draft, devEuis: readonly string[]): Promise<void> {
@@ -128,7 +143,11 @@ export class Intake {
 
   /** `lookedUp` holds the database's answers for this message: they count more than what is remembered. */
   #place(draft: Draft, lookedUp?: ReadonlyMap<string, DeviceRecord | undefined>): void {
-    placeDraft(draft, this.#context(draft, lookedUp))
+    try {
+      placeDraft(draft, this.#context(draft, lookedUp))
+    } catch (error) {
+      this.#options.defects.unplaced(draft, error)
+    }
   }
 
   #context(
