@@ -115,6 +115,22 @@ describe('same device and same at again: a duplicate', () => {
     expect(await duplicates()).toBe(before + times.length)
   })
 
+  test('by two hubs of a site at the same time', async () => {
+    const before = await duplicates()
+    const hubs = [NORTH_HUB, NORTH_HUB_2]
+    const clients = await Promise.all(hubs.map((hub) => service.connect(hub)))
+    const times = Array.from({ length: 50 }, nextTime)
+    await Promise.all(
+      times.flatMap((at) =>
+        clients.map((client, index) =>
+          publish(client, `v1/hubs/${hubs[index]}/readings`, { device, at, temperature: 4 }),
+        ),
+      ),
+    )
+    expect((await readingsOf(service, device)).map((row) => row.atMs)).toEqual(times)
+    expect(await duplicates()).toBe(before + times.length)
+  })
+
   test('with another device or another at it is none', async () => {
     const before = await duplicates()
     const hub = await service.connect(NORTH_HUB)

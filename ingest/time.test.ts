@@ -52,6 +52,7 @@ test.each([
   ['a year of six digits', '+275760-09-13T00:00:00Z'],
   ['epoch milliseconds as text', '1795174500000'],
   ['text behind', '2026-11-20T10:15:02Z\n'],
+  ['a date that each country reads another way', '8/12/18'],
   ['an empty string', ''],
 ])('%s is refused', (_, text) => {
   expect(parseRfc3339(text)).toBeNull()
