@@ -253,6 +253,13 @@ describe('what is refused', () => {
     ['150 levels', `${'a/'.repeat(149)}a`],
     ['__proto__', 'v1/__proto__/hub-1/readings'],
     ['65,535 bytes', 'x'.repeat(65_535)],
+    ['a wildcard', 'v1/hubs/+/readings'],
+    ['a wildcard for the rest', 'v1/hubs/hub-1/#'],
+    ['a control character', 'v1/hubs/hub-1/readings\u0001'],
+    ['a byte order mark', '\ufeffv1/hubs/hub-1/readings'],
+    ['an empty level', 'v1/hubs//hub-1/readings'],
+    ['a way up', 'v1/hubs/hub-2/../hub-1/readings'],
+    ['an escaped slash', 'v1/hubs%2fhub-1/readings'],
   ])('%s', async (_what, topic) => {
     const { broker, addresses, arrivals } = await startBroker()
     for (const qos of [0, 1] as const) {

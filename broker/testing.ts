@@ -7,14 +7,22 @@ import { parseSettings } from '../settings.ts'
 import { type Broker, type BrokerOptions, createBroker } from './broker.ts'
 import { brokerSettings } from './config.ts'
 import type { Addresses } from './listeners.ts'
+import { watchEventLoop } from './testing-event-loop.ts'
 import type { Accept, Arrival, Authenticate, Principal } from './types.ts'
 
 /** Everything a test opened, closed in reverse order by `closeAll`. */
 const opened: (() => Promise<unknown> | unknown)[] = []
 
-/** To be called after each test. */
+/** A longer stall of the event loop keeps hubs waiting, and cuts them off in the end. */
+const STALL_MS_MAX = 1_000
+let loop: ReturnType<typeof watchEventLoop> | undefined
+
+/** To be called after each test. Fails when a broker in this process has stood still for too long. */
 export async function closeAll(): Promise<void> {
   for (const close of opened.splice(0).reverse()) await close()
+  const stallMs = loop?.longestStallMs() ?? 0
+  loop = undefined
+  if (stallMs > STALL_MS_MAX) throw new Error(`the event loop stood still for ${Math.round(stallMs)} ms`)
 }
 
 /** Polls until `condition` holds; fails with `what` after 20 s. */
@@ -64,6 +72,7 @@ export interface TestBrokerOptions extends Partial<Omit<BrokerOptions, 'settings
 
 /** A broker on free ports, which takes every message at once unless `accept` says otherwise. */
 export async function startBroker({ env, ...options }: TestBrokerOptions = {}): Promise<TestBroker> {
+  loop ??= watchEventLoop()
   const arrivals: Arrival[] = []
   const presence: string[] = []
   const { accept = (_arrival, done) => done() } = options

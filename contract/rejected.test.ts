@@ -213,6 +213,16 @@ describe('items are rows of pipeline.rejected_messages', () => {
   })
 })
 
+test.each([
+  `v3/'; DROP TABLE public.hubs; --/devices/x/up`,
+  'v3/%2f..%2f/devices/../up',
+  'v3/\ufeffapp/devices/$' + '{jndi:x}/up',
+  `application/__proto__/device/${device}/event/up`,
+])('the free levels of a topic are kept to the letter: %s', async (topic) => {
+  const server = await service.connect(`ns:${NETWORK_SERVER}`)
+  expect(await rejectsOf(service, () => publish(server, topic, 'x'))).toMatchObject([{ topic }])
+})
+
 describe('they are answered on v1/hubs/{hub}/rejected', () => {
   test('as reason, detail, device, at and seq', async () => {
     const bad = { device, at: nextTime(), temperature: 300 }
