@@ -1,16 +1,17 @@
 /** TLS as OpenSSL's own client speaks it, which says and does what Node's does not. Skipped where there is no `openssl`. */
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { generate } from 'mqtt-packet'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { hasProgram } from '../contract/testing/programs.ts'
 import { closeAll, connectPacket, logInRaw, publishPacket, startBroker, until } from './testing.ts'
 import { createAuthority, createCertificate } from './testing-certificates.ts'
 
 const authority = createAuthority('test authority')
-const hasOpenssl = spawnSync('openssl', ['version']).status === 0
+const OPENSSL = 'openssl'
 /** CONNACK with return code 0. */
 const ACCEPTED = Buffer.from([0x20, 2, 0, 0])
 
@@ -46,7 +47,7 @@ function startTls({ certificate = 'server', asksForCertificate = false } = {}) {
 /** `openssl s_client` with the test's authority; it has sent `input` once the handshake is over. */
 function sClient(port: number, args: readonly string[], input: Buffer = generate(connectPacket())) {
   const command = ['s_client', '-connect', `127.0.0.1:${port}`, '-CAfile', path('ca.cert'), '-quiet', ...args]
-  const child = spawn('openssl', command)
+  const child = spawn(OPENSSL, command)
   const client = { child, received: Buffer.alloc(0), complaints: '', ended: once(child, 'close') }
   child.stdout.on('data', (bytes: Buffer) => {
     client.received = Buffer.concat([client.received, bytes])
@@ -59,7 +60,7 @@ function sClient(port: number, args: readonly string[], input: Buffer = generate
   return client
 }
 
-describe.skipIf(!hasOpenssl)('openssl s_client (skipped without openssl)', () => {
+describe.skipIf(!hasProgram(OPENSSL, ['version']))('openssl s_client (skipped without openssl)', () => {
   test.each([
     ['without SNI', ['-noservername']],
     ['with the SNI of another host', ['-servername', 'other.example']],
