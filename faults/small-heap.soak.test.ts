@@ -56,6 +56,22 @@ async function connectFloodingHubs(): Promise<FloodingHub[]> {
   return Promise.all(service.fleet.hubs.map(connect))
 }
 
+async function floodUntilAllWait(hubs: readonly FloodingHub[]): Promise<void> {
+  const flood = setInterval(() => {
+    for (const hub of hubs) hub.send()
+  }, 20)
+  try {
+    await until(
+      'all of them wait',
+      async () => (await service.metric('frostguard_broker_connections_waiting')) >= hubs.length,
+    )
+  } finally {
+    clearInterval(flood)
+  }
+  expect(await service.metric('frostguard_broker_held_bytes')).toBeLessThanOrEqual(HELD_BYTES_MAX)
+  expect(hubs.flatMap((hub) => hub.acknowledged())).toEqual([])
+}
+
 test('hubs wait, nothing acknowledged is lost, and the process is still the same', async () => {
   service = await startLoadedService({
     hubs: 30,
@@ -69,20 +85,15 @@ test('hubs wait, nothing acknowledged is lost, and the process is still the same
   })
   await service.untilAcknowledged(50)
   const locker = await service.pool.connect()
-  await locker.query('BEGIN; LOCK TABLE sensor_readings IN ACCESS EXCLUSIVE MODE')
-  const hubs = await connectFloodingHubs()
-  const flood = setInterval(() => {
-    for (const hub of hubs) hub.send()
-  }, 20)
-  await until(
-    'all of them wait',
-    async () => (await service.metric('frostguard_broker_connections_waiting')) >= hubs.length,
-  )
-  expect(await service.metric('frostguard_broker_held_bytes')).toBeLessThanOrEqual(HELD_BYTES_MAX)
-  expect(hubs.flatMap((hub) => hub.acknowledged())).toEqual([])
-  clearInterval(flood)
-  await locker.query('ROLLBACK')
-  locker.release()
+  let hubs: FloodingHub[]
+  try {
+    await locker.query('BEGIN; LOCK TABLE sensor_readings IN ACCESS EXCLUSIVE MODE')
+    hubs = await connectFloodingHubs()
+    await floodUntilAllWait(hubs)
+    await locker.query('ROLLBACK')
+  } finally {
+    locker.release()
+  }
   await until('each goes on', () => hubs.every((hub) => hub.acknowledged().length >= 5))
   expect(hubs.filter(({ client }) => client.closed)).toEqual([])
   for (const { client } of hubs) await client.close()
