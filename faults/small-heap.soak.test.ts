@@ -3,7 +3,7 @@ import { afterEach, expect, test } from 'vitest'
 import { closeAll, logInRaw, publishPacket, type RawClient } from '../broker/testing.ts'
 import { TEST_SECRET } from '../db/testing/fleet.ts'
 import { until } from '../db/testing/poll.ts'
-import { type LoadedService, startLoadedService } from './testing/loaded-service.ts'
+import { type RestartedService, startRestartedService } from './testing/restarted-service.ts'
 
 const HELD_BYTES_MAX = 16 * 1024 * 1024
 /** What a flooding hub writes beyond what its socket takes. */
@@ -12,7 +12,7 @@ const READINGS = 50
 const FLOOD_FROM = Date.UTC(2025, 0, 1)
 const FLOOD_TO = Date.UTC(2025, 1, 1)
 
-let service: LoadedService
+let service: RestartedService
 let atMs = FLOOD_FROM
 
 afterEach(async () => {
@@ -73,7 +73,7 @@ async function floodUntilAllWait(hubs: readonly FloodingHub[]): Promise<void> {
 }
 
 test('hubs wait, nothing acknowledged is lost, and the process is still the same', async () => {
-  service = await startLoadedService({
+  service = await startRestartedService({
     hubs: 30,
     readingsPerMessage: 2,
     everyMs: 500,
