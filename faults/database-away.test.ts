@@ -144,6 +144,15 @@ describe('while it is away', () => {
     await untilStored(times)
   })
 
+  test('so slow that no transaction ends within the hold time: the spool drains all the same', async () => {
+    // A transaction takes two answers at least, a look-up one.
+    server.proxy.setFaults({ toClient: { delayMs: 200 } })
+    const times = [await publish(), await publish()]
+    await until('both are stored', async () => (await storedTimes(times)).length === 2)
+    server.proxy.setFaults({})
+    await untilStored(times)
+  })
+
   test('a device that is not known yet is placed when the database can be asked', async () => {
     await publish()
     await server.stop('immediate')

@@ -135,7 +135,7 @@ export class Ingest {
       committer: this.#committer,
       log,
       books: this.books,
-      holdMs: settings.INGEST_HOLD_MS,
+      transactionMs: Math.max(settings.DATABASE_STATEMENT_TIMEOUT_MS, settings.INGEST_HOLD_MS),
       batchItemsMax: settings.INGEST_BACKLOG_ROWS_MAX,
       signal: this.#end.signal,
       routeOf: options.routeOf,

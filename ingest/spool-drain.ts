@@ -17,7 +17,11 @@ export interface SpoolDrainOptions {
   gate: DatabaseGate
   committer: Committer
   log: Logger
-  holdMs: number
+  /**
+   * How long the database may take for a transaction of the drain. Longer than a batch is held: nobody waits for it, and
+   * a database that is slow, not away, would otherwise begin the same transaction again for ever.
+   */
+  transactionMs: number
   batchItemsMax: number
   signal: AbortSignal
   routeOf: (principal: Principal, topic: string) => Route | undefined
@@ -35,7 +39,8 @@ const READ_BYTES = 1_048_576
 /**
  * Puts what is in the spool into the database, oldest first and one transaction at a time, no larger than one of the
  * backlog (but for a single batch that was larger when it was spooled), so that live traffic keeps its lanes. While the
- * database is away, it probes: with the oldest batch, or an empty one while there is none.
+ * database is away, it probes: it asks the ledger, for as long as a batch is held, and then writes the oldest batch, or an
+ * empty one while there is none.
  */
 export class SpoolDrain {
   readonly #options: SpoolDrainOptions
@@ -100,7 +105,7 @@ export class SpoolDrain {
    * process, has committed is known, whatever became of the answer.
    */
   async #drainOldest(): Promise<void> {
-    const { spool, committer, holdMs, books } = this.#options
+    const { spool, committer, transactionMs, books } = this.#options
     const batches = this.#together(await this.#oldest())
     const ledger = await committer.committed(batches)
     const stored = batches.filter(({ id, writer }) => ledger.get(id)?.writer === writer)
@@ -117,7 +122,10 @@ export class SpoolDrain {
       const [name, ...others] = batches
         .filter(({ id }) => !ledger.has(id))
         .map(({ id, writer }) => ({ id, writer }))
-      await committer.write(messages, { holdMs, ...(name ? { drained: { name, others } } : {}) })
+      await committer.write(messages, {
+        holdMs: transactionMs,
+        ...(name ? { drained: { name, others } } : {}),
+      })
     } catch (error) {
       putBack()
       // The next step asks which.
