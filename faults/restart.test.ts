@@ -14,14 +14,14 @@ afterEach(async () => {
 })
 
 test('SIGTERM under load, twice: it ends by itself, nothing acknowledged is lost, nothing stored twice', async () => {
-  service = await startRestartedService({ hubs: 20, readingsPerMessage: 5, everyMs: 100 })
+  service = await startRestartedService({ hubs: 10, readingsPerMessage: 5, everyMs: 200 })
   for (let restart = 0; restart < 2; restart++) {
-    await service.untilAcknowledged(500)
+    await service.untilAcknowledged(200)
     service.process.signal('SIGTERM')
     expect(await service.process.ended).toBe(0)
     await service.start()
   }
-  await service.untilAcknowledged(500)
+  await service.untilAcknowledged(200)
   expect(await service.settle()).toEqual(NO_DIFFERENCE)
 })
 
