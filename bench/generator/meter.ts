@@ -1,5 +1,5 @@
 import { createHistogram } from 'node:perf_hooks'
-import { type LoadResult, latencyOf } from './result.ts'
+import { type LoadResult, latencyOf, percentilesOf } from './result.ts'
 
 const NS_PER_MS = 1e6
 const US_PER_SECOND = 1e6
@@ -49,6 +49,7 @@ export class Meter {
       readingsPerSecond: messagesPerSecond * readingsPerMessage,
       eachSecond: this.#eachSecond,
       latencyMs: latencyOf(this.#histogram),
+      latencyPercentiles: percentilesOf(this.#histogram),
       cpuSeconds: { user: user / US_PER_SECOND, system: system / US_PER_SECOND },
     }
   }

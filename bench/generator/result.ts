@@ -35,6 +35,8 @@ export const loadResult = z.object({
       p999: milliseconds,
       max: milliseconds,
     }),
+    /** The distribution in full: percentile and milliseconds, closer and closer towards 100. */
+    latencyPercentiles: z.array(z.tuple([z.number(), milliseconds])),
     cpuSeconds: z.object({ user: z.number(), system: z.number() }),
   }),
   /** From the last send to the last acknowledgement. */
@@ -54,4 +56,10 @@ export function latencyOf(histogram: RecordableHistogram): LoadResult['measured'
     p999: percentile(99.9),
     max: percentile(100),
   }
+}
+
+/** The same histogram in full, as it divides itself. */
+export function percentilesOf(histogram: RecordableHistogram): LoadResult['measured']['latencyPercentiles'] {
+  if (histogram.count === 0) return []
+  return [...histogram.percentiles].map(([percentile, ns]) => [percentile, ns / NS_PER_MS])
 }

@@ -12,10 +12,12 @@ const DIGITS: Record<Unit, number> = {
   'messages/s': 0,
   share: 3,
   cores: 2,
+  s: 1,
   ms: 1,
   bytes: 1,
   MB: 0,
   rows: 0,
+  devices: 0,
 }
 
 /** A table a shape: each figure with its median, its lowest and highest round, and whether its target is reached. */

@@ -17,13 +17,10 @@ export async function inRounds(
   for (let round = 1; round <= context.rounds; round++) {
     for (const { shape, figures, problems } of results) {
       context.progress(`round ${round} of ${context.rounds}: ${shape.name}`)
+      figures.beginRound(round)
       const found = await measure(context, shape, figures)
       problems.push(...found.map((problem) => `round ${round}: ${problem}`))
     }
   }
-  return results.map(({ shape, figures, problems }) => ({
-    shape: shape.name,
-    figures: figures.all(),
-    problems,
-  }))
+  return results.map(({ shape, figures, problems }) => figures.result(shape.name, problems))
 }
