@@ -31,6 +31,11 @@ export const benchShape = {
     // One message of the protocol holds them, encoded: a gigabyte at most.
     ...{ min: 1, max: 5_000_000, default: 1_000_000, unit: 'rows' },
   }),
+  rows: integerOption({
+    value: 'N',
+    help: 'readings stored beforehand, in growth and reads (3000000)',
+    ...{ min: 1, max: 2_000_000_000, default: 3_000_000, unit: 'readings' },
+  }),
   'data-dir': optionalTextOption({
     value: 'DIR',
     help: 'where the embedded database is (a temporary folder); DATABASE_URL chooses another server',
@@ -105,6 +110,7 @@ async function openContext(options: BenchOptions, resources: AsyncDisposableStac
     warmUpSeconds: options['warm-up'],
     rounds: options.rounds,
     rawRows: options['raw-rows'],
+    rows: options.rows,
     serviceSettings: options.settings ?? {},
     resources,
     progress,

@@ -10,6 +10,8 @@ export interface BenchContext {
   rounds: number
   /** Rows of one raw COPY. */
   rawRows: number
+  /** Readings stored before, where a workload is about that. */
+  rows: number
   /** Settings of the service that differ from its defaults. */
   serviceSettings: Record<string, string>
   /** Ends what was opened, the latest first, also after Ctrl-C. */

@@ -5,7 +5,7 @@ import { resultOf, startGenerator } from '../processes/generator.ts'
 import type { MqttServer } from '../processes/servers.ts'
 import { cpuSecondsOf, cpuSecondsOfFamily } from '../processes/usage.ts'
 import { type Sides, startUsage, type Usage } from '../processes/usage-meter.ts'
-import { loadArguments } from './load-arguments.ts'
+import { type LoadVariation, loadArguments } from './load-arguments.ts'
 
 export interface LoadMeasurement {
   load: LoadResult
@@ -13,18 +13,29 @@ export interface LoadMeasurement {
   usage: Usage
 }
 
-/** Runs the closed loop of a shape against a server, and measures what each side takes meanwhile. */
+export interface LoadMeasurementOptions {
+  shape: LoadShape
+  variation?: LoadVariation | undefined
+  server: MqttServer
+  /** What the server is called in the figures. */
+  side: string
+  withDatabase?: boolean
+  onPhase?: ((phase: LoadPhase) => void) | undefined
+}
+
+/** Runs a load of a shape against a server, and measures what each side takes meanwhile. */
 export async function measureLoad(
   context: BenchContext,
-  options: { shape: LoadShape; server: MqttServer; side: string; withDatabase?: boolean },
+  options: LoadMeasurementOptions,
 ): Promise<LoadMeasurement> {
   const { server, shape } = options
   let running: ReturnType<typeof startUsage> | undefined
   let usage: Usage | undefined
-  const args = [`--port=${server.port}`, ...loadArguments(shape, context)]
+  const args = [`--port=${server.port}`, ...loadArguments(shape, context, options.variation)]
   const onPhase = (phase: LoadPhase) => {
     if (phase === 'measuring') running = startUsage(sides, server.child.pid)
     else usage ??= running?.end()
+    options.onPhase?.(phase)
   }
   const generator = startGenerator(args, { resources: context.resources, onPhase })
   const sides: Sides = {
