@@ -3,11 +3,15 @@ import { benchShape, parseBenchOptions, runWorkloads } from './command.ts'
 import { runLoadCommand } from './generator/main.ts'
 import { LAYOUT_HELP, parseLayoutOptions, runLayout } from './layout/main.ts'
 import { describeOptions, OptionError } from './options.ts'
+import { growth } from './workloads/growth.ts'
+import { latency } from './workloads/latency.ts'
 import { limit } from './workloads/limit.ts'
+import { mixed } from './workloads/mixed.ts'
+import { reads } from './workloads/reads.ts'
 import { throughput } from './workloads/throughput.ts'
 import type { Workload } from './workloads/workload.ts'
 
-const WORKLOADS: readonly Workload[] = [limit, throughput]
+const WORKLOADS: readonly Workload[] = [limit, throughput, mixed, latency, growth, reads]
 
 const HELP = `npm run bench -- [command] [options]
 
