@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { LoadShape } from '../context.ts'
-import { miniContextWithCopies, valuesOf } from '../testing/context.ts'
+import { LOSE_A_ROW, miniContextWithCopies, valuesOf } from '../testing/context.ts'
 import { measureGrowth } from './growth.ts'
 
 const SMALL: LoadShape = { name: 'mini', connections: 2, readingsPerMessage: 5, devices: 10, inFlightMax: 4 }
@@ -27,4 +27,15 @@ test('compares more rows and more devices with the beginning', async () => {
         ]
       : [],
   )
+})
+
+test('does not count when a row has vanished', async () => {
+  const context = await miniContextWithCopies({ sql: LOSE_A_ROW })
+  const { shapes } = await measureGrowth(context, { small: SMALL, devices: 20 })
+  expect(shapes[0]?.problems).toEqual([
+    expect.stringMatching(
+      /^round 1: 10 devices, 0 rows: rows in sensor_readings, of the readings acknowledged: .* \(-1\)$/,
+    ),
+  ])
+  expect(shapes[0]?.figures).toEqual([])
 })

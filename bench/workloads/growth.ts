@@ -1,7 +1,7 @@
 import type { BenchContext, LoadShape } from '../context.ts'
 import type { BenchDatabase } from '../database/server.ts'
 import { onCopy, prepareHistory } from '../measurements/history.ts'
-import { runServiceOn, type ServiceRun } from '../measurements/service.ts'
+import { runServiceOn, type ServiceRun, spooledReadings } from '../measurements/service.ts'
 import type { FigureSet, Target } from '../report/figures.ts'
 import { addCores } from './cores.ts'
 import { inRounds } from './rounds.ts'
@@ -85,10 +85,12 @@ function addFigures(figures: FigureSet, runs: ReadonlyMap<Stage, ServiceRun>): v
     const share = readingsPerSecond / smallest.load.measured.readingsPerSecond
     figures.add(`${name}: share of the first`, 'share', share, SHARE)
   }
-  for (const [{ name }, { usage, metrics, books }] of sorted) {
+  for (const [{ name }, run] of sorted) {
+    const { usage, metrics, books } = run
     figures.add(`${name}: memory of the service`, 'MB', inMb(usage.residentBytesMax))
     figures.add(`${name}: heap of the service`, 'MB', inMb(metrics.get('nodejs_heap_size_used_bytes')))
     figures.add(`${name}: rows a COPY`, 'rows', books.rows / books.batches)
+    figures.add(`${name}: through the spool`, 'rows', spooledReadings(run))
   }
   for (const [{ name }, { usage }] of sorted) addCores(figures, name, usage)
   addMemoryPlot(figures, sorted)

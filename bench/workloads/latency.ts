@@ -1,6 +1,6 @@
 import type { BenchContext, LoadShape } from '../context.ts'
 import type { LoadResult } from '../generator/result.ts'
-import { runService, type ServiceRun } from '../measurements/service.ts'
+import { runService, type ServiceRun, spooledReadings } from '../measurements/service.ts'
 import type { FigureSet, Target } from '../report/figures.ts'
 import { addCores } from './cores.ts'
 import { addLatency, PERCENTILES } from './latency-figures.ts'
@@ -70,5 +70,6 @@ function addFigures(
     targets: { p50: IDLE_P50 },
   })
   figures.add('half load: rows a COPY', 'rows', half.books.rows / half.books.batches)
+  figures.add('half load: through the spool', 'rows', spooledReadings(half))
   addCores(figures, 'half load', half.usage)
 }

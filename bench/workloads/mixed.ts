@@ -1,6 +1,6 @@
 import type { BenchContext, LoadShape } from '../context.ts'
 import type { Mix } from '../generator/mix.ts'
-import { runService, type ServiceRun } from '../measurements/service.ts'
+import { runService, type ServiceRun, spooledReadings } from '../measurements/service.ts'
 import type { FigureSet } from '../report/figures.ts'
 import { addCores } from './cores.ts'
 import { addLatency } from './latency-figures.ts'
@@ -22,11 +22,15 @@ export const mixed: Workload = {
 }
 
 export async function measureMixed(context: BenchContext, shapes: readonly LoadShape[], mix: Mix = MIX) {
-  const measure: Round = (...round) => measureRound(mix, ...round)
+  const measure: Round = (_, shape, figures) => measureRound(context, { shape, mix }, figures)
   return { workload: 'mixed', shapes: await inRounds(context, shapes, measure) }
 }
 
-async function measureRound(mix: Mix, ...[context, shape, figures]: Parameters<Round>): Promise<string[]> {
+async function measureRound(
+  context: BenchContext,
+  { shape, mix }: { shape: LoadShape; mix: Mix },
+  figures: FigureSet,
+): Promise<string[]> {
   context.progress('  clean')
   const clean = await runService(context, shape)
   if (clean.problems.length > 0) return clean.problems
@@ -61,6 +65,7 @@ function addFigures(
   }
   for (const [name, run] of Object.entries({ clean, [withResends]: resends, mixed: all })) {
     addLatency(figures, name, { percentiles: ['p50', 'p99'], measured: run.load.measured })
+    figures.add(`${name}: through the spool`, 'rows', spooledReadings(run))
     addCores(figures, name, run.usage)
   }
 }

@@ -3,7 +3,7 @@ import type { BenchDatabase } from '../database/server.ts'
 import { latencyOf, percentilesOf } from '../generator/result.ts'
 import { onCopy, prepareHistory } from '../measurements/history.ts'
 import { openReader, type ReadsByKind } from '../measurements/reads.ts'
-import { runService, runServiceOn, type ServiceRun } from '../measurements/service.ts'
+import { runService, runServiceOn, type ServiceRun, spooledReadings } from '../measurements/service.ts'
 import type { FigureSet } from '../report/figures.ts'
 import { addCores } from './cores.ts'
 import { halfOf } from './latency.ts'
@@ -102,5 +102,6 @@ function addFigures(figures: FigureSet, run: ReadRun): void {
   }
   figures.add('half load', 'readings/s', run.load.measured.readingsPerSecond)
   addLatency(figures, 'half load', { percentiles: ['p50', 'p99'], measured: run.load.measured })
+  figures.add('half load: through the spool', 'rows', spooledReadings(run))
   addCores(figures, 'half load', run.usage)
 }

@@ -2,7 +2,7 @@ import type { BenchContext, LoadShape } from '../context.ts'
 import { measureBareAedes } from '../measurements/baselines.ts'
 import type { LoadMeasurement } from '../measurements/mqtt-load.ts'
 import { measureRawCopy, type RawMeasurement } from '../measurements/raw-copy.ts'
-import { measureService, type ServiceMeasurement } from '../measurements/service.ts'
+import { measureService, type ServiceMeasurement, spooledReadings } from '../measurements/service.ts'
 import type { FigureSet, Target } from '../report/figures.ts'
 import { addCores } from './cores.ts'
 import { inRounds } from './rounds.ts'
@@ -71,6 +71,7 @@ function addFigures(
   figures.add('publish to PUBACK, p99', 'ms', measured.latencyMs.p99)
   const bytes = usage.residentBytesMax
   figures.add('memory of the service', 'MB', bytes && bytes / BYTES_PER_MB, RESIDENT_MB)
+  figures.add('through the spool', 'rows', spooledReadings(ours))
   addCores(figures, 'FrostGuard', usage)
   addCores(figures, 'bare Aedes', aedes.usage)
 }
