@@ -17,13 +17,13 @@ export const benchShape = {
   }),
   seconds: integerOption({
     value: 'S',
-    help: 'how long each is measured (10)',
-    ...{ min: 1, max: 86_400, default: 10, unit: 'seconds' },
+    help: 'how long each is measured (5)',
+    ...{ min: 1, max: 86_400, default: 5, unit: 'seconds' },
   }),
   'warm-up': integerOption({
     value: 'S',
-    help: 'how long it runs before that (3)',
-    ...{ min: 0, max: 3_600, default: 3, unit: 'seconds' },
+    help: 'how long it runs before that (2)',
+    ...{ min: 0, max: 3_600, default: 2, unit: 'seconds' },
   }),
   'raw-rows': integerOption({
     value: 'N',

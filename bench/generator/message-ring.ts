@@ -26,8 +26,6 @@ interface SpecialSlot extends Pick<SlotPacket, 'atOffsets' | 'shiftsMs'> {
  */
 export class MessageRing {
   readonly slots: number
-  /** What has been taken. */
-  readonly tally: Tally = openTally()
   readonly #plan: LoadPlan
   readonly #mix: Mix
   readonly #connection: number
@@ -37,6 +35,9 @@ export class MessageRing {
   /** Where the digits of each reading's `at` begin in a packet of plain readings. */
   readonly #atOffsets: Uint32Array
   readonly #special = new Map<number, SpecialSlot>()
+  /** Nothing but plain readings, each once: the common case, which costs no look at anything else. */
+  readonly #isPlain: boolean
+  readonly #tally = openTally()
   readonly #digits = new Uint8Array(AT_DIGITS)
   #next = 0
 
@@ -52,6 +53,7 @@ export class MessageRing {
     const perTurn = messagesPerTurn(plan)
     this.#plan = plan
     this.#mix = mix
+    this.#isPlain = Object.values(mix).every((every) => every === undefined)
     this.#connection = connection
     this.slots = Math.ceil(inFlightMax / perTurn) * perTurn
     const packets = Array.from({ length: this.slots }, (_, slot) => {
@@ -70,9 +72,17 @@ export class MessageRing {
     this.#atOffsets = plain?.atOffsets ?? new Uint32Array()
   }
 
+  /** What has been taken. */
+  get tally(): Tally {
+    if (this.#isPlain) this.#tally.readings.first = this.#next
+    return this.#tally
+  }
+
   /** Readings and door events in the message of a slot. */
   itemsOf(slot: number): number {
-    return this.#special.get(slot)?.items ?? this.#plan.readingsPerMessage
+    return this.#isPlain
+      ? this.#plan.readingsPerMessage
+      : (this.#special.get(slot)?.items ?? this.#plan.readingsPerMessage)
   }
 
   /** Hands the bytes of the next `count` messages to `write`, in two parts where the ring ends between them. */
@@ -90,19 +100,27 @@ export class MessageRing {
 
   #prepare(message: number): void {
     const slot = message % this.slots
-    const special = this.#special.get(slot)
     const from = this.#begins[slot] ?? 0
+    if (this.#isPlain) this.#setTime(from, this.#timeOf(message))
+    else this.#prepareMixed(message, { slot, from })
+  }
+
+  #prepareMixed(message: number, { slot, from }: { slot: number; from: number }): void {
+    const special = this.#special.get(slot)
     const coming = comingOf(this.#mix, this.#connection, message, this.slots)
     this.#bytes[from] = coming === 'again with DUP' ? PUBLISH_DUP : PUBLISH
-    const sent = this.tally[special?.kind ?? 'readings']
-    if (coming === 'first') {
-      sent.first++
-      const { atMs } = plannedMessage(this.#plan, this.#connection, message)
-      if (special) this.#setTimes(from, special, atMs)
-      else this.#setTime(from, atMs)
-    } else {
+    const sent = this.#tally[special?.kind ?? 'readings']
+    if (coming !== 'first') {
       sent.again++
+      return
     }
+    sent.first++
+    if (special) this.#setTimes(from, special, this.#timeOf(message))
+    else this.#setTime(from, this.#timeOf(message))
+  }
+
+  #timeOf(message: number): number {
+    return plannedMessage(this.#plan, this.#connection, message).atMs
   }
 
   /** One time for all readings. */

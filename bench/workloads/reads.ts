@@ -59,10 +59,10 @@ async function readBeside(
   { shape, rate }: { shape: LoadShape; rate: number },
 ): Promise<ReadRun> {
   const reader = await openReader(database.url)
+  const over = new AbortController()
+  let idle: ReadsByKind | undefined
+  let loaded: Promise<ReadsByKind> | undefined
   try {
-    const over = new AbortController()
-    let idle: ReadsByKind | undefined
-    let loaded: Promise<ReadsByKind> | undefined
     const run = await runServiceOn(context, database, {
       shape,
       variation: { rate, startAtMs: Date.now() },
@@ -77,6 +77,9 @@ async function readBeside(
     if (!idle || !loaded) throw new Error('The load has ended without a word about its phases.')
     return { ...run, idle, loaded: await loaded }
   } finally {
+    over.abort()
+    // Its error, if it has one, is thrown above or is not the first.
+    await loaded?.catch(() => undefined)
     await reader.close()
   }
 }
