@@ -15,6 +15,10 @@ import { type LoadMeasurement, measureLoad } from './mqtt-load.ts'
 
 const DRAIN_MS_MAX = 120_000
 const DRAIN_POLL_MS = 200
+/** What comes out of the spool is in flight until it is committed. */
+const HELD = ['readings', 'door_events'].flatMap((name) =>
+  ['spooled', 'in_flight'].map((state) => `frostguard_${name}_${state}`),
+)
 
 /** What is sent to a service, and what is done beside. */
 export interface ServiceLoad {
@@ -123,9 +127,9 @@ async function metricsWhenDrained(url: string): Promise<Metrics> {
   const giveUpAt = performance.now() + DRAIN_MS_MAX
   for (;;) {
     const metrics = await readMetrics(url)
-    const spooled = ['readings', 'door_events'].map((name) => metrics.get(`frostguard_${name}_spooled`) ?? 0)
+    const isDrained = HELD.every((name) => metrics.get(name) === 0)
     // What is left then is missing in the books.
-    if (spooled.every((items) => items === 0) || performance.now() > giveUpAt) return metrics
+    if (isDrained || performance.now() > giveUpAt) return metrics
     await sleep(DRAIN_POLL_MS)
   }
 }
@@ -147,9 +151,21 @@ function said(complaint: string): string {
 /** The differences in the books, with what may explain them. */
 function problemsOf({ load, metrics, ended, complaints }: ProcessMeasurement, books: Books): string[] {
   const found = [...differences(books, load), ...duplicatesAmiss(metrics, load)]
+  if (load.measured.acknowledgedMessages === 0) found.push('nothing was acknowledged while it was measured')
   if (ended !== 0) found.push(`the service ended with ${ended}`)
   if (found.length === 0) return []
-  return [...found, ...complaints.map(said)]
+  return [...found, countedBy(metrics), ...complaints.map(said)]
+}
+
+/** Where the service has put the readings, by its own books. */
+function countedBy(metrics: Metrics): string {
+  const counts = ['received', 'committed', 'duplicate', 'returned', 'spooled'].map(
+    (name) => `${name} ${metrics.get(`frostguard_readings_${name}_total`)}`,
+  )
+  const held = ['in_flight', 'spooled'].map(
+    (name) => `${name} now ${metrics.get(`frostguard_readings_${name}`)}`,
+  )
+  return `the service counted readings: ${[...counts, ...held].join(', ')}`
 }
 
 /** Duplicates leave no rows: the service counts them. */
