@@ -1,3 +1,4 @@
+import { makeTestFolder, removeTestFolder } from '../../db/testing/test-folder.ts'
 import { type Child, startChild } from './child.ts'
 
 /** An MQTT server in a process of its own. */
@@ -6,12 +7,18 @@ export interface MqttServer {
   child: Child
 }
 
-/** `npm start` with these settings and otherwise its defaults, on free ports. It is ended with the resources. */
+/**
+ * `npm start` with these settings and otherwise its defaults, on free ports and with a data folder of its own. It is
+ * ended with the resources.
+ */
 export async function startService(
   settings: Record<string, string>,
   resources: AsyncDisposableStack,
 ): Promise<MqttServer> {
-  const env = { MQTT_PORT: '0', MQTT_TLS_PORT: '0', HTTP_PORT: '0', ...settings }
+  // Its spool is there, which only one process may have open.
+  const dataDir = await makeTestFolder()
+  resources.defer(() => removeTestFolder(dataDir))
+  const env = { DATA_DIR: dataDir, MQTT_PORT: '0', MQTT_TLS_PORT: '0', HTTP_PORT: '0', ...settings }
   const child = startChild({ script: 'main.ts', env }, resources)
   const stdout = await child.ready((text) => text.includes('FrostGuard is ready'))
   const address = /^MQTT: +(\S+)$/m.exec(stdout)?.[1]
