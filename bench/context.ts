@@ -14,8 +14,19 @@ export interface BenchContext {
   serviceSettings: Record<string, string>
   /** Ends what was opened, the latest first, also after Ctrl-C. */
   resources: AsyncDisposableStack
+  /** Whether all is measured in miniature: a workload with amounts of its own takes small ones. */
+  quick?: boolean
   /** A line for whoever waits. */
   progress(text: string): void
+  /** About once a second while a load runs; absent where nobody watches. */
+  onLoad?: (now: LoadNow) => void
+}
+
+/** How a load goes just now. */
+export interface LoadNow {
+  readingsPerSecond: number
+  /** Until the last send. */
+  secondsLeft: number
 }
 
 /** What hubs send in a workload. */

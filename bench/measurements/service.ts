@@ -1,6 +1,7 @@
 import { createTestFleet } from '../../db/testing/fleet.ts'
 import type { BenchContext, LoadShape } from '../context.ts'
 import { type Books, bytesWhenClosed, differences, readBooks } from '../database/books.ts'
+import { type Copies, readCopies } from '../database/copies.ts'
 import { openPool } from '../database/pool.ts'
 import { copyStoredRows } from '../database/stored-rows.ts'
 import { complaintsOf } from '../processes/complaints.ts'
@@ -17,6 +18,7 @@ interface ProcessMeasurement extends LoadMeasurement {
 
 export interface ServiceMeasurement extends ProcessMeasurement {
   books: Books
+  copies: Copies
   /** Of the partitions that have rows, once they are closed. */
   bytesWhenClosed: number
   /** Why it does not count; none when it does. */
@@ -34,9 +36,17 @@ export async function measureService(context: BenchContext, shape: LoadShape): P
     await createTestFleet(pool, { slug, hubs: shape.connections, devices: shape.devices, euiPrefix })
     const measured = await measureProcess(context, { shape, url: database.url })
     const books = await readBooks(pool)
+    const copies = await readCopies(pool)
     const storedRows = await copyStoredRows(pool, context.rawRows)
     const closed = await bytesWhenClosed(pool, database.url)
-    return { ...measured, books, bytesWhenClosed: closed, storedRows, problems: problemsOf(measured, books) }
+    return {
+      ...measured,
+      books,
+      copies,
+      bytesWhenClosed: closed,
+      storedRows,
+      problems: problemsOf(measured, books),
+    }
   } finally {
     await pool.end()
     await database.drop()
