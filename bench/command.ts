@@ -49,9 +49,7 @@ export const benchShape = {
     // One message of the protocol holds them, encoded: a gigabyte at most.
     ...{ min: 1, max: 5_000_000, default: STANDARD.rawRows, unit: 'rows' },
   }),
-  quick: flagOption(
-    'all in miniature, to see that it works: the amounts above that are named quick',
-  ),
+  quick: flagOption('all in miniature, to see that it works: the amounts above that are named quick'),
   'data-dir': optionalTextOption({
     value: 'DIR',
     help: 'where the embedded database is (a temporary folder); DATABASE_URL chooses another server',
