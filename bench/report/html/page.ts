@@ -4,7 +4,7 @@ import { comparisonSection } from './comparison.ts'
 import { environmentSection } from './environment.ts'
 import { type Markup, markup } from './markup.ts'
 import { STYLE } from './style.ts'
-import { summary } from './summary.ts'
+import { hasTargets, summary } from './summary.ts'
 import { workloadSection } from './workload.ts'
 
 /** The report as one page that needs nothing else: no script, no network. */
@@ -43,11 +43,11 @@ function headText({ startedAt, finishedAt, commit, machine }: BenchReport): stri
   ].join(' · ')
 }
 
-function contents({ results }: BenchReport, comparison: Comparison | undefined): Markup {
+function contents(report: BenchReport, comparison: Comparison | undefined): Markup {
   const ids = [
-    'targets',
+    ...(hasTargets(report) ? ['targets'] : []),
     ...(comparison ? ['comparison'] : []),
-    ...results.map(({ workload }) => workload),
+    ...report.results.map(({ workload }) => workload),
     'environment',
   ]
   return markup`<nav aria-label="Contents">${ids.map((id) => markup`<a href="#${id}">${id}</a>`)}</nav>`

@@ -11,7 +11,9 @@ const COLORS = 6
 const PERCENTILES = [50, 90, 99, 99.9, 100]
 
 /** Every plot of a shape, each with its legend and a table of what it shows. */
-export function plots({ shape, series = [], histograms = [] }: ShapeResult): Markup[] {
+export function plots({ shape, ...plotted }: ShapeResult): Markup[] {
+  const series = (plotted.series ?? []).filter(({ points }) => points.length > 0)
+  const histograms = (plotted.histograms ?? []).filter(({ percentiles }) => percentiles.length > 0)
   return [
     ...[...byPlot(series)].map(([title, lines]) => seriesPlot(shape, title, lines)),
     ...[...byPlot(histograms)].map(([title, lines]) => histogramPlot(shape, title, lines)),

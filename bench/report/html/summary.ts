@@ -47,6 +47,11 @@ ${targets(report)}
 `
 }
 
+/** Whether the summary has a section of targets. */
+export function hasTargets(report: BenchReport): boolean {
+  return withTargets(report).length > 0
+}
+
 function withTargets({ results }: BenchReport): Placed[] {
   return results.flatMap(({ workload, shapes }) =>
     shapes.flatMap(({ shape, figures }) =>

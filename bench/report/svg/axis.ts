@@ -4,15 +4,16 @@ export interface Axis {
   ticks: readonly { at: number; label: string }[]
 }
 
-const TICKS = 5
-const NICE_STEPS = [1, 2, 2.5, 5, 10]
+const TICKS = 6
+const NICE_STEPS = [1, 2, 5, 10]
 /** With fewer decades, what lies between them is named too. */
 const FEW_DECADES = 2
 
-/** From zero to a little above `max`, in round steps. */
-export function linearAxis(max: number): Axis {
-  const step = niceStep((max > 0 ? max : 1) / TICKS)
-  const steps = Math.max(Math.ceil(max / step), 1)
+/** From zero to a little above `highest`, or to one, in round steps. */
+export function linearAxis(highest: number): Axis {
+  const max = highest > 0 ? highest : 1
+  const step = niceStep(max / TICKS)
+  const steps = Math.ceil(max / step)
   const top = steps * step
   return {
     place: (value) => value / top,
