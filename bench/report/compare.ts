@@ -3,7 +3,7 @@ import { changeText } from './format.ts'
 import type { BenchReport } from './report.ts'
 
 /** What a change of a figure means; `changed` where neither direction is better. */
-export type Verdict = 'better' | 'worse' | 'changed' | 'within the noise'
+type Verdict = 'better' | 'worse' | 'changed' | 'within the noise'
 
 export interface Spread {
   lowest: number

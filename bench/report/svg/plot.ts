@@ -14,7 +14,7 @@ const LABEL_GAP = 8
 const LABEL_HEIGHT = 4
 
 /** A line of a plot; its color is one of those that the style sheet numbers from 0. */
-export interface Line {
+interface Line {
   color: number
   points: readonly (readonly [x: number, y: number])[]
 }
