@@ -74,7 +74,7 @@ test('a run writes a page and a JSON file that can be read again', async () => {
   expect(counts).toBe(true)
   expect(shown).toContain(join(out, 'report.html'))
   const report = await readReport(join(out, 'report.json'))
-  expect(report).toMatchObject({ quick: true, unfinished: [], settings: { rounds: 1, quick: true } })
+  expect(report).toMatchObject({ quick: true, unfinished: [], settings: { rounds: 1 } })
   expect(report.postgres['server_version']).toBeDefined()
   const [shape] = report.results[0]?.shapes ?? []
   expect(shape?.figures.find(({ name }) => name === 'acknowledged and committed')?.values).toHaveLength(1)

@@ -159,7 +159,6 @@ async function openContext(options: BenchOptions, resources: AsyncDisposableStac
     rounds: options.rounds,
     rawRows: options['raw-rows'],
     serviceSettings: options.settings ?? {},
-    quick: options.quick,
     resources,
     progress: line,
     onLoad: load,

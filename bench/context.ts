@@ -14,8 +14,6 @@ export interface BenchContext {
   serviceSettings: Record<string, string>
   /** Ends what was opened, the latest first, also after Ctrl-C. */
   resources: AsyncDisposableStack
-  /** Whether all is measured in miniature: a workload with amounts of its own takes small ones. */
-  quick?: boolean
   /** A line for whoever waits. */
   progress(text: string): void
   /** About once a second while a load runs; absent where nobody watches. */

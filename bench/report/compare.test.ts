@@ -28,18 +28,18 @@ test('ranges that overlap are noise, however far the medians are apart', () => {
 
 test('medians that are close are noise, however narrow the ranges; shares may be closer than speeds', () => {
   expect(verdict([100, 100, 100], [110, 110, 110], 'readings/s')).toBe('within the noise')
-  expect(verdict([0.5, 0.5, 0.5], [0.55, 0.55, 0.55], 'share')).toBe('better')
+  expect(verdict([0.5, 0.5, 0.5], [0.55, 0.55, 0.55], 'share')).toBe('changed')
   expect(verdict([0.5, 0.5, 0.5], [0.52, 0.52, 0.52], 'share')).toBe('within the noise')
 })
 
 test.each<[Unit, 'better' | 'worse' | 'changed']>([
   ['readings/s', 'better'],
   ['messages/s', 'better'],
-  ['share', 'better'],
   ['ms', 'worse'],
   ['s', 'worse'],
   ['bytes', 'worse'],
   ['MB', 'worse'],
+  ['share', 'changed'],
   ['cores', 'changed'],
   ['rows', 'changed'],
 ])('twice as much in %s is %s', (unit, expected) => {
@@ -50,12 +50,13 @@ test('less is the opposite, and a target says which direction is good', () => {
   expect(verdict([20, 20.1], [10, 10.1], 'ms')).toBe('better')
   expect(verdict([20, 20.1], [10, 10.1], 'readings/s')).toBe('worse')
   expect(verdict([1, 1.01], [2, 2.01], 'share', { atMost: 3 })).toBe('worse')
+  expect(verdict([1, 1.01], [2, 2.01], 'share', { atLeast: 3 })).toBe('better')
   expect(verdict([1, 1.01], [2, 2.01], 'rows', { atLeast: 3 })).toBe('better')
 })
 
 test('one round has no spread: only a large difference counts', () => {
   expect(verdict([0.5], [0.55, 0.56], 'share')).toBe('within the noise')
-  expect(verdict([0.5], [0.6, 0.61], 'share')).toBe('better')
+  expect(verdict([0.5], [0.6, 0.61], 'share')).toBe('changed')
 })
 
 test('a figure that was zero has no relative change', () => {
@@ -93,6 +94,7 @@ test('another machine, other settings and rounds that do not count make it doubt
     machine: { ...before.machine, cpus: 8 },
     settings: { ...before.settings, seconds: 1, quick: true },
     postgres: {},
+    loadAverage: 14.5,
   })
   expect(compareReports(before, after).doubts).toEqual([
     'machine: cpus was 2, is 8',
@@ -101,6 +103,7 @@ test('another machine, other settings and rounds that do not count make it doubt
     'settings: quick was none, is true',
     'The earlier run had changes that are in no commit.',
     'The earlier run ended before growth.',
+    'This run began on a busy machine: load average 14.5 on 8 CPUs in the minute before.',
     'This run had rounds that do not count.',
   ])
 })

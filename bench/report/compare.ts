@@ -1,6 +1,6 @@
 import { type Figure, median, type Unit } from './figures.ts'
 import { changeText } from './format.ts'
-import type { BenchReport } from './report.ts'
+import { type BenchReport, isBusy } from './report.ts'
 
 /** What a change of a figure means; `changed` where neither direction is better. */
 type Verdict = 'better' | 'worse' | 'changed' | 'within the noise'
@@ -61,7 +61,8 @@ const ONE_ROUND_FACTOR = 3
 const GOOD: Record<Unit, 'more' | 'less' | undefined> = {
   'readings/s': 'more',
   'messages/s': 'more',
-  share: 'more',
+  // Of a limit it should be large, of a time without load it should be small.
+  share: undefined,
   cores: undefined,
   s: 'less',
   ms: 'less',
@@ -184,9 +185,14 @@ function runDoubts(before: BenchReport, after: BenchReport): string[] {
     { when: 'The earlier run', report: before },
     { when: 'This run', report: after },
   ].flatMap(({ when, report }) => {
-    const { changed, unfinished, results } = report
+    const { changed, unfinished, results, machine, loadAverage } = report
     const problems = results.flatMap(({ shapes }) => shapes.flatMap((shape) => shape.problems)).length
     return [
+      ...(isBusy(report)
+        ? [
+            `${when} began on a busy machine: load average ${loadAverage} on ${machine.cpus} CPUs in the minute before.`,
+          ]
+        : []),
       ...(changed ? [`${when} had changes that are in no commit.`] : []),
       ...(unfinished.length > 0 ? [`${when} ended before ${unfinished.join(', ')}.`] : []),
       ...(problems > 0 ? [`${when} had rounds that do not count.`] : []),

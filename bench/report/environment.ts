@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { cpus, release, totalmem } from 'node:os'
+import { cpus, loadavg, release, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import type { BenchContext } from '../context.ts'
@@ -11,10 +11,13 @@ const MIB = 1_048_576
 
 export async function describeEnvironment(context: BenchContext): Promise<Environment> {
   const { server, resources: _, progress: __, onLoad: ___, ...settings } = context
+  // Windows does not tell it, and says 0.
+  const [load = 0] = loadavg()
   const status = git('status', '--porcelain')
   return {
     commit: git('rev-parse', 'HEAD'),
     changed: status === undefined ? undefined : status !== '',
+    ...(load > 0 ? { loadAverage: Math.round(load * 100) / 100 } : {}),
     machine: {
       cpus: cpus().length,
       cpu: cpus()[0]?.model ?? '',

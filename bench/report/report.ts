@@ -13,6 +13,8 @@ const environment = z.object({
   commit: z.string().optional(),
   /** Whether files differ from that commit. */
   changed: z.boolean().optional(),
+  /** Of the last minute before the run; absent where the system does not tell. */
+  loadAverage: z.number().optional(),
   machine: z.object({ cpus: z.number(), cpu: z.string(), memoryMib: z.number(), platform: z.string() }),
   versions: texts,
   postgres: texts,
@@ -32,6 +34,14 @@ const benchReport = environment.extend({
   results: z.array(workloadResult),
 })
 export type BenchReport = z.output<typeof benchReport>
+
+/** What keeps so much of the machine busy is seen in the figures. */
+const BUSY_SHARE = 0.25
+
+/** Whether something was using the machine before the run began. */
+export function isBusy({ loadAverage = 0, machine }: Pick<BenchReport, 'loadAverage' | 'machine'>): boolean {
+  return loadAverage > machine.cpus * BUSY_SHARE
+}
 
 /** A file is not a report that can be compared with. The message names it and says what to do. */
 export class ReportError extends Error {

@@ -75,16 +75,23 @@ test('what is missing leaves no gap that looks like a value', () => {
 
 test('the head says what was reached and how far the run can be trusted', () => {
   const page = reportPage(
-    testReport([testShape('mini')], { quick: true, changed: true, unfinished: ['growth'] }),
+    testReport([testShape('mini')], {
+      quick: true,
+      changed: true,
+      unfinished: ['growth'],
+      loadAverage: 3,
+    }),
   )
   expect(page).toContain('1 of 2 targets reached')
   expect(page).toContain('92,000 readings/s')
   expect(page).toContain('A quick run')
   expect(page).toContain('differ from the commit')
+  expect(page).toContain('load average 3 on 2 CPUs')
   expect(page).toContain('not measured were growth')
   const plain = reportPage(testReport([testShape('mini')]))
   expect(plain).not.toContain('A quick run')
   expect(plain).not.toContain('ended early')
+  expect(plain).not.toContain('was busy')
 })
 
 test('a plot has a title, a description and a table of what it shows', () => {

@@ -1,6 +1,6 @@
 import { type Figure, isReached, median, type ShapeResult } from '../figures.ts'
 import { formatted } from '../format.ts'
-import type { BenchReport } from '../report.ts'
+import { type BenchReport, isBusy } from '../report.ts'
 import { type Markup, markup } from './markup.ts'
 import { table } from './table.ts'
 import { targetMark } from './workload.ts'
@@ -21,6 +21,14 @@ const QUESTIONS = [
     question: 'What does a hub feel, from publish to PUBACK, at full load?',
     workload: 'throughput',
     figures: { 'publish to PUBACK, p50': 'at the median', 'publish to PUBACK, p99': 'at p99' },
+  },
+  {
+    question: 'What does it feel at half of that load, and alone?',
+    workload: 'latency',
+    figures: {
+      'half load: publish to PUBACK, p99': 'at p99, half load',
+      'one hub: publish to PUBACK, p50': 'at the median, one hub alone',
+    },
   },
   {
     question: 'How much memory does it take?',
@@ -76,9 +84,15 @@ function verdict(report: BenchReport): Markup {
   return markup`<div class="verdict ${isGood ? 'good' : 'bad'}"><strong>${headline}</strong><span>${books}</span></div>`
 }
 
-function notes({ quick, changed, unfinished }: BenchReport): Markup[] {
+function notes(report: BenchReport): Markup[] {
+  const { quick, changed, unfinished, loadAverage, machine } = report
   return [
     ...(quick ? ['A quick run, in miniature: it shows that all works, not how fast it is.'] : []),
+    ...(isBusy(report)
+      ? [
+          `The machine was busy in the minute before the run: load average ${loadAverage} on ${machine.cpus} CPUs. Look at the shares.`,
+        ]
+      : []),
     ...(changed ? ['The files differ from the commit that is named.'] : []),
     ...(unfinished.length > 0 ? [`The run ended early: not measured were ${unfinished.join(', ')}.`] : []),
   ].map((note) => markup`<p class="note">${note}</p>`)
