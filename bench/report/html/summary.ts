@@ -33,7 +33,7 @@ const QUESTIONS = [
   {
     question: 'How much memory does it take?',
     workload: 'throughput',
-    figures: { 'memory of the service': 'at most' },
+    figures: { 'memory of the service': 'at its highest' },
   },
 ] as const
 

@@ -30,7 +30,7 @@ function problemList(problems: readonly string[]): Markup | undefined {
 
 function figureTable(shape: string, figures: readonly Figure[]): Markup {
   return table({
-    caption: shape,
+    caption: `Figures: ${shape}`,
     headings: ['figure', 'median', 'lowest', 'highest', 'unit', 'rounds', 'target'],
     rows: figures.filter(({ values }) => values.length > 0).map(figureRow),
     numbers: [1, 2, 3],
