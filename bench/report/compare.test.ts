@@ -92,17 +92,19 @@ test('another machine, other settings and rounds that do not count make it doubt
   const before = testReport([testShape('mini')], { changed: true, unfinished: ['growth'] })
   const after = testReport([shape], {
     machine: { ...before.machine, cpus: 8 },
-    settings: { ...before.settings, seconds: 1, quick: true },
+    settings: { ...before.settings, seconds: 1, warmUpSeconds: 0 },
     postgres: {},
     loadAverage: 14.5,
+    quick: true,
   })
   expect(compareReports(before, after).doubts).toEqual([
     'machine: cpus was 2, is 8',
     'postgres: fsync was "on", is none',
     'settings: seconds was 10, is 1',
-    'settings: quick was none, is true',
+    'settings: warmUpSeconds was none, is 0',
     'The earlier run had changes that are in no commit.',
     'The earlier run ended before growth.',
+    'This run was a quick one: its figures say nothing about speed.',
     'This run began on a busy machine: load average 14.5 on 8 CPUs in the minute before.',
     'This run had rounds that do not count.',
   ])

@@ -185,9 +185,10 @@ function runDoubts(before: BenchReport, after: BenchReport): string[] {
     { when: 'The earlier run', report: before },
     { when: 'This run', report: after },
   ].flatMap(({ when, report }) => {
-    const { changed, unfinished, results, machine, loadAverage } = report
+    const { quick, changed, unfinished, results, machine, loadAverage } = report
     const problems = results.flatMap(({ shapes }) => shapes.flatMap((shape) => shape.problems)).length
     return [
+      ...(quick ? [`${when} was a quick one: its figures say nothing about speed.`] : []),
       ...(isBusy(report)
         ? [
             `${when} began on a busy machine: load average ${loadAverage} on ${machine.cpus} CPUs in the minute before.`,

@@ -12,7 +12,7 @@ export function comparisonSection(comparison: Comparison): Markup {
   return markup`<section id="comparison">
 <h2>Compared with an earlier run</h2>
 <p>With ${comparedWith(comparison)}.</p>
-${list('Doubtful', doubts)}
+${doubtList(doubts)}
 ${beyond.length > 0 ? changeTable('Beyond the noise', beyond) : markup`<p>No figure has changed beyond the noise.</p>`}
 ${folded(`Within the noise: ${within.length} figures`, within.length > 0 ? changeTable('Within the noise', within) : undefined)}
 ${list('Only in the earlier run', onlyBefore.map(nameText))}
@@ -26,12 +26,18 @@ function nameText({ workload, shape, name }: Comparison['onlyBefore'][number]): 
   return `${workload}, ${shape}: ${name}`
 }
 
-function list(title: string, items: readonly string[]): Markup | undefined {
-  if (items.length === 0) return undefined
-  return folded(
-    `${title}: ${items.length}`,
-    markup`<ul>${items.map((item) => markup`<li>${item}</li>`)}</ul>`,
-  )
+function doubtList(doubts: readonly string[]): Markup | undefined {
+  if (doubts.length === 0) return undefined
+  return markup`<div class="note"><strong>Doubtful</strong>${items(doubts)}</div>`
+}
+
+function list(title: string, names: readonly string[]): Markup | undefined {
+  if (names.length === 0) return undefined
+  return folded(`${title}: ${names.length}`, items(names))
+}
+
+function items(texts: readonly string[]): Markup {
+  return markup`<ul>${texts.map((text) => markup`<li>${text}</li>`)}</ul>`
 }
 
 function folded(summary: string, content: Markup | undefined): Markup | undefined {
