@@ -68,7 +68,8 @@ test('what is missing leaves no gap that looks like a value', () => {
     expect(page).not.toMatch(/NaN|Infinity|undefined|null/)
     expect(markupProblems(page)).toEqual([])
   }
-  const page = reportPage(testReport([empty]))
+  const page = reportPage(testReport([empty, testShape('mini')]))
+  expect(page).toContain('No figures, and so no targets, of throughput, nothing.')
   expect(page).toContain('No round counts')
   expect(page).toContain('round 1: 1 row missing')
 })
@@ -92,6 +93,13 @@ test('the head says what was reached and how far the run can be trusted', () => 
   expect(plain).not.toContain('A quick run')
   expect(plain).not.toContain('ended early')
   expect(plain).not.toContain('was busy')
+})
+
+test('a day of measuring makes a page that can still be opened', () => {
+  const shape = testShape('mini')
+  const [series] = shape.series ?? []
+  if (series) series.points = Array.from({ length: 200_000 }, (_, second) => [second, second % 7])
+  expect(reportPage(testReport([shape])).length).toBeLessThan(100_000)
 })
 
 test('a plot has a title, a description and a table of what it shows', () => {

@@ -2,9 +2,12 @@ import { type Histogram, median, type Series, type ShapeResult, type Unit } from
 import { formatted } from '../format.ts'
 import { linearAxis, logAxis, ninesAxis, percentileAxis } from '../svg/axis.ts'
 import { plotSvg } from '../svg/plot.ts'
+import { highestOf, lowestOf, thinned } from '../svg/points.ts'
 import { type Markup, markup } from './markup.ts'
 import { table } from './table.ts'
 
+/** More points than the plot has pixels show nothing more. */
+const POINTS_MAX = 400
 /** As many as the style sheet has; further lines begin again with the first. */
 const COLORS = 6
 /** What the table below a distribution names. */
@@ -34,15 +37,18 @@ function seriesPlot(shape: string, title: string, lines: readonly Series[]): Mar
   const svg = plotSvg({
     title: `${title}: ${shape}`,
     description: `${unit} over ${x?.name ?? 'time'}; the table below has its lowest, middle and highest values.`,
-    xAxis: linearAxis(Math.max(...xs, 0)),
+    xAxis: linearAxis(highestOf(xs, 0)),
     xLabel: x ? `${x.name}, ${x.unit}` : 'seconds',
-    yAxis: linearAxis(Math.max(...ys, 0)),
+    yAxis: linearAxis(highestOf(ys, 0)),
     yLabel: unit,
-    lines: colored(lines).map(({ line: { points }, color }) => ({ points, color })),
+    lines: colored(lines).map(({ line: { points }, color }) => ({
+      points: thinned(points, POINTS_MAX),
+      color,
+    })),
   })
   const rows = lines.map(({ name, round, points }) => {
     const values = points.map(([, y]) => y)
-    const of = [Math.min(...values), median(values), Math.max(...values), values.at(-1) ?? 0]
+    const of = [lowestOf(values), median(values), highestOf(values, 0), values.at(-1) ?? 0]
     return [name, String(round), ...of.map((value) => formatted(value, unit))]
   })
   return figure({
@@ -72,8 +78,8 @@ function histogramPlot(shape: string, title: string, lines: readonly Histogram[]
     xLabel: 'percentile',
     yAxis:
       isTime && positive.length > 0
-        ? logAxis(Math.min(...positive), Math.max(...positive))
-        : linearAxis(Math.max(...values, 0)),
+        ? logAxis(lowestOf(positive), highestOf(positive, 0))
+        : linearAxis(highestOf(values, 0)),
     yLabel: isTime ? `${unit}, logarithmic` : unit,
     lines: colored(drawn).map(({ line: { points }, color }) => ({ points, color })),
   })

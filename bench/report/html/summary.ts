@@ -74,14 +74,26 @@ function verdict(report: BenchReport): Markup {
   const all = withTargets(report)
   const missed = all.filter(({ figure }) => !isReached(figure)).length
   const problems = report.results.flatMap(({ shapes }) => shapes.flatMap((shape) => shape.problems)).length
-  const isGood = missed === 0 && problems === 0 && report.unfinished.length === 0
+  const isGood =
+    missed === 0 && problems === 0 && withoutFigures(report).length === 0 && report.unfinished.length === 0
   const headline =
     all.length === 0 ? 'No targets in this run' : `${all.length - missed} of ${all.length} targets reached`
   const books =
     problems === 0
-      ? 'Every round counts: the database held exactly what was acknowledged.'
-      : `${problems} findings keep rounds from counting: they are named below, and their figures are left out.`
-  return markup`<div class="verdict ${isGood ? 'good' : 'bad'}"><strong>${headline}</strong><span>${books}</span></div>`
+      ? 'Every round counts: wherever the database was compared with what was acknowledged, they were equal.'
+      : `${problems} findings keep rounds from counting: they are named below, and those rounds have no figures.`
+  const silent = withoutFigures(report)
+  const missing = silent.length > 0 ? ` No figures, and so no targets, of ${silent.join('; ')}.` : ''
+  return markup`<div class="verdict ${isGood ? 'good' : 'bad'}"><strong>${headline}</strong><span>${books}${missing}</span></div>`
+}
+
+/** Loads of which no round counts: their targets are neither reached nor missed. */
+function withoutFigures({ results }: BenchReport): string[] {
+  return results.flatMap(({ workload, shapes }) =>
+    shapes
+      .filter(({ figures }) => figures.every(({ values }) => values.length === 0))
+      .map(({ shape }) => `${workload}, ${shape}`),
+  )
 }
 
 function notes(report: BenchReport): Markup[] {

@@ -1,5 +1,6 @@
 import { type Markup, markup } from '../html/markup.ts'
 import type { Axis } from './axis.ts'
+import type { Point } from './points.ts'
 
 const WIDTH = 460
 const HEIGHT = 250
@@ -16,7 +17,7 @@ const LABEL_HEIGHT = 4
 /** A line of a plot; its color is one of those that the style sheet numbers from 0. */
 interface Line {
   color: number
-  points: readonly (readonly [x: number, y: number])[]
+  points: readonly Point[]
 }
 
 export interface Plot {
