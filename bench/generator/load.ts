@@ -32,6 +32,9 @@ export interface LoadOptions {
 /** What has begun just now. */
 export type LoadPhase = 'measuring' | 'draining'
 
+/** What the generator tells the process that has started it. */
+export type LoadNews = { phase: LoadPhase } | { acknowledgedMessages: number }
+
 export interface LoadHooks {
   onPhase?: (phase: LoadPhase) => void
   /** About once a second. */

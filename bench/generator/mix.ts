@@ -32,7 +32,7 @@ export interface ExpectedBooks {
 }
 
 /** An opening and a closing. */
-export const EVENTS_PER_DOORS_MESSAGE = 2
+const EVENTS_PER_DOORS_MESSAGE = 2
 
 /**
  * The kind of message in a slot of a connection's ring: always the same. Slots are counted through all connections, so

@@ -5,14 +5,14 @@ import { createDatabase, type Database } from '../../db/client.ts'
 import { devices, sensorReadings } from '../../db/schema/index.ts'
 
 /** Milliseconds of each read, as nanoseconds in a histogram, and the readings that came. */
-export interface Reads {
+interface Reads {
   latencyNs: RecordableHistogram
   readings: number
   /** Reads that found nothing. */
   empty: number
 }
 
-export type ReadKind = 'device' | 'unit'
+type ReadKind = 'device' | 'unit'
 export type ReadsByKind = Record<ReadKind, Reads>
 
 /** One operator looks at devices and units in turns. */

@@ -3,6 +3,7 @@ import type { Pool } from 'pg'
 import { createTestFleet } from '../../db/testing/fleet.ts'
 import type { BenchContext, LoadShape } from '../context.ts'
 import { type Books, booksSince, bytesWhenClosed, differences, readBooks } from '../database/books.ts'
+import { type Copies, readCopies } from '../database/copies.ts'
 import { openPool } from '../database/pool.ts'
 import { copyStoredRows } from '../database/stored-rows.ts'
 import type { LoadPhase } from '../generator/load.ts'
@@ -46,6 +47,7 @@ export interface ServiceRun extends ProcessMeasurement {
 }
 
 export interface ServiceMeasurement extends ServiceRun {
+  copies: Copies
   /** Of the partitions that have rows, once they are closed. */
   bytesWhenClosed: number
   /** The first rows as they were written, at most `rawRows`: binary COPY data. */
@@ -56,8 +58,9 @@ export interface ServiceMeasurement extends ServiceRun {
 export function measureService(context: BenchContext, shape: LoadShape): Promise<ServiceMeasurement> {
   return onFleetDatabase(context, shape, async (database) => {
     const run = await runServiceOn(context, database, { shape })
+    const copies = await readCopies(database.pool)
     const storedRows = await copyStoredRows(database.pool, context.rawRows)
-    return { ...run, storedRows, bytesWhenClosed: await bytesWhenClosed(database.pool, database.url) }
+    return { ...run, copies, storedRows, bytesWhenClosed: await bytesWhenClosed(database.pool, database.url) }
   })
 }
 

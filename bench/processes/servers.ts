@@ -13,13 +13,14 @@ export interface ServiceServer extends MqttServer {
 }
 
 /**
- * `npm start` with these settings and otherwise its defaults, on free ports and with a spool of its own. It is ended with
- * the resources.
+ * `npm start` with these settings and otherwise its defaults, on free ports and with a data folder of its own. It is
+ * ended with the resources.
  */
 export async function startService(
   settings: Record<string, string>,
   resources: AsyncDisposableStack,
 ): Promise<ServiceServer> {
+  // Its spool is there, which only one process may have open.
   const dataDir = await makeTestFolder()
   resources.defer(() => removeTestFolder(dataDir))
   const env = { DATA_DIR: dataDir, MQTT_PORT: '0', MQTT_TLS_PORT: '0', HTTP_PORT: '0', ...settings }

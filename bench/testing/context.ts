@@ -54,6 +54,7 @@ function contextOn(server: BenchServer): BenchContext {
     rounds: 1,
     rawRows: 500,
     rows: 5_000,
+    devices: 200,
     serviceSettings: {},
     resources: testResources(),
     progress: () => {},

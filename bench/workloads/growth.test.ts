@@ -7,7 +7,7 @@ const SMALL: LoadShape = { name: 'mini', connections: 2, readingsPerMessage: 5, 
 
 test('compares more rows and more devices with the beginning', async () => {
   const context = await miniContextWithCopies()
-  const { shapes } = await measureGrowth(context, { small: SMALL, devices: 200 })
+  const { shapes } = await measureGrowth(context, SMALL)
   const [result] = shapes
   expect(result?.problems).toEqual([])
   const values = valuesOf(result ?? { figures: [] })
@@ -31,7 +31,7 @@ test('compares more rows and more devices with the beginning', async () => {
 
 test('does not count when a row has vanished', async () => {
   const context = await miniContextWithCopies({ sql: LOSE_A_ROW })
-  const { shapes } = await measureGrowth(context, { small: SMALL, devices: 20 })
+  const { shapes } = await measureGrowth(context, SMALL)
   expect(shapes[0]?.problems).toEqual([
     expect.stringMatching(
       /^round 1: 10 devices, 0 rows: rows in sensor_readings, of the readings acknowledged: .* \(-1\)$/,

@@ -9,14 +9,13 @@ import { GATHERED } from './shapes.ts'
 import type { Workload } from './workload.ts'
 
 const BYTES_PER_MB = 1e6
-const DEVICES_MAX = 100_000
 const SHARE: Target = { atLeast: 0.9 }
 
 /** What a fleet that grows, and the years, cost: shares of the same load on an empty database, of the same round. */
 export const growth: Workload = {
   name: 'growth',
-  description: 'with 100,000 devices, and with --rows stored, as shares of 1,000 devices and nothing stored',
-  run: (context) => measureGrowth(context, { small: GATHERED, devices: DEVICES_MAX }),
+  description: 'with --devices, and with --rows stored, as shares of 1,000 devices and nothing stored',
+  run: (context) => measureGrowth(context, GATHERED),
 }
 
 /** One end of what is compared: its database is made once, and copied for each measurement. */
@@ -27,11 +26,8 @@ interface Stage {
   database: BenchDatabase
 }
 
-export async function measureGrowth(
-  context: BenchContext,
-  { small, devices }: { small: LoadShape; devices: number },
-) {
-  const large = { ...small, devices }
+export async function measureGrowth(context: BenchContext, small: LoadShape) {
+  const large = { ...small, devices: context.devices }
   const stages = [
     await openStage(context, { shape: small, rows: 0 }),
     await openStage(context, { shape: small, rows: context.rows }),

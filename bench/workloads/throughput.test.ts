@@ -15,7 +15,7 @@ async function measure(sql: string) {
 }
 
 test('a run counts when the database has what was acknowledged', async () => {
-  const { problems, figures } = await measure('SELECT 1')
+  const { problems, figures, series = [], histograms = [] } = await measure('SELECT 1')
   expect(problems).toEqual([])
   const values = Object.fromEntries(figures.map(({ name, values: [value] }) => [name, value]))
   expect(values['acknowledged and committed']).toBeGreaterThan(0)
@@ -24,6 +24,14 @@ test('a run counts when the database has what was acknowledged', async () => {
   )
   expect(values['rows a COPY']).toBeGreaterThanOrEqual(SHAPE.readingsPerMessage)
   expect(Object.keys(values)).toContain('share of bare Aedes')
+  expect(new Set(series.map(({ plot }) => plot))).toContain('Rows in a COPY')
+  expect(histograms.map(({ plot }) => plot)).toEqual([
+    'Latency, publish to PUBACK',
+    'Rows in a COPY, distribution',
+  ])
+  const rowsOfCopies = histograms[1]?.percentiles ?? []
+  expect(rowsOfCopies[0]?.[1]).toBeGreaterThanOrEqual(SHAPE.readingsPerMessage)
+  expect(rowsOfCopies.at(-1)?.[1]).toBeGreaterThanOrEqual(values['rows a COPY'] ?? Number.POSITIVE_INFINITY)
 })
 
 test('a run does not count when a row has vanished, and its figures are left out', async () => {
