@@ -157,18 +157,7 @@ function problemsOf({ load, metrics, ended, complaints }: ProcessMeasurement, bo
   if (load.measured.acknowledgedMessages === 0) found.push('nothing was acknowledged while it was measured')
   if (ended !== 0) found.push(`the service ended with ${ended}`)
   if (found.length === 0) return []
-  return [...found, countedBy(metrics), ...complaints.map(said)]
-}
-
-/** Where the service has put the readings, by its own books. */
-function countedBy(metrics: Metrics): string {
-  const counts = ['received', 'committed', 'duplicate', 'returned', 'spooled'].map(
-    (name) => `${name} ${metrics.get(`frostguard_readings_${name}_total`)}`,
-  )
-  const held = ['in_flight', 'spooled'].map(
-    (name) => `${name} now ${metrics.get(`frostguard_readings_${name}`)}`,
-  )
-  return `the service counted readings: ${[...counts, ...held].join(', ')}`
+  return [...found, ...complaints.map(said)]
 }
 
 /** Duplicates leave no rows: the service counts them. */
