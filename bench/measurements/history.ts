@@ -8,7 +8,10 @@ import { FLEET } from './load-arguments.ts'
 /** Ends before the live readings begin. */
 const PAST_MS = 60_000
 
-/** A database with the fleet of a shape and `rows` readings of its past, for `onCopy`. Dropped with the resources of the run at the latest. */
+/**
+ * A database with the fleet of a shape and `rows` readings of its past, for `onCopy`. It is dropped with the resources of
+ * the run at the latest.
+ */
 export async function prepareHistory(
   context: BenchContext,
   { shape, rows }: { shape: LoadShape; rows: number },

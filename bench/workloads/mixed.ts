@@ -9,8 +9,8 @@ import { SHAPES } from './shapes.ts'
 import type { Workload } from './workload.ts'
 
 /**
- * 5 % of the messages are sent again: byte for byte, when they are stored already, every other one with DUP. In the mixed
- * run 1 % have a fault (FAULTS in bench/generator/mix.ts) and 2 % are of doors as well.
+ * 5 % of the messages are sent again: byte for byte, when they are stored already, every other one with DUP. In the
+ * mixed run 1 % have a fault (FAULTS in bench/generator/mix.ts) and 2 % are of doors as well.
  */
 const MIX: Required<Mix> = { resendEvery: 20, faultEvery: 100, doorsEvery: 50 }
 
