@@ -4,7 +4,7 @@ import { and, asc, eq, gte, inArray } from 'drizzle-orm'
 import { createDatabase, type Database } from '../../db/client.ts'
 import { devices, sensorReadings } from '../../db/schema/index.ts'
 
-/** Milliseconds of each read, as nanoseconds in a histogram, and the readings that came. */
+/** How long each read took, in nanoseconds, and the readings that came. */
 interface Reads {
   latencyNs: RecordableHistogram
   readings: number
