@@ -10,14 +10,27 @@ export interface BenchContext {
   rounds: number
   /** Rows of one raw COPY. */
   rawRows: number
-  /** Old readings that hubs drain, in workload backfill; undefined: its default. */
-  backlogRows?: number | undefined
+  /** Old readings that hubs drain, in workload backfill. */
+  backlogRows: number
+  /** Readings stored before, where a workload is about that. */
+  rows: number
+  /** Devices of the large fleet of growth. */
+  devices: number
   /** Settings of the service that differ from its defaults. */
   serviceSettings: Record<string, string>
   /** Ends what was opened, the latest first, also after Ctrl-C. */
   resources: AsyncDisposableStack
   /** A line for whoever waits. */
   progress(text: string): void
+  /** About once a second while a load runs; absent where nobody watches. */
+  onLoad?: (now: LoadNow) => void
+}
+
+/** How a load goes just now. */
+export interface LoadNow {
+  readingsPerSecond: number
+  /** Until the last send. */
+  secondsLeft: number
 }
 
 /** What hubs send in a workload. */

@@ -3,12 +3,17 @@ import { benchShape, parseBenchOptions, runWorkloads } from './command.ts'
 import { runLoadCommand } from './generator/main.ts'
 import { LAYOUT_HELP, parseLayoutOptions, runLayout } from './layout/main.ts'
 import { describeOptions, OptionError } from './options.ts'
+import { ReportError } from './report/report.ts'
 import { backfill } from './workloads/backfill.ts'
+import { growth } from './workloads/growth.ts'
+import { latency } from './workloads/latency.ts'
 import { limit } from './workloads/limit.ts'
+import { mixed } from './workloads/mixed.ts'
+import { reads } from './workloads/reads.ts'
 import { throughput } from './workloads/throughput.ts'
 import type { Workload } from './workloads/workload.ts'
 
-const WORKLOADS: readonly Workload[] = [limit, throughput, backfill]
+const WORKLOADS: readonly Workload[] = [limit, throughput, mixed, latency, backfill, growth, reads]
 
 const HELP = `npm run bench -- [command] [options]
 
@@ -17,7 +22,8 @@ ${WORKLOADS.map(({ name, description }) => `  ${name.padEnd(12)}${description}`)
   layout      ways to key the table of readings, compared; "layout --help" lists its options
 
 Without a command: ${WORKLOADS.map(({ name }) => name).join(', then ')}. Each measurement has a database of its own, which is
-removed. Ends with code 1 when a run does not count: when what is in the database is not what was acknowledged.
+removed. Writes a report: one HTML page, and JSON that a later run can be compared with (--against). Ends with code 1 when
+a run does not count: when what is in the database is not what was acknowledged.
 
 `
 
@@ -80,6 +86,6 @@ main(process.argv.slice(2)).then(
   },
   (error: unknown) => {
     complain(error)
-    process.exitCode = error instanceof OptionError ? 2 : 1
+    process.exitCode = error instanceof OptionError || error instanceof ReportError ? 2 : 1
   },
 )

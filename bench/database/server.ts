@@ -10,14 +10,15 @@ import { parentOf } from '../processes/usage.ts'
 import { openPool } from './pool.ts'
 
 /** Migrated and empty, for one measurement. */
-interface BenchDatabase {
+export interface BenchDatabase {
   url: string
   drop(): Promise<void>
 }
 
 /** A PostgreSQL to measure on. What it holds besides is left alone. */
 export interface BenchServer {
-  createDatabase(): Promise<BenchDatabase>
+  /** `from`: a copy of this one, which nobody may be connected to. */
+  createDatabase(from?: BenchDatabase): Promise<BenchDatabase>
   /** Its main process, where that runs on this machine and can be found. */
   postmasterPid: number | undefined
   /** Version and settings that the figures depend on. */
@@ -86,10 +87,12 @@ async function serverOf(
   await execute(url, `CREATE DATABASE ${template}`)
   await migrateDatabase(withDatabase(url, template))
   return {
-    createDatabase: async () => {
+    createDatabase: async (from) => {
       const name = `${template}_${created.length}`
       created.push(name)
-      await execute(url, `CREATE DATABASE ${name} TEMPLATE ${template}`)
+      const original = from === undefined ? template : new URL(from.url).pathname.slice(1)
+      // Files are copied as they are: through the WAL a large database would take many times as long.
+      await execute(url, `CREATE DATABASE ${name} TEMPLATE ${original} STRATEGY FILE_COPY`)
       // The dirty pages of what was measured before must not be written while this is measured.
       await execute(url, 'CHECKPOINT')
       return { url: withDatabase(url, name), drop: () => drop(name) }

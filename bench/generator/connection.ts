@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net'
 import { generate } from 'mqtt-packet'
 import { AnswerScanner } from './answer-scanner.ts'
 import type { MessageRing } from './message-ring.ts'
+import type { Tally } from './mix.ts'
 import type { Pace } from './pace.ts'
 
 export interface ConnectionOptions {
@@ -14,8 +15,8 @@ export interface ConnectionOptions {
   /** Bytes come in here, for all connections of the process: they are scanned before the next ones come. */
   chunk: Uint8Array
   dueAt: Pace['dueAt']
-  /** Told of each acknowledged message. */
-  onAcknowledged: (latencyMs: number) => void
+  /** Told of each acknowledged message: when it was due, when its PUBACK came, and how many items it has. */
+  onAcknowledged: (dueAtMs: number, nowMs: number, items: number) => void
   /** All acknowledgements that have come together have been told: there may be room for more messages. */
   onRoom: (connection: Connection, nowMs: number) => void
   /** It has ended by itself; why, as far as is known. */
@@ -69,6 +70,11 @@ export class Connection {
 
   get inFlight(): number {
     return this.sent - this.acknowledged
+  }
+
+  /** What it has sent. */
+  get tally(): Tally {
+    return this.#options.ring.tally
   }
 
   /** Resolves at CONNACK; rejects with a sentence when the server cannot be reached or refuses. */
@@ -147,7 +153,7 @@ export class Connection {
       return
     }
     this.acknowledged++
-    this.#options.onAcknowledged(this.#nowMs - (this.#dueAt[slot] ?? 0))
+    this.#options.onAcknowledged(this.#dueAt[slot] ?? 0, this.#nowMs, this.#options.ring.itemsOf(slot))
   }
 
   #fail(reason: string): void {

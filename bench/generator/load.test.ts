@@ -28,6 +28,11 @@ test('against the null sink everything sent is acknowledged, and the phases are 
   const { latencyMs } = result.measured
   expect(latencyMs.p50).toBeGreaterThan(0)
   expect(latencyMs.p99).toBeGreaterThanOrEqual(latencyMs.p50)
+  const inFull = new Map(result.measured.latencyPercentiles)
+  // The histogram's steps are a thousandth of the value apart.
+  const distance = (percentile: number, ms: number) => Math.abs((inFull.get(percentile) ?? 0) / ms - 1)
+  expect(distance(50, latencyMs.p50)).toBeLessThan(0.01)
+  expect(distance(100, latencyMs.max)).toBeLessThan(0.01)
 })
 
 test('--limit sends so many messages, open loop too, and Aedes acknowledges them', async () => {

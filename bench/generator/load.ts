@@ -2,7 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Connection } from './connection.ts'
 import { MessageRing } from './message-ring.ts'
 import { Meter } from './meter.ts'
+import { expectedBooks, itemsSent, type Mix } from './mix.ts'
 import { closedLoop, openLoop, type Pace } from './pace.ts'
+import type { Topics } from './packets.ts'
 import type { LoadPlan } from './plan.ts'
 import type { LoadResult } from './result.ts'
 
@@ -10,10 +12,11 @@ export interface LoadOptions {
   host: string
   port: number
   plan: LoadPlan
+  mix: Mix
   /** Of connection `index`, from 1 on. */
   username: (index: number) => string
   password: string
-  topic: (index: number, username: string) => string
+  topics: (index: number, username: string) => Topics
   keepaliveSeconds: number
   /** Between two connects. */
   connectIntervalMs: number
@@ -28,6 +31,9 @@ export interface LoadOptions {
 
 /** What has begun just now. */
 export type LoadPhase = 'measuring' | 'draining'
+
+/** What the generator tells the process that has started it. */
+export type LoadNews = { phase: LoadPhase } | { acknowledgedMessages: number }
 
 export interface LoadHooks {
   onPhase?: (phase: LoadPhase) => void
@@ -84,19 +90,19 @@ class Load {
   }
 
   #connection(index: number, chunk: Uint8Array): Connection {
-    const { host, port, plan, password, keepaliveSeconds, inFlightMax } = this.#options
+    const { host, port, plan, mix, password, keepaliveSeconds, inFlightMax } = this.#options
     const username = this.#options.username(index + 1)
-    const topic = this.#options.topic(index + 1, username)
+    const topics = this.#options.topics(index + 1, username)
     return new Connection(index, {
       host,
       port,
       username,
       password,
       keepaliveSeconds,
-      ring: new MessageRing({ plan, connection: index, topic, inFlightMax }),
+      ring: new MessageRing({ plan, mix, connection: index, topics, inFlightMax }),
       chunk,
       dueAt: this.#pace.dueAt,
-      onAcknowledged: (latencyMs) => this.#meter.count(latencyMs),
+      onAcknowledged: (dueAtMs, nowMs, items) => this.#meter.count(dueAtMs, nowMs, items),
       onRoom: (connection, nowMs) => this.#send(connection, nowMs),
       onLost: (reason) => this.#onLost(reason),
     })
@@ -119,7 +125,7 @@ class Load {
   }
 
   async run({ onPhase = () => {}, signal }: LoadHooks): Promise<LoadResult> {
-    const { plan, warmUpSeconds, seconds } = this.#options
+    const { warmUpSeconds, seconds } = this.#options
     const over = Promise.race([this.#pace.exhausted, this.#allLost.promise, aborted(signal)])
     this.#pace.start((index) => this.#sendNow(index))
     await within(warmUpSeconds, over)
@@ -127,11 +133,11 @@ class Load {
     this.#meter.begin()
     await within(seconds, over)
     const due = this.#pace.due
-    this.#pace.stop()
-    const measured = this.#meter.end(plan.readingsPerMessage)
+    this.#pace.stop(signal?.aborted ?? false)
+    const rates = this.#meter.end()
     onPhase('draining')
     const drainSeconds = await this.#drain()
-    return this.#result(measured, { drainSeconds, due })
+    return this.#result({ ...rates, ...this.#meter.latency() }, { drainSeconds, due })
   }
 
   ping(): void {
@@ -193,17 +199,17 @@ class Load {
     measured: LoadResult['measured'],
     { drainSeconds, due }: { drainSeconds: number; due: number | undefined },
   ): LoadResult {
-    const { readingsPerMessage } = this.#options.plan
-    const messages = this.#sent()
-    const acknowledgedMessages = this.#meter.acknowledged
+    const { plan } = this.#options
+    const tallies = this.#connections.map(({ tally }) => tally)
     return {
       connections: this.#connections.length,
       connectionsLost: this.#lost,
       reasonsLost: [...this.#reasons],
-      messages,
-      readings: messages * readingsPerMessage,
-      acknowledgedMessages,
-      acknowledgedReadings: acknowledgedMessages * readingsPerMessage,
+      messages: this.#sent(),
+      readings: itemsSent(tallies, plan),
+      acknowledgedMessages: this.#meter.acknowledged,
+      acknowledgedReadings: this.#meter.acknowledgedItems,
+      expected: expectedBooks(tallies, plan),
       sentByConnection: this.#connections.map(({ sent }) => sent),
       acknowledgedByConnection: this.#connections.map(({ acknowledged }) => acknowledged),
       ...(due === undefined ? {} : { dueMessages: due }),

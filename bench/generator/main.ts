@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { onEndSignal } from '../../end-signals.ts'
 import { describeOptions, OptionError } from '../options.ts'
-import { type LoadHooks, type LoadOptions, runLoad } from './load.ts'
+import { type LoadHooks, type LoadNews, type LoadOptions, runLoad } from './load.ts'
 import { type LoadCommand, loadOptionsOf, loadShape, parseLoadCommand } from './options.ts'
 import type { LoadResult } from './result.ts'
 
@@ -41,13 +41,14 @@ async function load(command: LoadCommand, options: LoadOptions): Promise<number>
 }
 
 function hooksOf({ quiet }: LoadCommand): LoadHooks {
-  // Whoever started this process measures its servers from phase to phase.
-  const onPhase: LoadHooks['onPhase'] = (phase) => process.send?.(phase)
-  if (quiet) return { onPhase }
+  // Whoever started this process measures its servers from phase to phase, and shows how it goes.
+  const tell = (news: LoadNews) => process.send?.(news)
   let before = 0
   return {
-    onPhase,
+    onPhase: (phase) => tell({ phase }),
     onProgress: ({ connected, sent, acknowledged }) => {
+      tell({ acknowledgedMessages: acknowledged })
+      if (quiet) return
       const rate = acknowledged - before
       before = acknowledged
       process.stderr.write(

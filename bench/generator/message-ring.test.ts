@@ -4,6 +4,7 @@ import { MessageRing } from './message-ring.ts'
 import { euiOf, type LoadPlan, measuredBy, plannedMessage } from './plan.ts'
 
 const TOPIC = 'v1/hubs/bench-hub-3/readings'
+const TOPICS = { readings: TOPIC, doors: 'v1/hubs/bench-hub-3/doors' }
 
 function planOf(changes: Partial<LoadPlan> = {}): LoadPlan {
   return {
@@ -51,7 +52,7 @@ test.each([
   ['in bursts over the end of the ring', [3, 2, 4, 1, 4, 4]],
 ])('%s, every message is the planned one', (_, counts) => {
   const plan = planOf()
-  const ring = new MessageRing({ plan, connection: 2, topic: TOPIC, inFlightMax: 4 })
+  const ring = new MessageRing({ plan, connection: 2, topics: TOPICS, inFlightMax: 4 })
   const packets = bursts(ring, counts)
   expect(packets).toHaveLength(counts.reduce((sum, count) => sum + count, 0))
   for (const [message, packet] of packets.entries()) {
@@ -63,13 +64,13 @@ test.each([
 
 test('a time that changes all of its digits is written whole', () => {
   const plan = planOf({ startAtMs: 1_999_999_999_999, stepMs: 1, devicesPerConnection: 3, connections: 1 })
-  const packets = bursts(new MessageRing({ plan, connection: 0, topic: TOPIC, inFlightMax: 1 }), [1, 1])
+  const packets = bursts(new MessageRing({ plan, connection: 0, topics: TOPICS, inFlightMax: 1 }), [1, 1])
   const times = packets.map(({ payload }) => JSON.parse(payload.toString()).readings[2].at)
   expect(times).toEqual([1_999_999_999_999, 2_000_000_000_000])
 })
 
 test('the ring holds whole turns through the devices', () => {
-  const ring = new MessageRing({ plan: planOf(), connection: 0, topic: TOPIC, inFlightMax: 5 })
+  const ring = new MessageRing({ plan: planOf(), connection: 0, topics: TOPICS, inFlightMax: 5 })
   expect(ring.slots).toBe(6)
 })
 

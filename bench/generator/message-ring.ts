@@ -1,75 +1,130 @@
-import { generate } from 'mqtt-packet'
-import { euiOf, type LoadPlan, measuredBy, messagesPerTurn, plannedMessage } from './plan.ts'
+import { comingOf, itemsOf, kindOf, type MessageKind, type Mix, openTally, type Tally } from './mix.ts'
+import { AT_DIGITS, encodeSlot, type SlotPacket, type Topics } from './packets.ts'
+import { type LoadPlan, messagesPerTurn, plannedMessage } from './plan.ts'
 
-const AT_DIGITS = 13
-const AT_MARK = '0'.repeat(AT_DIGITS)
 const LOW_DIGITS = 6
 const LOW = 10 ** LOW_DIGITS
 const ZERO = '0'.charCodeAt(0)
 
+/** First bytes of a PUBLISH with QoS 1. */
+const PUBLISH = 0x32
+const PUBLISH_DUP = 0x3a
+
 /** The ring keeps every in-flight message, and packet ids have two bytes. */
 export const SLOTS_MAX = 65_535
 
+/** Of a slot whose message is not one of plain readings. */
+interface SpecialSlot extends Pick<SlotPacket, 'atOffsets' | 'shiftsMs'> {
+  kind: MessageKind
+  items: number
+}
+
 /**
- * The PUBLISH packets of one connection, encoded once: slot s has packet id s + 1, and its devices never change, so
- * that only the digits of `at` are written anew. A slot must be free (acknowledged) when its next message is taken.
+ * The PUBLISH packets of one connection, encoded once: slot s has packet id s + 1, and neither its kind nor its devices
+ * ever change, so that only the digits of `at` are written anew. A slot must be free (acknowledged) when its next
+ * message is taken.
  */
 export class MessageRing {
   readonly slots: number
   readonly #plan: LoadPlan
+  readonly #mix: Mix
   readonly #connection: number
   readonly #bytes: Buffer
-  readonly #packetBytes: number
-  /** Where the digits of each reading's `at` begin, from the beginning of a packet. */
+  /** Where each slot begins, and where the last one ends. */
+  readonly #begins: Uint32Array
+  /** Where the digits of each reading's `at` begin in a packet of plain readings. */
   readonly #atOffsets: Uint32Array
+  readonly #special = new Map<number, SpecialSlot>()
+  /** Nothing but plain readings, each once: the common case, which costs no look at anything else. */
+  readonly #isPlain: boolean
+  readonly #tally = openTally()
   readonly #digits = new Uint8Array(AT_DIGITS)
   #next = 0
 
   /** `inFlightMax` messages, rounded up to whole turns through the connection's devices. */
-  constructor(options: { plan: LoadPlan; connection: number; topic: string; inFlightMax: number }) {
-    const { plan, connection, topic, inFlightMax } = options
+  constructor(options: {
+    plan: LoadPlan
+    connection: number
+    topics: Topics
+    inFlightMax: number
+    mix?: Mix
+  }) {
+    const { plan, connection, topics, inFlightMax, mix = {} } = options
     const perTurn = messagesPerTurn(plan)
     this.#plan = plan
+    this.#mix = mix
+    this.#isPlain = Object.values(mix).every((every) => every === undefined)
     this.#connection = connection
     this.slots = Math.ceil(inFlightMax / perTurn) * perTurn
-    const packets = Array.from({ length: this.slots }, (_, slot) => this.#encode(topic, slot))
-    this.#bytes = Buffer.concat(packets)
-    this.#packetBytes = this.#bytes.length / this.slots
-    this.#atOffsets = offsetsOf(packets[0] ?? Buffer.alloc(0), AT_MARK)
+    const packets = Array.from({ length: this.slots }, (_, slot) => {
+      const kind = kindOf(mix, connection, slot, this.slots)
+      const packet = encodeSlot(plan, { connection, slot, kind, topics })
+      if (kind !== 'readings') {
+        const { atOffsets, shiftsMs } = packet
+        const items = itemsOf(kind, plan)
+        this.#special.set(slot, { kind, items, atOffsets, ...(shiftsMs ? { shiftsMs } : {}) })
+      }
+      return packet
+    })
+    this.#bytes = Buffer.concat(packets.map(({ bytes }) => bytes))
+    this.#begins = beginsOf(packets)
+    const plain = packets.find((_, slot) => !this.#special.has(slot))
+    this.#atOffsets = plain?.atOffsets ?? new Uint32Array()
+  }
+
+  /** What has been taken. */
+  get tally(): Tally {
+    if (this.#isPlain) this.#tally.readings.first = this.#next
+    return this.#tally
+  }
+
+  /** Readings and door events in the message of a slot. */
+  itemsOf(slot: number): number {
+    return this.#isPlain
+      ? this.#plan.readingsPerMessage
+      : (this.#special.get(slot)?.items ?? this.#plan.readingsPerMessage)
   }
 
   /** Hands the bytes of the next `count` messages to `write`, in two parts where the ring ends between them. */
   take(count: number, write: (bytes: Buffer) => void): void {
     const first = this.#next % this.slots
-    for (let index = 0; index < count; index++) this.#setTime(this.#next++)
+    for (let index = 0; index < count; index++) this.#prepare(this.#next++)
     const untilEnd = Math.min(count, this.slots - first)
     write(this.#slice(first, untilEnd))
     if (untilEnd < count) write(this.#slice(0, count - untilEnd))
   }
 
   #slice(slot: number, count: number): Buffer {
-    return this.#bytes.subarray(slot * this.#packetBytes, (slot + count) * this.#packetBytes)
+    return this.#bytes.subarray(this.#begins[slot], this.#begins[slot + count])
   }
 
-  #encode(topic: string, slot: number): Buffer {
-    const { firstDevice } = plannedMessage(this.#plan, this.#connection, slot)
-    const readings = Array.from({ length: this.#plan.readingsPerMessage }, (_, index) =>
-      readingText(this.#plan, firstDevice + index),
-    )
-    return generate({
-      cmd: 'publish',
-      topic,
-      payload: `{"readings":[${readings.join()}]}`,
-      messageId: slot + 1,
-      qos: 1,
-      dup: false,
-      retain: false,
-    })
+  #prepare(message: number): void {
+    const slot = message % this.slots
+    const from = this.#begins[slot] ?? 0
+    if (this.#isPlain) this.#setTime(from, this.#timeOf(message))
+    else this.#prepareMixed(message, { slot, from })
   }
 
-  #setTime(message: number): void {
-    const { atMs } = plannedMessage(this.#plan, this.#connection, message)
-    const from = (message % this.slots) * this.#packetBytes
+  #prepareMixed(message: number, { slot, from }: { slot: number; from: number }): void {
+    const special = this.#special.get(slot)
+    const coming = comingOf(this.#mix, this.#connection, message, this.slots)
+    this.#bytes[from] = coming === 'again with DUP' ? PUBLISH_DUP : PUBLISH
+    const sent = this.#tally[special?.kind ?? 'readings']
+    if (coming !== 'first') {
+      sent.again++
+      return
+    }
+    sent.first++
+    if (special) this.#setTimes(from, special, this.#timeOf(message))
+    else this.#setTime(from, this.#timeOf(message))
+  }
+
+  #timeOf(message: number): number {
+    return plannedMessage(this.#plan, this.#connection, message).atMs
+  }
+
+  /** One time for all readings. */
+  #setTime(from: number, atMs: number): void {
     const bytes = this.#bytes
     const digits = this.#digits
     writeDigits(digits, atMs)
@@ -82,23 +137,19 @@ export class MessageRing {
       for (let digit = changed; digit < AT_DIGITS; digit++) bytes[at + digit] = digits[digit] ?? 0
     }
   }
-}
 
-function readingText(plan: LoadPlan, device: number): string {
-  const { temperature, humidity, battery, rssi, snr } = measuredBy(device)
-  return (
-    `{"device":"${euiOf(plan, device)}","at":${AT_MARK},"temperature":${temperature.toFixed(2)},` +
-    `"humidity":${humidity.toFixed(1)},"battery":${battery},"rssi":${rssi},"snr":${snr.toFixed(1)}}`
-  )
-}
-
-function offsetsOf(packet: Buffer, mark: string): Uint32Array {
-  const offsets: number[] = []
-  const name = `"at":${mark}`
-  for (let at = packet.indexOf(name); at >= 0; at = packet.indexOf(name, at + name.length)) {
-    offsets.push(at + name.length - mark.length)
+  #setTimes(from: number, { atOffsets, shiftsMs }: SpecialSlot, atMs: number): void {
+    for (const [index, offset] of atOffsets.entries()) {
+      writeDigits(this.#digits, atMs + (shiftsMs?.[index] ?? 0))
+      this.#bytes.set(this.#digits, from + offset)
+    }
   }
-  return Uint32Array.from(offsets)
+}
+
+function beginsOf(packets: readonly SlotPacket[]): Uint32Array {
+  const begins = new Uint32Array(packets.length + 1)
+  for (const [slot, { bytes }] of packets.entries()) begins[slot + 1] = (begins[slot] ?? 0) + bytes.length
+  return begins
 }
 
 /** In two halves, which fit integers of 32 bits. */

@@ -16,7 +16,11 @@ test('without options it is a closed loop of ten seconds against 127.0.0.1:1883'
     seconds: 10,
   })
   expect(options.username(3)).toBe('bench-hub-3')
-  expect(options.topic(3, 'bench-hub-3')).toBe('v1/hubs/bench-hub-3/readings')
+  expect(options.topics(3, 'bench-hub-3')).toEqual({
+    readings: 'v1/hubs/bench-hub-3/readings',
+    doors: 'v1/hubs/bench-hub-3/doors',
+  })
+  expect(options.mix).toEqual({})
   expect(options.plan).toMatchObject({ connections: 20, devicesPerConnection: 50, startAtMs: NOW })
 })
 
@@ -35,7 +39,7 @@ test('takes the short options of emqtt-bench', () => {
   })
   expect(options.plan.connections).toBe(4)
   expect(options.username(2)).toBe('u2')
-  expect(options.topic(2, 'u2')).toBe('a/2/u2')
+  expect(options.topics(2, 'u2').readings).toBe('a/2/u2')
 })
 
 test('and the long ones of its own', () => {
@@ -51,6 +55,17 @@ test('and the long ones of its own', () => {
     stepMs: 50,
   })
   expect([warmUpSeconds, seconds]).toEqual([2, 4])
+})
+
+test('a rate and what is mixed in', () => {
+  const options = load(...'-c 4 --rate 200 --fault-every 100 --doors-every 50 --resend-every 20'.split(' '))
+  expect(options).toMatchObject({
+    messageIntervalMs: 20,
+    inFlightMax: 100,
+    mix: { faultEvery: 100, doorsEvery: 50, resendEvery: 20 },
+  })
+  expect(() => load('--rate=5', '-I', '20')).toThrow('--rate and --interval_of_msg: expected one of the two')
+  expect(() => load('--readings-per-message=1000', '--fault-every=100')).toThrow('expected at most 999')
 })
 
 test.each<[string, string]>([

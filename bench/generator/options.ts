@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { MESSAGE_ITEMS_MAX } from '../../ingest/payloads.ts'
 import {
   flagOption,
   helpOption,
@@ -12,6 +13,7 @@ import {
 } from '../options.ts'
 import type { LoadOptions } from './load.ts'
 import { SLOTS_MAX } from './message-ring.ts'
+import { FAULTS } from './mix.ts'
 import { devicesPerConnection, type LoadPlan, messagesPerTurn } from './plan.ts'
 
 /** Thirteen digits: from 2001 to 2286. */
@@ -19,6 +21,7 @@ const THIRTEEN_DIGITS = { min: 1_000_000_000_000, max: 9_999_999_999_999 }
 /** Timers take no more milliseconds than fit into 32 bits. */
 const SECONDS_MAX = 2_000_000
 const IN_FLIGHT_OPEN_LOOP = 100
+const ONE_IN = { min: 2, max: 1_000_000, unit: 'messages' }
 
 /** The options of the load generator, named as in emqtt-bench where it has them. */
 export const loadShape = {
@@ -53,10 +56,15 @@ export const loadShape = {
     help: 'between two messages of a connection: open loop, latency counts from when a message was due',
     ...{ min: 1, max: 86_400_000, unit: 'milliseconds' },
   }),
+  rate: optionalIntegerOption({
+    value: 'N',
+    help: 'messages a second of all connections together, instead of -I: open loop',
+    ...{ min: 1, max: 10_000_000, unit: 'messages a second' },
+  }),
   inflight: optionalIntegerOption({
     short: 'F',
     value: 'N',
-    help: `messages of a connection that wait for their PUBACK (1; with -I ${IN_FLIGHT_OPEN_LOOP})`,
+    help: `messages of a connection that wait for their PUBACK (1; in an open loop ${IN_FLIGHT_OPEN_LOOP})`,
     ...{ min: 1, max: SLOTS_MAX, unit: 'messages' },
   }),
   qos: {
@@ -85,6 +93,11 @@ export const loadShape = {
     help: '%i = number of the connection, %u = username (v1/hubs/%u/readings)',
     default: 'v1/hubs/%u/readings',
   }),
+  'doors-topic': textOption({
+    value: 'TOPIC',
+    help: 'the same for door events (v1/hubs/%u/doors)',
+    default: 'v1/hubs/%u/doors',
+  }),
   keepalive: integerOption({
     short: 'k',
     value: 'S',
@@ -94,7 +107,7 @@ export const loadShape = {
   'readings-per-message': integerOption({
     value: 'N',
     help: 'each of another device (50)',
-    ...{ min: 1, max: 1_000, default: 50, unit: 'readings' },
+    ...{ min: 1, max: MESSAGE_ITEMS_MAX, default: 50, unit: 'readings' },
   }),
   devices: optionalIntegerOption({
     value: 'N',
@@ -109,6 +122,21 @@ export const loadShape = {
       .regex(/^[0-9a-f]{0,8}$/, 'expected at most 8 lower-case hex digits')
       .default('be'),
   },
+  'fault-every': optionalIntegerOption({
+    value: 'N',
+    help: `one message in N has a fault, in turn: ${FAULTS.join(', ')} (none)`,
+    ...ONE_IN,
+  }),
+  'doors-every': optionalIntegerOption({
+    value: 'N',
+    help: 'one message in N is of a door that opens and closes (none)',
+    ...ONE_IN,
+  }),
+  'resend-every': optionalIntegerOption({
+    value: 'N',
+    help: 'one message in N is one that was acknowledged, sent again, every other one with DUP (none)',
+    ...ONE_IN,
+  }),
   prefix: textOption({
     value: 'TEXT',
     help: 'what hub keys begin with; numbers from 1 follow (bench-hub-)',
@@ -149,18 +177,28 @@ export function parseLoadCommand(args: readonly string[]): LoadCommand {
 
 /** The load that the options ask for. `nowMs` is epoch milliseconds. Throws an `OptionError`. */
 export function loadOptionsOf(command: LoadCommand, nowMs: number): LoadOptions {
-  const { interval_of_msg: messageIntervalMs, limit } = command
+  const { limit } = command
+  const messageIntervalMs = intervalOf(command)
   const plan = planOf(command, nowMs)
   const inFlightMax = command.inflight ?? (messageIntervalMs === undefined ? 1 : IN_FLIGHT_OPEN_LOOP)
   checkRing(plan, inFlightMax)
+  checkFaults(command)
   const name = (template: string, index: number) => template.replaceAll('%i', String(index))
   return {
     host: command.host,
     port: command.port,
     plan,
+    mix: {
+      faultEvery: command['fault-every'],
+      doorsEvery: command['doors-every'],
+      resendEvery: command['resend-every'],
+    },
     username: (index) => name(command.username ?? `${command.prefix}%i`, index),
     password: command.password,
-    topic: (index, username) => name(command.topic, index).replaceAll('%u', username),
+    topics: (index, username) => ({
+      readings: name(command.topic, index).replaceAll('%u', username),
+      doors: name(command['doors-topic'], index).replaceAll('%u', username),
+    }),
     keepaliveSeconds: command.keepalive,
     connectIntervalMs: command.connrate === undefined ? command.interval : 1_000 / command.connrate,
     inFlightMax,
@@ -169,6 +207,17 @@ export function loadOptionsOf(command: LoadCommand, nowMs: number): LoadOptions 
     warmUpSeconds: command['warm-up'],
     seconds: command.seconds ?? (limit === undefined ? 10 : Number.POSITIVE_INFINITY),
   }
+}
+
+/** Between two messages of a connection; undefined for a closed loop. */
+function intervalOf({ count, rate, interval_of_msg: intervalMs }: LoadCommand): number | undefined {
+  if (rate === undefined) return intervalMs
+  if (intervalMs !== undefined) {
+    throw new OptionError(
+      '--rate and --interval_of_msg: expected one of the two, both say how often is sent.',
+    )
+  }
+  return (count * 1_000) / rate
 }
 
 function planOf(command: LoadCommand, nowMs: number): LoadPlan {
@@ -189,6 +238,16 @@ function planOf(command: LoadCommand, nowMs: number): LoadPlan {
     startAtMs: command['start-at'] ?? nowMs,
     stepMs: command['step-ms'],
   }
+}
+
+/** A reading that stands in its message twice must not make it longer than the protocol allows. */
+function checkFaults(command: LoadCommand): void {
+  const readings = command['readings-per-message']
+  if (command['fault-every'] === undefined || readings < MESSAGE_ITEMS_MAX) return
+  throw new OptionError(
+    `--readings-per-message=${readings}: expected at most ${MESSAGE_ITEMS_MAX - 1} with --fault-every, because one of ` +
+      'the faults adds a reading.',
+  )
 }
 
 function checkRing(plan: LoadPlan, inFlightMax: number): void {

@@ -15,7 +15,7 @@ test('a closed loop fills the window until the messages are used up', async () =
 
 test('a closed loop that is stopped sends nothing more', () => {
   const pace = closedLoop({ connections: 1, inFlightMax: 5, messagesMax: 12 })
-  pace.stop()
+  pace.stop(true)
   expect(pace.take(at(0, 0, 0))).toBe(0)
 })
 
@@ -23,7 +23,7 @@ test('a closed loop that is stopped sends nothing more', () => {
 function openLoopAt(options: { inFlightMax: number; messagesMax: number }) {
   let nowMs = 1_000
   const pace = openLoop({ connections: 2, intervalMs: 100, now: () => nowMs, ...options })
-  onTestFinished(() => pace.stop())
+  onTestFinished(() => pace.stop(true))
   const sent: [number, number] = [0, 0]
   const send = (connection: number) => {
     sent[connection as 0 | 1] += pace.take(at(connection, sent[connection as 0 | 1], 0))
@@ -57,7 +57,7 @@ test('what is due while the window is full is sent later, and keeps its time', a
     messagesMax: 6,
     now: () => nowMs,
   })
-  onTestFinished(() => pace.stop())
+  onTestFinished(() => pace.stop(true))
   pace.start(() => {})
   const before = pace.due
   nowMs = 45
@@ -72,4 +72,21 @@ test('what is due while the window is full is sent later, and keeps its time', a
   await expect.poll(() => pace.due).toBe(6)
   expect(pace.take(at(0, 5, 0))).toBe(1)
   await pace.exhausted
+})
+
+test('an open loop that is stopped still sends what was due, unless it is to stop at once', async () => {
+  let nowMs = 0
+  const options = { connections: 1, intervalMs: 10, inFlightMax: 1, messagesMax: 100 }
+  const pace = openLoop({ ...options, now: () => nowMs })
+  pace.start(() => {})
+  nowMs = 25
+  await expect.poll(() => pace.due).toBe(3)
+  pace.stop(false)
+  nowMs = 1_000
+  expect(pace.take(at(0, 0, 0))).toBe(1)
+  expect(pace.take(at(0, 1, 1))).toBe(0)
+  expect(pace.take(at(0, 1, 0))).toBe(1)
+  expect(pace.due).toBe(3)
+  pace.stop(true)
+  expect(pace.take(at(0, 2, 0))).toBe(0)
 })

@@ -13,8 +13,8 @@ export interface Pace {
   dueAt(connection: number, message: number, nowMs: number): number
   /** Begins the schedule. `send` is called with each connection that may have become due. */
   start(send: (connection: number) => void): void
-  /** Nothing more is sent. */
-  stop(): void
+  /** Nothing more becomes due; `isAtOnce`: nor is sent what was due and had to wait. */
+  stop(isAtOnce: boolean): void
   /** Resolves when `messagesMax` messages have been taken. */
   readonly exhausted: Promise<void>
   /** Messages due so far, sent or not; undefined where none is due at a time of its own. */
@@ -89,9 +89,9 @@ export function openLoop(options: PaceOptions & { intervalMs: number; now?: () =
       timer = setInterval(() => advance(send), TICK_MS)
       advance(send)
     },
-    stop: () => {
+    stop: (isAtOnce) => {
       clearInterval(timer)
-      left = 0
+      if (isAtOnce) left = 0
     },
   }
 }

@@ -1,5 +1,6 @@
 import type { RecordableHistogram } from 'node:perf_hooks'
 import { z } from 'zod'
+import type { ExpectedBooks } from './mix.ts'
 
 const milliseconds = z.number()
 
@@ -10,7 +11,7 @@ export const loadResult = z.object({
   connectionsLost: z.number(),
   /** Why, each reason once. */
   reasonsLost: z.array(z.string()),
-  /** The ledger: messages and readings sent, and those with a PUBACK. */
+  /** The ledger: messages sent, the readings and door events in them, and those with a PUBACK. */
   messages: z.number(),
   readings: z.number(),
   acknowledgedMessages: z.number(),
@@ -18,13 +19,22 @@ export const loadResult = z.object({
   /** The same in messages of each connection, which are those with the numbers from 0 on. */
   sentByConnection: z.array(z.number()),
   acknowledgedByConnection: z.array(z.number()),
-  /** Open loop: messages that were due while it was sending; fewer were sent where the server was too slow. */
+  /** What the database must hold of what was sent. */
+  expected: z.object({
+    readings: z.number(),
+    readingsDuplicate: z.number(),
+    doors: z.number(),
+    doorsDuplicate: z.number(),
+    rejected: z.object({ malformed: z.number(), unknown_device: z.number(), invalid: z.number() }),
+  }) satisfies z.ZodType<ExpectedBooks>,
+  /** Open loop: messages that were due until it stopped. Each was sent, the late ones while it drained. */
   dueMessages: z.number().optional(),
   /** From all connected, or the end of the warm-up, to the last send. */
   measured: z.object({
     seconds: z.number(),
     acknowledgedMessages: z.number(),
     messagesPerSecond: z.number(),
+    /** With door events. */
     readingsPerSecond: z.number(),
     /** Acknowledged messages in each whole second. */
     eachSecond: z.array(z.number()),
@@ -35,6 +45,8 @@ export const loadResult = z.object({
       p999: milliseconds,
       max: milliseconds,
     }),
+    /** The distribution in full: percentile and milliseconds, closer and closer towards 100. */
+    latencyPercentiles: z.array(z.tuple([z.number(), milliseconds])),
     cpuSeconds: z.object({ user: z.number(), system: z.number() }),
   }),
   /** From the last send to the last acknowledgement. */
@@ -54,4 +66,10 @@ export function latencyOf(histogram: RecordableHistogram): LoadResult['measured'
     p999: percentile(99.9),
     max: percentile(100),
   }
+}
+
+/** The same histogram in full, as it divides itself. */
+export function percentilesOf(histogram: RecordableHistogram): LoadResult['measured']['latencyPercentiles'] {
+  if (histogram.count === 0) return []
+  return [...histogram.percentiles].map(([percentile, ns]) => [percentile, ns / NS_PER_MS])
 }

@@ -11,7 +11,7 @@ export interface FleetShape {
 }
 
 /** The first reading is measured here: 2026-01-01 UTC. */
-const FIRST_MS = Date.UTC(2026, 0, 1)
+export const FIRST_MS = Date.UTC(2026, 0, 1)
 
 /** Spreads devices over their interval: the next multiple of the golden ratio is far from those before it. */
 const GOLDEN = 0.618_033_988_749_895

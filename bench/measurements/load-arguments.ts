@@ -1,5 +1,6 @@
 import { TEST_SECRET } from '../../db/testing/fleet.ts'
 import type { BenchContext, LoadShape } from '../context.ts'
+import type { Mix } from '../generator/mix.ts'
 import { loadOptionsOf, parseLoadCommand } from '../generator/options.ts'
 import type { LoadPlan } from '../generator/plan.ts'
 
@@ -13,26 +14,41 @@ export const FLEET = { slug: 'bench', hubPrefix: 'bench-hub-', euiPrefix: 'be' }
 const STEP_MS = 1_000
 const CONNECT_INTERVAL_MS = 1
 
-/** The command line of the load generator for a closed loop of this shape. */
+/** How a load differs from a closed loop of plain readings that begins now. */
+export interface LoadVariation {
+  /** Messages a second: open loop. */
+  rate?: number
+  mix?: Mix
+  /** Time of the first reading of every device, epoch milliseconds. */
+  startAtMs?: number
+}
+
+/** The command line of the load generator for this shape. */
 export function loadArguments(
   shape: LoadShape,
   context: Pick<BenchContext, 'seconds' | 'warmUpSeconds'>,
+  { rate, mix = {}, startAtMs = Date.now() }: LoadVariation = {},
 ): string[] {
   const values = {
     count: shape.connections,
     interval: CONNECT_INTERVAL_MS,
-    inflight: shape.inFlightMax,
+    inflight: rate === undefined ? shape.inFlightMax : undefined,
+    rate,
+    'fault-every': mix.faultEvery,
+    'doors-every': mix.doorsEvery,
+    'resend-every': mix.resendEvery,
     password: TEST_SECRET,
     prefix: FLEET.hubPrefix,
     'eui-prefix': FLEET.euiPrefix,
     'readings-per-message': shape.readingsPerMessage,
     devices: shape.devices,
-    'start-at': Date.now(),
+    'start-at': startAtMs,
     'step-ms': STEP_MS,
     'warm-up': context.warmUpSeconds,
     seconds: context.seconds,
   }
-  return ['--quiet', ...Object.entries(values).map(([name, value]) => `--${name}=${value}`)]
+  const given = Object.entries(values).filter(([, value]) => value !== undefined)
+  return ['--quiet', ...given.map(([name, value]) => `--${name}=${value}`)]
 }
 
 /** What that load publishes. */

@@ -1,61 +1,145 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Pool } from 'pg'
 import { createTestFleet } from '../../db/testing/fleet.ts'
 import type { BenchContext, LoadShape } from '../context.ts'
-import { type Books, bytesWhenClosed, differences, readBooks } from '../database/books.ts'
+import { type Books, booksSince, bytesWhenClosed, differences, readBooks } from '../database/books.ts'
+import { type Copies, readCopies } from '../database/copies.ts'
 import { openPool } from '../database/pool.ts'
 import { copyStoredRows } from '../database/stored-rows.ts'
+import type { LoadPhase } from '../generator/load.ts'
+import type { LoadResult } from '../generator/result.ts'
 import { complaintsOf } from '../processes/complaints.ts'
+import { type Metrics, readMetrics } from '../processes/metrics.ts'
 import { startService } from '../processes/servers.ts'
-import { FLEET } from './load-arguments.ts'
+import { FLEET, type LoadVariation } from './load-arguments.ts'
 import { type LoadMeasurement, measureLoad } from './mqtt-load.ts'
 
+const DRAIN_MS_MAX = 120_000
+const DRAIN_POLL_MS = 200
+/** What comes out of the spool is in flight until it is committed. */
+const HELD = ['readings', 'door_events'].flatMap((name) =>
+  ['spooled', 'in_flight'].map((state) => `frostguard_${name}_${state}`),
+)
+
+/** What is sent to a service, and what is done beside. */
+export interface ServiceLoad {
+  shape: LoadShape
+  variation?: LoadVariation
+  /** The service is there, and nothing is sent yet. */
+  beforeLoad?: () => Promise<void>
+  onPhase?: (phase: LoadPhase) => void
+}
+
 interface ProcessMeasurement extends LoadMeasurement {
+  /** Of the service, when all was acknowledged. */
+  metrics: Metrics
   /** The exit code of the service, or the signal that ended it. */
   ended: number | NodeJS.Signals
   /** Its warnings and errors. */
   complaints: string[]
 }
 
-export interface ServiceMeasurement extends ProcessMeasurement {
+export interface ServiceRun extends ProcessMeasurement {
+  /** Of what has come in. */
   books: Books
-  /** Of the partitions that have rows, once they are closed. */
-  bytesWhenClosed: number
   /** Why it does not count; none when it does. */
   problems: string[]
+}
+
+export interface ServiceMeasurement extends ServiceRun {
+  copies: Copies
+  /** Of the partitions that have rows, once they are closed. */
+  bytesWhenClosed: number
   /** The first rows as they were written, at most `rawRows`: binary COPY data. */
   storedRows: Buffer
 }
 
-/** The generator against FrostGuard on a database of its own; afterwards the database is compared with the ledger. */
-export async function measureService(context: BenchContext, shape: LoadShape): Promise<ServiceMeasurement> {
+/** The generator against FrostGuard on a database of its own, which is then looked at closely. */
+export function measureService(context: BenchContext, shape: LoadShape): Promise<ServiceMeasurement> {
+  return onFleetDatabase(context, shape, async (database) => {
+    const run = await runServiceOn(context, database, { shape })
+    const copies = await readCopies(database.pool)
+    const storedRows = await copyStoredRows(database.pool, context.rawRows)
+    return { ...run, copies, storedRows, bytesWhenClosed: await bytesWhenClosed(database.pool, database.url) }
+  })
+}
+
+/** The generator against FrostGuard on a database of its own. */
+export function runService(
+  context: BenchContext,
+  shape: LoadShape,
+  variation: LoadVariation = {},
+): Promise<ServiceRun> {
+  return onFleetDatabase(context, shape, (database) => runServiceOn(context, database, { shape, variation }))
+}
+
+async function onFleetDatabase<Result>(
+  context: BenchContext,
+  shape: LoadShape,
+  work: (database: { url: string; pool: Pool }) => Promise<Result>,
+): Promise<Result> {
   const database = await context.server.createDatabase()
   const pool = openPool(database.url)
   try {
     const { slug, euiPrefix } = FLEET
     await createTestFleet(pool, { slug, hubs: shape.connections, devices: shape.devices, euiPrefix })
-    const measured = await measureProcess(context, { shape, url: database.url })
-    const books = await readBooks(pool)
-    const storedRows = await copyStoredRows(pool, context.rawRows)
-    const closed = await bytesWhenClosed(pool, database.url)
-    return { ...measured, books, bytesWhenClosed: closed, storedRows, problems: problemsOf(measured, books) }
+    return await work({ url: database.url, pool })
   } finally {
     await pool.end()
     await database.drop()
   }
 }
 
+/**
+ * The generator against FrostGuard on this database, which knows the fleet. Afterwards what has come in is compared
+ * with the ledger of the generator.
+ */
+export async function runServiceOn(
+  context: BenchContext,
+  { url, pool }: { url: string; pool: Pool },
+  load: ServiceLoad,
+): Promise<ServiceRun> {
+  const before = await readBooks(pool)
+  const measured = await measureProcess(context, url, load)
+  const books = booksSince(before, await readBooks(pool))
+  return { ...measured, books, problems: problemsOf(measured, books) }
+}
+
 async function measureProcess(
   context: BenchContext,
-  { shape, url }: { shape: LoadShape; url: string },
+  url: string,
+  { shape, variation, beforeLoad, onPhase }: ServiceLoad,
 ): Promise<ProcessMeasurement> {
   const server = await startService({ ...context.serviceSettings, DATABASE_URL: url }, context.resources)
   try {
-    const measured = await measureLoad(context, { shape, server, side: 'service', withDatabase: true })
+    await beforeLoad?.()
+    const load = { shape, variation, server, side: 'service', withDatabase: true, onPhase }
+    const measured = await measureLoad(context, load)
+    const metrics = await metricsWhenDrained(server.metricsUrl)
     await server.child.end()
-    return { ...measured, ended: await server.child.ended, complaints: complaintsOf(server.child.stderr) }
+    const ended = await server.child.ended
+    return { ...measured, metrics, ended, complaints: complaintsOf(server.child.stderr) }
   } catch (error) {
     await server.child.end()
     throw withComplaints(error, complaintsOf(server.child.stderr))
   }
+}
+
+/** What went to the spool, because the database took longer than the hold time, is in no table until it has drained. */
+async function metricsWhenDrained(url: string): Promise<Metrics> {
+  const giveUpAt = performance.now() + DRAIN_MS_MAX
+  for (;;) {
+    const metrics = await readMetrics(url)
+    const isDrained = HELD.every((name) => metrics.get(name) === 0)
+    // What is left then is missing in the books.
+    if (isDrained || performance.now() > giveUpAt) return metrics
+    await sleep(DRAIN_POLL_MS)
+  }
+}
+
+/** Readings whose PUBACK came from the spool, not from the database; undefined where there were none. */
+export function spooledReadings({ metrics }: Pick<ServiceRun, 'metrics'>): number | undefined {
+  return metrics.get('frostguard_readings_spooled_total') || undefined
 }
 
 function withComplaints(error: unknown, complaints: readonly string[]): Error {
@@ -68,9 +152,22 @@ function said(complaint: string): string {
 }
 
 /** The differences in the books, with what may explain them. */
-function problemsOf({ load, ended, complaints }: ProcessMeasurement, books: Books): string[] {
-  const found = differences(books, load)
+function problemsOf({ load, metrics, ended, complaints }: ProcessMeasurement, books: Books): string[] {
+  const found = [...differences(books, load), ...duplicatesAmiss(metrics, load)]
+  if (load.measured.acknowledgedMessages === 0) found.push('nothing was acknowledged while it was measured')
   if (ended !== 0) found.push(`the service ended with ${ended}`)
   if (found.length === 0) return []
   return [...found, ...complaints.map(said)]
+}
+
+/** Duplicates leave no rows: the service counts them. */
+function duplicatesAmiss(metrics: Metrics, { expected }: LoadResult): string[] {
+  const counts = [
+    ['readings', expected.readingsDuplicate],
+    ['door_events', expected.doorsDuplicate],
+  ] as const
+  return counts.flatMap(([name, sentAgain]) => {
+    const counted = metrics.get(`frostguard_${name}_duplicate_total`)
+    return counted === sentAgain ? [] : [`${name} counted as duplicates: ${counted}, expected ${sentAgain}`]
+  })
 }

@@ -1,14 +1,24 @@
-import type { LoadPhase } from '../generator/load.ts'
+import type { LoadNews, LoadPhase } from '../generator/load.ts'
 import { type LoadResult, loadResult } from '../generator/result.ts'
 import { type Child, startChild } from './child.ts'
 
 /** The load generator in a process of its own. `args` as of `bench load`. */
 export function startGenerator(
   args: readonly string[],
-  { resources, onPhase }: { resources: AsyncDisposableStack; onPhase: (phase: LoadPhase) => void },
+  options: {
+    resources: AsyncDisposableStack
+    onPhase: (phase: LoadPhase) => void
+    /** About once a second: messages acknowledged so far. */
+    onProgress?: (acknowledgedMessages: number) => void
+  },
 ): Child {
+  const { resources, onPhase, onProgress } = options
   const child = startChild({ script: 'bench/generator/main.ts', args }, resources)
-  child.onMessage((message) => onPhase(message as LoadPhase))
+  child.onMessage((message) => {
+    const news = message as LoadNews
+    if ('phase' in news) onPhase(news.phase)
+    else onProgress?.(news.acknowledgedMessages)
+  })
   return child
 }
 

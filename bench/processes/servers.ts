@@ -7,6 +7,11 @@ export interface MqttServer {
   child: Child
 }
 
+export interface ServiceServer extends MqttServer {
+  /** Its page of metrics. */
+  metricsUrl: string
+}
+
 /**
  * `npm start` with these settings and otherwise its defaults, on free ports and with a data folder of its own. It is
  * ended with the resources.
@@ -14,16 +19,20 @@ export interface MqttServer {
 export async function startService(
   settings: Record<string, string>,
   resources: AsyncDisposableStack,
-): Promise<MqttServer> {
+): Promise<ServiceServer> {
   // Its spool is there, which only one process may have open.
   const dataDir = await makeTestFolder()
   resources.defer(() => removeTestFolder(dataDir))
   const env = { DATA_DIR: dataDir, MQTT_PORT: '0', MQTT_TLS_PORT: '0', HTTP_PORT: '0', ...settings }
   const child = startChild({ script: 'main.ts', env }, resources)
   const stdout = await child.ready((text) => text.includes('FrostGuard is ready'))
-  const address = /^MQTT: +(\S+)$/m.exec(stdout)?.[1]
-  if (address === undefined) throw new Error(`The service has not printed its MQTT address:\n${stdout}`)
-  return { port: Number(new URL(address).port), child }
+  const address = (name: string) => {
+    const found = new RegExp(`^${name}: +(\\S+)$`, 'm').exec(stdout)?.[1]
+    if (found === undefined) throw new Error(`The service has not printed its address (${name}):\n${stdout}`)
+    return new URL(found)
+  }
+  const metricsUrl = new URL('/metrics', address('Status page')).href
+  return { port: Number(address('MQTT').port), child, metricsUrl }
 }
 
 /** The server that acknowledges and does nothing else. */

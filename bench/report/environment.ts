@@ -1,31 +1,23 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { cpus, release, totalmem } from 'node:os'
+import { cpus, loadavg, release, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import type { BenchContext } from '../context.ts'
+import type { Environment } from './report.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const MIB = 1_048_576
 
-/** What the figures depend on, beside the code. */
-export interface Environment {
-  /** Of the checkout; undefined where there is none. */
-  commit: string | undefined
-  /** Whether files differ from that commit. */
-  changed: boolean | undefined
-  machine: { cpus: number; cpu: string; memoryMib: number; platform: string }
-  versions: Record<string, string>
-  postgres: Record<string, string>
-  settings: Record<string, unknown>
-}
-
 export async function describeEnvironment(context: BenchContext): Promise<Environment> {
-  const { server, resources: _, progress: __, ...settings } = context
+  const { server, resources: _, progress: __, onLoad: ___, ...settings } = context
+  // Windows does not tell it, and says 0.
+  const [load = 0] = loadavg()
   const status = git('status', '--porcelain')
   return {
     commit: git('rev-parse', 'HEAD'),
     changed: status === undefined ? undefined : status !== '',
+    ...(load > 0 ? { loadAverage: Math.round(load * 100) / 100 } : {}),
     machine: {
       cpus: cpus().length,
       cpu: cpus()[0]?.model ?? '',

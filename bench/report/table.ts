@@ -1,22 +1,5 @@
-import {
-  type Figure,
-  isReached,
-  median,
-  type ShapeResult,
-  type Unit,
-  type WorkloadResult,
-} from './figures.ts'
-
-const DIGITS: Record<Unit, number> = {
-  'readings/s': 0,
-  'messages/s': 0,
-  share: 3,
-  cores: 2,
-  ms: 1,
-  bytes: 1,
-  MB: 0,
-  rows: 0,
-}
+import { type Figure, median, type ShapeResult, type WorkloadResult } from './figures.ts'
+import { formatted, targetVerdict } from './format.ts'
 
 /** A table a shape: each figure with its median, its lowest and highest round, and whether its target is reached. */
 export function workloadTable({ workload, shapes }: WorkloadResult): string {
@@ -38,23 +21,8 @@ function cells(figure: Figure): string[] {
     text(Math.min(...values)),
     text(Math.max(...values)),
     unit,
-    targetText(figure),
+    targetVerdict(figure),
   ]
-}
-
-function targetText(figure: Figure): string {
-  const { target, unit } = figure
-  if (!target) return ''
-  const limit =
-    'atLeast' in target
-      ? `at least ${formatted(target.atLeast, unit)}`
-      : `at most ${formatted(target.atMost, unit)}`
-  return `${limit}: ${isReached(figure) ? 'reached' : 'NOT REACHED'}`
-}
-
-function formatted(value: number, unit: Unit): string {
-  const digits = DIGITS[unit]
-  return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })
 }
 
 /** Columns as wide as their widest cell; numbers to the right. */

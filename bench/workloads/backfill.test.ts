@@ -1,8 +1,5 @@
-import { Pool } from 'pg'
 import { expect, test } from 'vitest'
-import { createTestDatabase } from '../../db/testing/test-database.ts'
-import type { BenchContext } from '../context.ts'
-import { testResources } from '../testing/resources.ts'
+import { miniContext, valuesOf } from '../testing/context.ts'
 import { runBackfill } from './backfill.ts'
 
 const LOADS = {
@@ -22,27 +19,7 @@ const LOSE_ROWS = `
 
 /** Measures once, on a database of the test run that is prepared with `sql`. */
 async function measure(sql: string, backlogRows: number) {
-  const context: BenchContext = {
-    server: {
-      createDatabase: async () => {
-        const database = await createTestDatabase()
-        const pool = new Pool({ connectionString: database.url })
-        await pool.query(sql)
-        await pool.end()
-        return database
-      },
-      postmasterPid: undefined,
-      describe: async () => ({}),
-    },
-    seconds: 1,
-    warmUpSeconds: 0,
-    rounds: 1,
-    rawRows: 500,
-    backlogRows,
-    serviceSettings: {},
-    resources: testResources(),
-    progress: () => {},
-  }
+  const context = { ...(await miniContext({ sql })), backlogRows }
   const { shapes } = await runBackfill(context, LOADS)
   const [result] = shapes
   if (!result) throw new Error('no result')
@@ -50,9 +27,9 @@ async function measure(sql: string, backlogRows: number) {
 }
 
 test('a run counts when the database has what was acknowledged of live hubs and of the backlog', async () => {
-  const { problems, figures } = await measure('SELECT 1', 30_000)
-  expect(problems).toEqual([])
-  const values = Object.fromEntries(figures.map(({ name, values: [value] }) => [name, value]))
+  const result = await measure('SELECT 1', 30_000)
+  expect(result.problems).toEqual([])
+  const values = valuesOf(result)
   expect(values['backlog']).toBeGreaterThan(0)
   for (const percentile of ['p50', 'p99']) {
     const alone = values[`live: publish to PUBACK alone, ${percentile}`] ?? 0

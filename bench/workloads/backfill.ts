@@ -6,7 +6,6 @@ import { inRounds } from './rounds.ts'
 import type { Workload } from './workload.ts'
 
 const BYTES_PER_MB = 1e6
-const ROWS_DEFAULT = 1_000_000
 
 const BACKLOG: LoadShape = {
   name: '20 hubs drain old readings, 50 live hubs',
@@ -26,7 +25,7 @@ export const backfill: Workload = {
 }
 
 export async function runBackfill(context: BenchContext, loads: { live: LiveLoad; backlog: LoadShape }) {
-  const rows = context.backlogRows ?? ROWS_DEFAULT
+  const rows = context.backlogRows
   const shapes = await inRounds(context, [loads.backlog], async (_, shape, figures) => {
     const measured = await measureBackfill(context, { live: loads.live, backlog: { ...shape, rows } })
     if (measured.problems.length === 0) addFigures(figures, measured)

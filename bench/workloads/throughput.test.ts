@@ -1,44 +1,13 @@
-import { Pool } from 'pg'
 import { expect, test } from 'vitest'
-import { createTestDatabase } from '../../db/testing/test-database.ts'
-import type { BenchContext, LoadShape } from '../context.ts'
-import { testResources } from '../testing/resources.ts'
+import type { LoadShape } from '../context.ts'
+import { LOSE_A_ROW, miniContext } from '../testing/context.ts'
 import { measureThroughput } from './throughput.ts'
 
 const SHAPE: LoadShape = { name: 'mini', connections: 3, readingsPerMessage: 4, devices: 24, inFlightMax: 2 }
 
-/** Takes a reading of the first batch away again, with nobody the wiser. */
-const LOSE_A_ROW = `
-  CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-    DELETE FROM sensor_readings WHERE (recorded_at, device_id) IN (
-      SELECT recorded_at, device_id FROM sensor_readings WHERE batch_id = NEW.id LIMIT 1)
-    AND (SELECT count(*) FROM pipeline.ingest_batches) = 1;
-    RETURN NULL;
-  END $$;
-  CREATE TRIGGER lose AFTER INSERT ON pipeline.ingest_batches FOR EACH ROW EXECUTE FUNCTION lose()`
-
-/** Measures for a second, once, on databases of the test run; each is prepared with `sql`. */
+/** Measures for a second, once; each database is prepared with `sql`. */
 async function measure(sql: string) {
-  const context: BenchContext = {
-    server: {
-      createDatabase: async () => {
-        const database = await createTestDatabase()
-        const pool = new Pool({ connectionString: database.url })
-        await pool.query(sql)
-        await pool.end()
-        return database
-      },
-      postmasterPid: undefined,
-      describe: async () => ({}),
-    },
-    seconds: 1,
-    warmUpSeconds: 0,
-    rounds: 1,
-    rawRows: 500,
-    serviceSettings: {},
-    resources: testResources(),
-    progress: () => {},
-  }
+  const context = await miniContext({ sql })
   const { shapes } = await measureThroughput(context, [SHAPE])
   const [result] = shapes
   if (!result) throw new Error('no result')
@@ -46,7 +15,7 @@ async function measure(sql: string) {
 }
 
 test('a run counts when the database has what was acknowledged', async () => {
-  const { problems, figures } = await measure('SELECT 1')
+  const { problems, figures, series = [], histograms = [] } = await measure('SELECT 1')
   expect(problems).toEqual([])
   const values = Object.fromEntries(figures.map(({ name, values: [value] }) => [name, value]))
   expect(values['acknowledged and committed']).toBeGreaterThan(0)
@@ -55,6 +24,14 @@ test('a run counts when the database has what was acknowledged', async () => {
   )
   expect(values['rows a COPY']).toBeGreaterThanOrEqual(SHAPE.readingsPerMessage)
   expect(Object.keys(values)).toContain('share of bare Aedes')
+  expect(new Set(series.map(({ plot }) => plot))).toContain('Rows in a COPY')
+  expect(histograms.map(({ plot }) => plot)).toEqual([
+    'Latency, publish to PUBACK',
+    'Rows in a COPY, distribution',
+  ])
+  const rowsOfCopies = histograms[1]?.percentiles ?? []
+  expect(rowsOfCopies[0]?.[1]).toBeGreaterThanOrEqual(SHAPE.readingsPerMessage)
+  expect(rowsOfCopies.at(-1)?.[1]).toBeGreaterThanOrEqual(values['rows a COPY'] ?? Number.POSITIVE_INFINITY)
 })
 
 test('a run does not count when a row has vanished, and its figures are left out', async () => {

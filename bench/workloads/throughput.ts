@@ -2,9 +2,10 @@ import type { BenchContext, LoadShape } from '../context.ts'
 import { measureBareAedes } from '../measurements/baselines.ts'
 import type { LoadMeasurement } from '../measurements/mqtt-load.ts'
 import { measureRawCopy, type RawMeasurement } from '../measurements/raw-copy.ts'
-import { measureService, type ServiceMeasurement } from '../measurements/service.ts'
+import { measureService, type ServiceMeasurement, spooledReadings } from '../measurements/service.ts'
 import type { FigureSet, Target } from '../report/figures.ts'
 import { addCores } from './cores.ts'
+import { addServicePlots, addThroughputLevel } from './plots.ts'
 import { inRounds } from './rounds.ts'
 import { SHAPES } from './shapes.ts'
 import type { Workload } from './workload.ts'
@@ -40,13 +41,20 @@ async function measureRound(context: BenchContext, shape: LoadShape, figures: Fi
   context.progress('  bare Aedes')
   const aedes = await measureBareAedes(context, shape)
   addFigures(figures, shape, { raw, ours, aedes })
+  addPlots(figures, shape, { raw, ours, aedes })
   return []
+}
+
+interface Measured {
+  raw: RawMeasurement
+  ours: ServiceMeasurement
+  aedes: LoadMeasurement
 }
 
 function addFigures(
   figures: FigureSet,
   { readingsPerMessage }: LoadShape,
-  { raw, ours, aedes }: { raw: RawMeasurement; ours: ServiceMeasurement; aedes: LoadMeasurement },
+  { raw, ours, aedes }: Measured,
 ): void {
   const { measured } = ours.load
   const { books, usage } = ours
@@ -71,6 +79,18 @@ function addFigures(
   figures.add('publish to PUBACK, p99', 'ms', measured.latencyMs.p99)
   const bytes = usage.residentBytesMax
   figures.add('memory of the service', 'MB', bytes && bytes / BYTES_PER_MB, RESIDENT_MB)
+  figures.add('through the spool', 'rows', spooledReadings(ours))
   addCores(figures, 'FrostGuard', usage)
   addCores(figures, 'bare Aedes', aedes.usage)
+}
+
+function addPlots(figures: FigureSet, shape: LoadShape, { raw, ours, aedes }: Measured): void {
+  addServicePlots(figures, shape, ours)
+  const limits = [
+    { name: 'raw COPY', readingsPerSecond: raw.readingsPerSecond },
+    { name: 'bare Aedes', readingsPerSecond: aedes.load.measured.readingsPerSecond },
+  ]
+  // The nearer of the two is what holds it back; the other one would press its line to the ground.
+  const nearer = limits.toSorted((a, b) => a.readingsPerSecond - b.readingsPerSecond)[0]
+  if (nearer) addThroughputLevel(figures, { ...nearer, seconds: ours.load.measured.eachSecond.length })
 }

@@ -1,0 +1,27 @@
+import type { LoadResult } from '../generator/result.ts'
+import type { FigureSet, Target } from '../report/figures.ts'
+
+type Measured = LoadResult['measured']
+type Percentile = keyof Measured['latencyMs']
+
+export const PERCENTILES: readonly Percentile[] = ['p50', 'p90', 'p99', 'p999', 'max']
+const WORDS: Record<Percentile, string> = { p50: 'p50', p90: 'p90', p99: 'p99', p999: 'p99.9', max: 'max' }
+
+/** Some percentiles of a load as figures, and its whole histogram for the report. */
+export function addLatency(
+  figures: FigureSet,
+  name: string,
+  options: {
+    percentiles: readonly Percentile[]
+    measured: Measured
+    targets?: Partial<Record<Percentile, Target>>
+  },
+): void {
+  const { latencyMs, latencyPercentiles } = options.measured
+  for (const percentile of options.percentiles) {
+    const words = `${name}: publish to PUBACK, ${WORDS[percentile]}`
+    figures.add(words, 'ms', latencyMs[percentile], options.targets?.[percentile])
+  }
+  const plot = 'Latency, publish to PUBACK'
+  figures.addHistogram({ plot, name, unit: 'ms', percentiles: latencyPercentiles })
+}
