@@ -7,7 +7,7 @@ export interface Figure {
   target?: Target
 }
 
-export type Unit = 'readings/s' | 'messages/s' | 'share' | 'cores' | 'ms' | 'bytes' | 'MB' | 'rows'
+export type Unit = 'readings/s' | 'messages/s' | 'share' | 'cores' | 's' | 'ms' | 'bytes' | 'MB' | 'rows'
 
 /** What the median of a figure must reach. */
 export type Target = { atLeast: number } | { atMost: number }

@@ -55,6 +55,10 @@ test('a run counts when the database has what was acknowledged', async () => {
   )
   expect(values['rows a COPY']).toBeGreaterThanOrEqual(SHAPE.readingsPerMessage)
   expect(Object.keys(values)).toContain('share of bare Aedes')
+  if (process.platform !== 'linux') return
+  expect(values['FrostGuard: CPU of service for a million readings']).toBeCloseTo(
+    ((values['FrostGuard: CPU of service'] ?? 0) / (values['acknowledged and committed'] ?? 0)) * 1e6,
+  )
 })
 
 test('a run does not count when a row has vanished, and its figures are left out', async () => {
