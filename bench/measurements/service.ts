@@ -1,4 +1,6 @@
+import { join } from 'node:path'
 import { createTestFleet } from '../../db/testing/fleet.ts'
+import { makeTestFolder, removeTestFolder } from '../../db/testing/test-folder.ts'
 import type { BenchContext, LoadShape } from '../context.ts'
 import { type Books, bytesWhenClosed, differences, readBooks } from '../database/books.ts'
 import { openPool } from '../database/pool.ts'
@@ -47,7 +49,11 @@ async function measureProcess(
   context: BenchContext,
   { shape, url }: { shape: LoadShape; url: string },
 ): Promise<ProcessMeasurement> {
-  const server = await startService({ ...context.serviceSettings, DATABASE_URL: url }, context.resources)
+  // Its spool: what another run has left in one would be drained into this database.
+  const folder = await makeTestFolder()
+  context.resources.defer(() => removeTestFolder(folder))
+  const settings = { DATA_DIR: join(folder, 'data'), ...context.serviceSettings, DATABASE_URL: url }
+  const server = await startService(settings, context.resources)
   try {
     const measured = await measureLoad(context, { shape, server, side: 'service', withDatabase: true })
     await server.child.end()
