@@ -50,9 +50,14 @@ export class Intake {
     // The dying connection still counts: a will is true only if no other connection of its hub lives.
     if (arrival.isWill && presence.connectionsOf(principal.id) > 1) draft.message.status = null
     onSeen(draft.message)
-    const doubtful = this.#doubtful(draft)
-    if (doubtful.length === 0) this.#ready(draft)
-    else void this.#readyWhenLookedUp(draft, doubtful)
+    const context = this.#context(draft)
+    const doubtful = doubtfulOf(draft, context)
+    if (doubtful.length > 0) {
+      void this.#readyWhenLookedUp(draft, doubtful)
+      return
+    }
+    placeDraft(draft, context)
+    this.#options.onReady(draft.message)
   }
 
   /**
@@ -65,18 +70,15 @@ export class Intake {
     // Its hub has come back since.
     if (arrival.isWill && this.#options.presence.connectionsOf(arrival.principal.id) > 0)
       draft.message.status = null
-    const doubtful = this.#doubtful(draft)
-    this.#place(draft, doubtful.length > 0 ? await this.#lookUp(doubtful) : undefined)
+    const context = this.#context(draft)
+    const doubtful = doubtfulOf(draft, context)
+    placeDraft(draft, doubtful.length > 0 ? this.#context(draft, await this.#lookUp(doubtful)) : context)
     return draft.message
   }
 
   /** Messages that wait for a device to be looked up. */
   get waiting(): number {
     return this.#waiting
-  }
-
-  #doubtful(draft: Draft): string[] {
-    return doubtfulDevices([...draft.readings, ...draft.doors], this.#context(draft))
   }
 
   async #readyWhenLookedUp(draft: Draft, devEuis: readonly string[]): Promise<void> {
@@ -86,7 +88,8 @@ export class Intake {
       for (;;) {
         const found = await this.#lookUp(devEuis).catch((error: Error) => error)
         if (!(found instanceof Error)) {
-          this.#ready(draft, found)
+          placeDraft(draft, this.#context(draft, found))
+          this.#options.onReady(draft.message)
           return
         }
         if (await onUnplaced(draft.message, found)) return
@@ -117,16 +120,7 @@ export class Intake {
     }
   }
 
-  #ready(draft: Draft, lookedUp?: ReadonlyMap<string, DeviceRecord | undefined>): void {
-    this.#place(draft, lookedUp)
-    this.#options.onReady(draft.message)
-  }
-
   /** `lookedUp` holds the database's answers for this message: they count more than what is remembered. */
-  #place(draft: Draft, lookedUp?: ReadonlyMap<string, DeviceRecord | undefined>): void {
-    placeDraft(draft, this.#context(draft, lookedUp))
-  }
-
   #context(
     { message, describe }: Draft,
     lookedUp?: ReadonlyMap<string, DeviceRecord | undefined>,
@@ -152,4 +146,8 @@ export class Intake {
     times.set(device.id, atMs)
     return atMs
   }
+}
+
+function doubtfulOf({ readings, doors }: Draft, context: ResolveContext): readonly string[] {
+  return doubtfulDevices(doors.length > 0 ? doors : readings, context)
 }
