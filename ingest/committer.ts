@@ -8,8 +8,10 @@ import { type CommitOptions, commitSealed, DatabaseAwayError } from './commit.ts
 import type { DatabaseGate } from './gate.ts'
 import type { HeldMessage } from './message.ts'
 import type { IngestMetrics } from './metrics.ts'
+import type { RecentReadings } from './recent-readings.ts'
 import type { Spool } from './spool/types.ts'
 import { toSpooled } from './spooled-message.ts'
+import { markSuspects } from './suspects.ts'
 
 export interface CommitterOptions {
   pool: Pool
@@ -17,7 +19,8 @@ export interface CommitterOptions {
   ids: BatchIds
   gate: DatabaseGate
   spool: Spool
-  metrics: Pick<IngestMetrics, 'copySeconds' | 'copyRows' | 'batchRetries'>
+  metrics: Pick<IngestMetrics, 'copySeconds' | 'copyRows' | 'batchRetries' | 'readingsSuspected'>
+  recent: RecentReadings
   statementTimeoutMs: number
   /** How long a batch waits for the database before the spool takes it. */
   holdMs: number
@@ -93,6 +96,7 @@ export class Committer {
         ...sealBatch(messages),
         ...(options.drained ? { drained: options.drained.others } : {}),
       }
+      this.#options.metrics.readingsSuspected.inc(markSuspects(sealed.readings, this.#options.recent))
       const outcome = await commitSealed(sealed, this.#commitOptions(names, options))
       for (const name of names) ids.settle(name)
       onCommitted(messages, {

@@ -16,6 +16,12 @@ export const ingestSettings = {
     unit: 'payload bytes',
   }),
   INGEST_HOLD_MS: integerSetting({ min: 100, max: 60_000, default: 2_000, unit: 'milliseconds' }),
+  INGEST_RECENT_READINGS_MAX: integerSetting({
+    min: 1_000,
+    max: 100_000_000,
+    default: 1_000_000,
+    unit: 'readings remembered to tell resends',
+  }),
   SPOOL_BYTES_MAX: integerSetting({
     min: 4_194_304,
     max: 1_099_511_627_776,

@@ -26,6 +26,7 @@ import type { HeldMessage } from './message.ts'
 import { createIngestMetrics, type IngestMetrics } from './metrics.ts'
 import { HubPresence } from './presence.ts'
 import { Receipts } from './receipts.ts'
+import { RecentReadings } from './recent-readings.ts'
 import { Registry } from './registry.ts'
 import { RejectedKeeper } from './rejected-keeper.ts'
 import type { Spool } from './spool/types.ts'
@@ -36,6 +37,7 @@ interface IngestSettings {
   INGEST_BATCH_ROWS_MAX: number
   INGEST_BATCH_BYTES_MAX: number
   INGEST_HOLD_MS: number
+  INGEST_RECENT_READINGS_MAX: number
   DATABASE_STATEMENT_TIMEOUT_MS: number
   REGISTRY_REFRESH_MS: number
   RECEIPT_GAP_SECONDS: number
@@ -138,6 +140,7 @@ export class Ingest {
       gate: this.gate,
       spool: options.spool,
       metrics: this.#metrics,
+      recent: new RecentReadings(settings.INGEST_RECENT_READINGS_MAX),
       statementTimeoutMs: settings.DATABASE_STATEMENT_TIMEOUT_MS,
       holdMs: settings.INGEST_HOLD_MS,
       signal: this.#end.signal,

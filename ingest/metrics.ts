@@ -9,6 +9,7 @@ export interface IngestMetrics {
   acknowledgeSeconds: Histogram
   fieldsIgnored: Counter
   batchRetries: Counter
+  readingsSuspected: Counter
 }
 
 /** Registers the metrics of ingest (protocol.md, "Running"); the books are read when the page is asked for. */
@@ -18,6 +19,11 @@ export function createIngestMetrics(register: Registry, books: Books): IngestMet
   registerRejected(register, 'status_rejected_total', 'Status messages rejected', books.status)
   const registers = [register]
   return {
+    readingsSuspected: new Counter({
+      name: `${PREFIX}readings_suspected_total`,
+      help: 'Readings written the way for those that may be stored already: resends, by DUP or because they came a moment ago',
+      registers,
+    }),
     batchRetries: new Counter({
       name: `${PREFIX}batch_retries_total`,
       help: 'Attempts to commit a batch that failed and were repeated',

@@ -21,6 +21,7 @@ export function placeDraft({ message, readings, doors }: Draft, context: Resolve
       snr,
       fault,
       item,
+      mayBeStored: false,
     })
   })
   placeItems(message, doors, context, (event, { device, assignment, atMs, source }) => {
