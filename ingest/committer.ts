@@ -19,7 +19,7 @@ export interface CommitterOptions {
   ids: BatchIds
   gate: DatabaseGate
   spool: Spool
-  metrics: Pick<IngestMetrics, 'copySeconds' | 'copyRows' | 'batchRetries' | 'readingsSuspected'>
+  metrics: Pick<IngestMetrics, 'copySeconds' | 'copyRows' | 'batchRetries' | 'suspectedResends'>
   recent: RecentReadings
   statementTimeoutMs: number
   /** How long a batch waits for the database before the spool takes it. */
@@ -96,7 +96,7 @@ export class Committer {
         ...sealBatch(messages),
         ...(options.drained ? { drained: options.drained.others } : {}),
       }
-      this.#options.metrics.readingsSuspected.inc(markSuspects(sealed.readings, this.#options.recent))
+      this.#options.metrics.suspectedResends.inc(markSuspects(sealed.readings, this.#options.recent))
       const outcome = await commitSealed(sealed, this.#commitOptions(names, options))
       for (const name of names) ids.settle(name)
       onCommitted(messages, {

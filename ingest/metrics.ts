@@ -9,7 +9,7 @@ export interface IngestMetrics {
   acknowledgeSeconds: Histogram
   fieldsIgnored: Counter
   batchRetries: Counter
-  readingsSuspected: Counter
+  suspectedResends: Counter
 }
 
 /** Registers the metrics of ingest (protocol.md, "Running"); the books are read when the page is asked for. */
@@ -19,8 +19,8 @@ export function createIngestMetrics(register: Registry, books: Books): IngestMet
   registerRejected(register, 'status_rejected_total', 'Status messages rejected', books.status)
   const registers = [register]
   return {
-    readingsSuspected: new Counter({
-      name: `${PREFIX}readings_suspected_total`,
+    suspectedResends: new Counter({
+      name: `${PREFIX}suspected_resends_total`,
       help: 'Readings written the way for those that may be stored already: resends, by DUP or because they came a moment ago',
       registers,
     }),
