@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import { Acknowledgements } from './acknowledgements.ts'
 import { addressKey } from './address.ts'
 import type { AedesBroker } from './aedes-broker.ts'
 import { type BrokerSettings, checkBrokerSettings } from './config.ts'
@@ -27,6 +28,7 @@ import { LogLimit } from './log-limit.ts'
 import { type OwnMessage, PublishQueue } from './publish-queue.ts'
 import { ReadAhead } from './read-ahead.ts'
 import { ReleaseOrder } from './release-order.ts'
+import { RepeatedPublish } from './repeated-publish.ts'
 import type { Accept, Authenticate, Presence, Principal } from './types.ts'
 
 export interface BrokerOptions {
@@ -221,14 +223,20 @@ export class Broker {
     if (stream.destroyed) return () => false
     const client = this.#aedes.handle(stream)
     const { promise: gone, resolve } = Promise.withResolvers<void>()
+    const repeated = new RepeatedPublish()
     const connection: Connection = {
       ...incoming,
       client,
       scanner: new FrameScanner(
         frameLimits(this.#settings),
         (frameBytes) => connection.admission?.begin(frameBytes) ?? false,
+        { publishes: repeated, take: (packet) => this.#intake.publishAgain(connection, packet) },
       ),
       order: new ReleaseOrder(),
+      acknowledgements: new Acknowledgements(client, (count) => {
+        this.counters.acknowledgementsDropped += count
+      }),
+      repeated,
       readAhead: new ReadAhead(client),
       filters: new Set(),
       gone,

@@ -1,10 +1,12 @@
 import type { Duplex } from 'node:stream'
 import type { Client, ConnectPacket } from 'aedes'
+import type { Acknowledgements } from './acknowledgements.ts'
 import type { FrameScanner } from './frame-scanner.ts'
 import type { Admission } from './held-bytes.ts'
 import type { Keepalive } from './keepalive.ts'
 import type { ReadAhead } from './read-ahead.ts'
 import type { ReleaseOrder } from './release-order.ts'
+import type { RepeatedPublish } from './repeated-publish.ts'
 import type { Principal, Route } from './types.ts'
 
 /** A client's byte stream and what is known of its other end. */
@@ -22,6 +24,8 @@ export interface Connection extends Incoming {
   readonly client: Client
   readonly scanner: FrameScanner
   readonly order: ReleaseOrder
+  readonly acknowledgements: Acknowledgements
+  readonly repeated: RepeatedPublish
   readonly readAhead: ReadAhead
   /** Filters that are granted, by which MQTT_SUBSCRIPTIONS_MAX is counted. */
   readonly filters: Set<string>

@@ -1,4 +1,5 @@
 import type { FrameViolation } from './counters.ts'
+import type { RepeatedPacket, RepeatedPublish } from './repeated-publish.ts'
 
 export interface FrameLimits {
   /** The largest remaining length of the first frame, CONNECT. */
@@ -9,6 +10,12 @@ export interface FrameLimits {
   frame_bytes_max: number
   /** How much of the payload of an oversized PUBLISH is passed on; less than `message_bytes_max`. */
   oversized_kept_bytes: number
+}
+
+/** Packets that go past the parser. */
+export interface PastParser {
+  publishes: RepeatedPublish
+  take: (packet: RepeatedPacket) => void
 }
 
 export interface Scanned {
@@ -40,6 +47,7 @@ const NOTHING = Buffer.alloc(0)
 export class FrameScanner {
   readonly #limits: FrameLimits
   readonly #mayBegin: (frameBytes: number) => boolean
+  readonly #pastParser: PastParser | undefined
   #firstFrame = true
   #loggedIn = false
   #ended = false
@@ -55,9 +63,10 @@ export class FrameScanner {
   #oversized: { publish: number; bytes: number }[] = []
 
   /** `mayBegin` is asked for each PUBLISH, by the length it would be passed on with; false keeps it and what follows back. */
-  constructor(limits: FrameLimits, mayBegin: (frameBytes: number) => boolean) {
+  constructor(limits: FrameLimits, mayBegin: (frameBytes: number) => boolean, pastParser?: PastParser) {
     this.#limits = limits
     this.#mayBegin = mayBegin
+    this.#pastParser = pastParser
   }
 
   /** CONNECT has been passed on whole, and nothing more may be until `logIn`. */
@@ -96,6 +105,16 @@ export class FrameScanner {
         continue
       }
       if (this.awaitsLogIn) return scanned(parts, chunk.subarray(runFrom, at), { rest: chunk.subarray(at) })
+      // Not behind what goes to the parser: it would be overtaken.
+      if (at === runFrom && parts.length === 0) {
+        const next = this.#takePastParser(chunk, at)
+        if (next === 'wait') return scanned(parts, NOTHING, { rest: chunk.subarray(at) })
+        if (next > at) {
+          at = next
+          runFrom = next
+          continue
+        }
+      }
       const short = this.#passShortFrame(chunk, at)
       if (short === 'pass') {
         at += 2
@@ -125,6 +144,17 @@ export class FrameScanner {
       }
     }
     return scanned(parts, this.#ended ? NOTHING : chunk.subarray(runFrom, at), {})
+  }
+
+  /** Takes the PUBLISH that begins here; returns where the next frame begins, or `at` when it is for the parser. */
+  #takePastParser(chunk: Buffer, at: number): number | 'wait' {
+    if (!this.#pastParser || this.#headerBytes > 0) return at
+    const { publishes, take } = this.#pastParser
+    const found = publishes.find(chunk, at)
+    if (!found || found.end - found.bodyFrom > this.#limits.message_bytes_max) return at
+    if (!this.#mayBegin(found.end - found.bodyFrom)) return 'wait'
+    take(publishes.read(chunk, found))
+    return found.end
   }
 
   #step(kind: 'pass' | 'skip', available: number): number {

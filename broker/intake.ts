@@ -2,8 +2,10 @@ import type { PublishPacket } from 'aedes'
 import type { Logger } from 'pino'
 import type { Connection } from './connection.ts'
 import type { BrokerCounters } from './counters.ts'
+import type { Admission } from './held-bytes.ts'
 import type { LogLimit } from './log-limit.ts'
 import { RefusalError } from './refusal.ts'
+import type { RepeatedPacket } from './repeated-publish.ts'
 import { excerpt, isWellFormed } from './strings.ts'
 import { publishRoute } from './topics.ts'
 import type { Accept, Arrival, Principal, Route } from './types.ts'
@@ -27,6 +29,17 @@ export interface IntakeOptions {
 
 type Release = (error?: Error | null) => void
 
+/** A publish that has passed the topic rules. */
+interface Admitted {
+  principal: Principal
+  admission: Admission
+  route: Route
+  /** See `Arrival`. */
+  oversizedBytes?: number | undefined
+  /** Lets Aedes go on with it, with QoS 0 or 2. */
+  release?: Release
+}
+
 /**
  * Hands publishes and last wills to `accept` and holds their acknowledgements until they are durable.
  * Modes: taking → stopped, by `stop`; what is held then is still acknowledged.
@@ -43,9 +56,8 @@ export class Intake {
     this.#stopped = true
   }
 
-  /** A PUBLISH. `release` acknowledges it, or with an error ends the connection. */
+  /** A PUBLISH out of the parser. `release` answers it if its QoS is 0 or 2, or with an error ends the connection. */
   publish(connection: Connection, packet: PublishPacket, release: Release): void {
-    const { counters } = this.#options
     // Asked for every PUBLISH, refused ones too: the scanner counts them.
     const oversizedBytes = connection.scanner.takeOversizedBytes()
     const { principal, admission } = connection
@@ -55,23 +67,49 @@ export class Intake {
       release(new RefusalError('publish refused: not a topic of this client'))
       return
     }
-    // Neither taken nor acknowledged: the client sends it again to the next broker.
-    if (this.#stopped) {
-      counters.messagesAfterStop++
-      return
-    }
+    if (this.#isStopped()) return
+    if (oversizedBytes !== undefined) this.#options.counters.messagesOversized++
+    connection.readAhead.hold()
+    this.#take(connection, packet, { principal, admission, route, oversizedBytes, release })
+  }
+
+  /** A PUBLISH with QoS 1 to the topic of the last one, which has not been through the parser. */
+  publishAgain(connection: Connection, packet: RepeatedPacket): void {
+    const { principal, admission, lastRoute } = connection
+    if (!principal || !admission || !lastRoute) throw new Error('a repeated PUBLISH without a first one')
+    if (!this.#isStopped()) this.#take(connection, packet, { principal, admission, route: lastRoute.route })
+  }
+
+  /** What comes then is neither taken nor acknowledged: the client sends it again to the next broker. */
+  #isStopped(): boolean {
+    if (this.#stopped) this.#options.counters.messagesAfterStop++
+    return this.#stopped
+  }
+
+  #take(
+    connection: Connection,
+    packet: PublishPacket | RepeatedPacket,
+    { principal, admission, route, oversizedBytes, release }: Admitted,
+  ): void {
+    const { clock, onAcknowledged } = this.#options
     const frameBytes = packet.length ?? 0
     let cost = admission.arrive(frameBytes)
-    let isHeld = true
-    if (oversizedBytes !== undefined) counters.messagesOversized++
     const arrival = this.#arrival(connection, packet, { principal, route })
     if (oversizedBytes !== undefined) arrival.oversizedBytes = oversizedBytes
+    const { qos, messageId } = packet
+    let isHeld = true
     const ticket = connection.order.hold((error) => {
       isHeld = false
       admission.giveBack(cost)
-      this.#release(connection, arrival, release, error)
+      if (!this.#mayAnswer(connection, error)) return
+      if (qos === 1 && messageId !== undefined) {
+        connection.acknowledgements.add(messageId)
+      } else {
+        connection.readAhead.release()
+        release?.()
+      }
+      if (qos > 0) onAcknowledged(clock.monotonic() - arrival.arrivedAtMs)
     })
-    connection.readAhead.hold()
     this.#accept(arrival, (error) => {
       if (!ticket.finished) connection.order.finish(ticket, error)
     })
@@ -89,8 +127,7 @@ export class Intake {
       release(new RefusalError('last will refused: not a topic of this client'))
       return
     }
-    if (this.#stopped) {
-      counters.messagesAfterStop++
+    if (this.#isStopped()) {
       release(new RefusalError('last will not taken: the broker is stopping'))
       return
     }
@@ -118,7 +155,7 @@ export class Intake {
 
   #arrival(
     connection: Connection,
-    packet: PublishPacket,
+    packet: PublishPacket | RepeatedPacket,
     known: { principal: Principal; route: Route },
   ): Arrival {
     const { clock, counters } = this.#options
@@ -150,8 +187,9 @@ export class Intake {
     }
   }
 
-  #release(connection: Connection, arrival: Arrival, release: Release, error?: Error): void {
-    const { counters, log, logLimit, clock, onAcknowledged } = this.#options
+  /** Whether a message is answered now; an error ends its connection, and nothing behind it is answered. */
+  #mayAnswer(connection: Connection, error: Error | undefined): boolean {
+    const { counters, log, logLimit, clock } = this.#options
     if (error) {
       counters.messagesFailed++
       if (logLimit.allows('failed', clock.monotonic())) {
@@ -164,17 +202,14 @@ export class Intake {
     // Aedes would report an error per message if it wrote to a closed connection.
     if (connection.client.closed || connection.failed) {
       if (!error) counters.acknowledgementsDropped++
-      return
+      return false
     }
-    connection.readAhead.release()
-    if (error) {
-      connection.failed = true
-      // Not at once: the acknowledgements before it are written at the end of this turn.
-      setImmediate(release, new RefusalError('a message was not taken', { cause: error }))
-      return
-    }
-    release()
-    if (arrival.qos > 0) onAcknowledged(clock.monotonic() - arrival.arrivedAtMs)
+    if (!error) return true
+    connection.failed = true
+    const refusal = new RefusalError('a message was not taken', { cause: error })
+    // Not at once: the acknowledgements before it are written at the end of this turn.
+    setImmediate(() => connection.stream.destroy(refusal))
+    return false
   }
 
   #refuse(connection: Connection, topic: string): void {
@@ -194,6 +229,9 @@ export class Intake {
 function routeOf(connection: Connection, principal: Principal, topic: string): Route | undefined {
   if (connection.lastRoute?.topic === topic) return connection.lastRoute.route
   const route = publishRoute(principal, topic)
-  if (route) connection.lastRoute = { topic, route }
+  if (route) {
+    connection.lastRoute = { topic, route }
+    connection.repeated.remember(topic)
+  }
   return route
 }

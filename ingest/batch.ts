@@ -120,16 +120,39 @@ function groupRejects(rejects: SealedBatch['rejects']): RejectedMessage[] {
 class FirstByKey<T> {
   readonly rows: T[] = []
   dropped = 0
-  readonly #keys = new Map<number, Set<number>>()
+  readonly #keys = new Map<number, Keys>()
 
   add(deviceId: number, key: number, row: T): void {
     const keys = this.#keys.get(deviceId)
-    if (keys?.has(key)) {
+    if (keys === undefined) this.#keys.set(deviceId, { newest: key, ascending: [key], all: undefined })
+    else if (!addKey(keys, key)) {
       this.dropped += 1
       return
     }
-    if (keys) keys.add(key)
-    else this.#keys.set(deviceId, new Set([key]))
     this.rows.push(row)
   }
+}
+
+/** Of one device. */
+interface Keys {
+  newest: number
+  /** While each is above the one before, as most devices send: an array of numbers costs a fraction of a set. */
+  ascending: number[]
+  /** All of them, from when one came out of order. */
+  all: Set<number> | undefined
+}
+
+/** Says whether the key is new. */
+function addKey(keys: Keys, key: number): boolean {
+  if (keys.all === undefined) {
+    if (key > keys.newest) {
+      keys.newest = key
+      keys.ascending.push(key)
+      return true
+    }
+    keys.all = new Set(keys.ascending)
+  }
+  if (keys.all.has(key)) return false
+  keys.all.add(key)
+  return true
 }

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
-import { type BatchOutcome, DrainedAlreadyError, findBatches } from '../db/batches/write-batch.ts'
+import { DrainedAlreadyError, findBatches } from '../db/batches/write-batch.ts'
 import { verdictOf } from '../db/errors.ts'
 import { sealBatch } from './batch.ts'
 import type { BatchIds, BatchName } from './batch-ids.ts'
@@ -8,8 +8,11 @@ import { type CommitOptions, commitSealed, DatabaseAwayError } from './commit.ts
 import type { DatabaseGate } from './gate.ts'
 import type { HeldMessage } from './message.ts'
 import type { IngestMetrics } from './metrics.ts'
+import type { Outcomes } from './outcomes.ts'
+import type { RecentReadings } from './recent-readings.ts'
 import type { Spool } from './spool/types.ts'
 import { toSpooled } from './spooled-message.ts'
+import { markSuspects } from './suspects.ts'
 
 export interface CommitterOptions {
   pool: Pool
@@ -17,22 +20,15 @@ export interface CommitterOptions {
   ids: BatchIds
   gate: DatabaseGate
   spool: Spool
-  metrics: Pick<IngestMetrics, 'copySeconds' | 'copyRows' | 'batchRetries'>
+  metrics: Pick<IngestMetrics, 'copySeconds' | 'copyRows' | 'batchRetries' | 'suspectedResends'>
+  recent: RecentReadings
   statementTimeoutMs: number
   /** How long a batch waits for the database before the spool takes it. */
   holdMs: number
   /** Aborted when the service must end now. */
   signal: AbortSignal
-  /** All of a batch is in the database. */
-  onCommitted: (messages: readonly HeldMessage[], rows: CommittedRows) => void
-  /** All of a batch is in the spool. */
-  onSpooled: (messages: readonly HeldMessage[]) => void
-  /** A message is neither: its client must send it again. */
-  onGivenBack: (message: HeldMessage, error: Error) => void
+  outcomes: Outcomes
 }
-
-/** What a batch added, and what was there already: in the database, or earlier in the same batch. */
-export type CommittedRows = BatchOutcome
 
 interface WriteOptions {
   /** The name under which all of it was tried already. */
@@ -67,7 +63,7 @@ export class Committer {
     try {
       await this.#commitOrSpool(messages)
     } catch (error) {
-      for (const message of messages) this.#options.onGivenBack(message, error as Error)
+      for (const message of messages) this.#options.outcomes.givenBack(message, error as Error)
     } finally {
       this.#underWay.delete(batch)
     }
@@ -86,16 +82,17 @@ export class Committer {
    * beside rows is found by message: its neighbours are committed, and it is given back.
    */
   async write(messages: HeldMessage[], options: WriteOptions): Promise<void> {
-    const { onCommitted, ids } = this.#options
+    const { outcomes, ids } = this.#options
     const names: BatchName[] = options.tried ? [options.tried] : []
     try {
       const sealed = {
         ...sealBatch(messages),
         ...(options.drained ? { drained: options.drained.others } : {}),
       }
+      this.#options.metrics.suspectedResends.inc(markSuspects(sealed.readings, this.#options.recent))
       const outcome = await commitSealed(sealed, this.#commitOptions(names, options))
       for (const name of names) ids.settle(name)
-      onCommitted(messages, {
+      outcomes.committed(messages, {
         ...outcome,
         readingsDuplicate: outcome.readingsDuplicate + sealed.duplicates.readings,
         doorsDuplicate: outcome.doorsDuplicate + sealed.duplicates.doors,
@@ -157,7 +154,7 @@ export class Committer {
 
   /** Puts messages into the spool; resolves to whether it has taken them. */
   async spool(messages: HeldMessage[], tried?: BatchName): Promise<boolean> {
-    const { spool, ids, onSpooled } = this.#options
+    const { spool, ids, outcomes } = this.#options
     if (spool.state === 'failed') return false
     const name = tried ?? ids.open()
     try {
@@ -169,7 +166,7 @@ export class Committer {
     }
     // One that was tried may still be committed under its name, so it is settled when it is drained.
     if (!tried) ids.settle(name)
-    onSpooled(messages)
+    outcomes.spooled(messages)
     return true
   }
 
@@ -182,7 +179,7 @@ export class Committer {
   }
 
   async #writeApart(messages: HeldMessage[], error: Error): Promise<void> {
-    const { log, onGivenBack } = this.#options
+    const { log, outcomes } = this.#options
     if (messages.length > 1 && verdictOf(error) === 'data') {
       const half = Math.ceil(messages.length / 2)
       await this.write(messages.slice(0, half), {})
@@ -190,7 +187,7 @@ export class Committer {
       return
     }
     log.error({ err: error, messages: messages.length }, 'not committed: given back to their clients')
-    for (const message of messages) onGivenBack(message, error)
+    for (const message of messages) outcomes.givenBack(message, error)
   }
 
   #commitOptions(names: BatchName[], { tried, holdMs, drained }: WriteOptions): CommitOptions {

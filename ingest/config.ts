@@ -18,6 +18,12 @@ export const ingestSettings = {
   INGEST_BACKLOG_AGE_SECONDS: integerSetting({ min: 1, max: 31_536_000, default: 300, unit: 'seconds' }),
   INGEST_BACKLOG_ROWS_MAX: integerSetting({ min: 1, max: 100_000, default: 2_000, unit: 'old readings' }),
   INGEST_HOLD_MS: integerSetting({ min: 100, max: 60_000, default: 2_000, unit: 'milliseconds' }),
+  INGEST_RECENT_READINGS_MAX: integerSetting({
+    min: 1_000,
+    max: 100_000_000,
+    default: 1_000_000,
+    unit: 'readings remembered to tell resends',
+  }),
   SPOOL_BYTES_MAX: integerSetting({
     min: 4_194_304,
     max: 1_099_511_627_776,

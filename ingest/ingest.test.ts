@@ -47,6 +47,7 @@ beforeEach(async () => {
       INGEST_BACKLOG_AGE_SECONDS: 300,
       INGEST_BACKLOG_ROWS_MAX: 1_000,
       INGEST_HOLD_MS: 60_000,
+      INGEST_RECENT_READINGS_MAX: 100_000,
       DATABASE_STATEMENT_TIMEOUT_MS: 60_000,
       REGISTRY_REFRESH_MS: 100,
       LOG_IN_LOOKUP_MS: 2_000,
@@ -88,6 +89,17 @@ function accept(payload: unknown, change: Partial<Arrival> = {}): Promise<Error 
   return new Promise((resolve) => ingest.accept(arrival, resolve))
 }
 
+/** Transactions that the database has rolled back, those of the last moment included. */
+async function rolledBack(): Promise<number> {
+  const flushed = await copyPool.connect()
+  await flushed.query('SELECT pg_stat_force_next_flush()')
+  flushed.release()
+  const { rows } = await pool.query<{ count: string }>(
+    'SELECT xact_rollback AS count FROM pg_stat_database WHERE datname = current_database()',
+  )
+  return Number(rows[0]?.count)
+}
+
 test('what the database refuses beside rows gives back its own message alone, and the books still balance', async () => {
   // No organization can have this id: the reject's row is refused with 22003.
   const stranger = { ...testPrincipal(fleet), organizationId: 3_000_000_000 }
@@ -106,6 +118,29 @@ test('what the database refuses beside rows gives back its own message alone, an
   expect(account.committed + account.duplicate).toBe(2)
   expect(imbalance(account)).toBe(0)
   expect(published.map(({ topic }) => topic)).toEqual(['v1/hubs/test-hub-1/rejected'])
+})
+
+test.each([
+  ['that came a moment ago', false],
+  ['with the DUP flag', true],
+])('a resend %s is stored once and does not send its batch the slow way', async (_what, dup) => {
+  const now = Date.now()
+  if (dup) {
+    // Stored by somebody else: nothing here remembers it.
+    await pool.query(
+      `INSERT INTO sensor_readings (device_id, unit_id, recorded_at, received_at, batch_id, organization_id, temperature, source)
+       VALUES ($1, $2, to_timestamp($3::float8 / 1000), now(), 1, $4, 4, 'hub')`,
+      [fleet.devices[0]?.id, fleet.unitId, now, fleet.organizationId],
+    )
+  } else {
+    await accept(readings(now))
+  }
+  const rollbacks = await rolledBack()
+  await Promise.all([accept(readings(now), { dup }), accept(readings(now + 1)), accept(readings(now + 2))])
+  expect((await pool.query('SELECT 1 FROM sensor_readings')).rowCount).toBe(3)
+  expect(ingest.books.readings).toMatchObject({ duplicate: 1, inFlight: 0 })
+  expect(imbalance(ingest.books.readings)).toBe(0)
+  expect(await rolledBack()).toBe(rollbacks)
 })
 
 test('a stop does not wait for a database that does not commit; the message goes back unacknowledged', async () => {

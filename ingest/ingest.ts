@@ -2,20 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Accept, Arrival, Authenticate } from '../broker/types.ts'
 import { requireCopyColumns } from '../db/copy/require-columns.ts'
-import { rejectedAnswer } from './answers.ts'
 import { type AuthenticatorCounters, createAuthenticator } from './authenticate.ts'
 import { BatchIds } from './batch-ids.ts'
-import {
-  type Books,
-  countRejects,
-  itemsFound,
-  itemsReceived,
-  itemsReleased,
-  itemsReturned,
-  itemsSpooled,
-  openBooks,
-} from './books.ts'
-import { type CommittedRows, Committer } from './committer.ts'
+import { type Books, itemsFound, itemsReceived, openBooks } from './books.ts'
+import { Committer } from './committer.ts'
 import { Defects } from './defects.ts'
 import { DatabaseGate } from './gate.ts'
 import { GroupCommit } from './group-commit.ts'
@@ -24,9 +14,11 @@ import { LedgerKeeper } from './ledger-keeper.ts'
 import type { HeldMessage } from './message.ts'
 import { createIngestMetrics, type IngestMetrics } from './metrics.ts'
 import type { IngestOptions } from './options.ts'
+import { Outcomes } from './outcomes.ts'
 import { HubPresence } from './presence.ts'
 import type { Queue } from './queue-choice.ts'
 import { Receipts } from './receipts.ts'
+import { RecentReadings } from './recent-readings.ts'
 import { Registry } from './registry.ts'
 import type { RegistryContents } from './registry-snapshot.ts'
 import { RejectedKeeper } from './rejected-keeper.ts'
@@ -115,6 +107,13 @@ export class Ingest {
       retentionDays: settings.LEDGER_RETENTION_DAYS,
       now: Date.now,
     })
+    const outcomes = new Outcomes({
+      log,
+      books: this.books,
+      receipts: this.#receipts,
+      rejected: this.#rejected,
+      publish: options.publish,
+    })
     this.#committer = new Committer({
       pool: options.copyPool,
       log,
@@ -122,12 +121,11 @@ export class Ingest {
       gate: this.gate,
       spool: options.spool,
       metrics: this.#metrics,
+      recent: new RecentReadings(settings.INGEST_RECENT_READINGS_MAX),
       statementTimeoutMs: settings.DATABASE_STATEMENT_TIMEOUT_MS,
       holdMs: settings.INGEST_HOLD_MS,
       signal: this.#end.signal,
-      onCommitted: (messages, rows) => this.#committed(messages, rows),
-      onSpooled: (messages) => this.#spooled(messages),
-      onGivenBack: (message, error) => this.#giveBack(message, error),
+      outcomes,
     })
     this.#drain = new SpoolDrain({
       spool: options.spool,
@@ -158,7 +156,7 @@ export class Ingest {
       lookUpMs: settings.INGEST_HOLD_MS,
       backlogAgeMs: settings.INGEST_BACKLOG_AGE_SECONDS * 1_000,
       onUnplaced: (message) => this.#committer.spool([message]),
-      onGivenUp: (message, error) => this.#giveBack(message, error),
+      onGivenUp: (message, error) => outcomes.givenBack(message, error),
       signal: this.#end.signal,
     })
     this.accept = (arrival: Arrival, done) => this.#intake.accept(arrival, done)
@@ -248,55 +246,5 @@ export class Ingest {
     const message = await this.#intake.prepare(arrival, done)
     if (message.receipt) message.receipt = this.#receipts.seen(message.receipt)
     return message
-  }
-
-  #committed(messages: readonly HeldMessage[], rows: CommittedRows): void {
-    const { readings, doors } = this.books
-    readings.committed += rows.readings
-    readings.duplicate += rows.readingsDuplicate
-    doors.committed += rows.doors
-    doors.duplicate += rows.doorsDuplicate
-    for (const message of messages) {
-      countRejects(this.books, message)
-      this.#rejected.written(message.arrival.principal.username, message.rejects.length)
-      itemsReleased(this.books, message.subject, message.items)
-      this.#tell(message, () => {
-        const answer = rejectedAnswer(message)
-        if (answer) this.#publish({ ...answer, retain: false })
-      })
-      message.done()
-    }
-  }
-
-  /** It is durable, and acknowledged; what is rejected of it is answered when it is in the database. */
-  #spooled(messages: readonly HeldMessage[]): void {
-    for (const message of messages) {
-      itemsSpooled(this.books, message.subject, message.items)
-      this.#tell(message, () => {})
-      message.done()
-    }
-  }
-
-  /** The message is durable, so it is acknowledged, whatever may go wrong in telling others about it. */
-  #tell(message: HeldMessage, answer: () => void): void {
-    const { arrival, receipt } = message
-    try {
-      if (receipt) this.#receipts.durable(receipt, Date.now())
-      answer()
-    } catch (error) {
-      this.#options.log.error({ err: error, topic: arrival.topic }, 'durable, but not answered')
-    }
-  }
-
-  #giveBack(message: HeldMessage, error: Error): void {
-    // One of the spool has no client that waits: it is kept (spool-drain.ts).
-    if (!message.isSpooled) itemsReturned(this.books, message.subject, message.items)
-    message.done(error)
-  }
-
-  #publish(message: { topic: string; payload: string; retain: boolean }): void {
-    this.#options.publish({ ...message, qos: 1 }).catch((error: Error) => {
-      this.#options.log.warn({ err: error, topic: message.topic }, 'not published')
-    })
   }
 }

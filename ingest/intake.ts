@@ -56,9 +56,14 @@ export class Intake {
     // The dying connection still counts: a will is true only if no other connection of its hub lives.
     if (arrival.isWill && presence.connectionsOf(principal.id) > 1) draft.message.status = null
     onSeen(draft.message)
-    const doubtful = this.#doubtful(draft)
-    if (doubtful.length === 0) this.#ready(draft)
-    else void this.#readyWhenLookedUp(draft, doubtful)
+    const context = this.#context(draft)
+    const doubtful = this.#doubtful(draft, context)
+    if (doubtful.length > 0) {
+      void this.#readyWhenLookedUp(draft, doubtful)
+      return
+    }
+    this.#place(draft, context)
+    this.#options.onReady(draft.message)
   }
 
   /**
@@ -71,8 +76,9 @@ export class Intake {
     // Its hub has come back since.
     if (arrival.isWill && this.#options.presence.connectionsOf(arrival.principal.id) > 0)
       draft.message.status = null
-    const doubtful = this.#doubtful(draft)
-    this.#place(draft, doubtful.length > 0 ? await this.#lookUp(doubtful) : undefined)
+    const context = this.#context(draft)
+    const doubtful = this.#doubtful(draft, context)
+    this.#place(draft, doubtful.length > 0 ? this.#context(draft, await this.#lookUp(doubtful)) : context)
     return draft.message
   }
 
@@ -89,9 +95,9 @@ export class Intake {
     }
   }
 
-  #doubtful(draft: Draft): string[] {
+  #doubtful(draft: Draft, context: ResolveContext): readonly string[] {
     try {
-      return doubtfulDevices([...draft.readings, ...draft.doors], this.#context(draft))
+      return doubtfulOf(draft, context)
     } catch (error) {
       this.#options.defects.unplaced(draft, error)
       return []
@@ -105,7 +111,8 @@ export class Intake {
       for (;;) {
         const found = await this.#lookUp(devEuis).catch((error: Error) => error)
         if (!(found instanceof Error)) {
-          this.#ready(draft, found)
+          this.#place(draft, this.#context(draft, found))
+          this.#options.onReady(draft.message)
           return
         }
         if (await onUnplaced(draft.message, found)) return
@@ -136,20 +143,15 @@ export class Intake {
     }
   }
 
-  #ready(draft: Draft, lookedUp?: ReadonlyMap<string, DeviceRecord | undefined>): void {
-    this.#place(draft, lookedUp)
-    this.#options.onReady(draft.message)
-  }
-
-  /** `lookedUp` holds the database's answers for this message: they count more than what is remembered. */
-  #place(draft: Draft, lookedUp?: ReadonlyMap<string, DeviceRecord | undefined>): void {
+  #place(draft: Draft, context: ResolveContext): void {
     try {
-      placeDraft(draft, this.#context(draft, lookedUp))
+      placeDraft(draft, context)
     } catch (error) {
       this.#options.defects.unplaced(draft, error)
     }
   }
 
+  /** `lookedUp` holds the database's answers for this message: they count more than what is remembered. */
   #context(
     { message, describe }: Draft,
     lookedUp?: ReadonlyMap<string, DeviceRecord | undefined>,
@@ -175,4 +177,8 @@ export class Intake {
     times.set(device.id, atMs)
     return atMs
   }
+}
+
+function doubtfulOf({ readings, doors }: Draft, context: ResolveContext): readonly string[] {
+  return doubtfulDevices(doors.length > 0 ? doors : readings, context)
 }

@@ -10,6 +10,7 @@ export interface IngestMetrics {
   fieldsIgnored: Counter
   batchRetries: Counter
   backlogMessages: Counter
+  suspectedResends: Counter
 }
 
 /** Registers the metrics of ingest (protocol.md, "Running"); the books are read when the page is asked for. */
@@ -19,6 +20,11 @@ export function createIngestMetrics(register: Registry, books: Books): IngestMet
   registerRejected(register, 'status_rejected_total', 'Status messages rejected', books.status)
   const registers = [register]
   return {
+    suspectedResends: new Counter({
+      name: `${PREFIX}suspected_resends_total`,
+      help: 'Readings written the way for those that may be stored already: resends, by DUP or because they came a moment ago',
+      registers,
+    }),
     batchRetries: new Counter({
       name: `${PREFIX}batch_retries_total`,
       help: 'Attempts to commit a batch that failed and were repeated',

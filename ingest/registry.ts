@@ -236,8 +236,9 @@ export function principalOf(record: LogInRecord): Principal {
 
 /** Where the device belonged at a time; before its first and after its last assignment, where it is now. */
 export function assignmentAt(device: DeviceRecord, atMs: number): Assignment | undefined {
-  return (
-    device.assignments.find((assignment) => assignment.fromMs <= atMs && atMs < assignment.toMs) ??
-    device.assignments.at(-1)
-  )
+  const { assignments } = device
+  for (const assignment of assignments) {
+    if (assignment.fromMs <= atMs && atMs < assignment.toMs) return assignment
+  }
+  return assignments.at(-1)
 }

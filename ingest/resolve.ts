@@ -57,8 +57,9 @@ function refusalOf(
   if (!device || device.organizationId !== principal.organizationId) return 'unknown_device'
   switch (principal.kind) {
     case 'hub': {
-      const isOfSite = (place: Assignment | undefined) => place !== undefined && place.siteId === hubSiteId
-      const mine = hubSiteId !== null && (isOfSite(assignment) || isOfSite(device.assignments.at(-1)))
+      const mine =
+        hubSiteId !== null &&
+        (assignment?.siteId === hubSiteId || device.assignments.at(-1)?.siteId === hubSiteId)
       return mine ? null : 'not_your_device'
     }
     case 'device':
@@ -93,18 +94,22 @@ function nameOf(principal: Principal): string {
   return principal.kind === 'hub' ? `the site of hub "${principal.name}"` : `"${principal.username}"`
 }
 
+const NONE: readonly string[] = []
+
 /**
  * DevEUIs, each once, that would be refused by what is known: they may have been added or moved a moment ago, so the
  * database is asked before they are.
  */
-export function doubtfulDevices(items: readonly DecodedItem[], context: ResolveContext): string[] {
-  const doubtful = new Set<string>()
+export function doubtfulDevices(items: readonly DecodedItem[], context: ResolveContext): readonly string[] {
+  let doubtful: Set<string> | undefined
   for (const item of items) {
     const device = context.find(item.device)
     const assignment = device && assignmentAt(device, item.atMs ?? context.receivedAtMs)
-    if (refusalOf(context, device, assignment)) doubtful.add(item.device)
+    if (!refusalOf(context, device, assignment)) continue
+    doubtful ??= new Set()
+    doubtful.add(item.device)
   }
-  return [...doubtful]
+  return doubtful ? [...doubtful] : NONE
 }
 
 /** Turns placed items into rows, and the others into rejects of the message. */

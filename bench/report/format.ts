@@ -5,7 +5,7 @@ const DIGITS: Record<Unit, number> = {
   'messages/s': 0,
   share: 3,
   cores: 2,
-  s: 1,
+  s: 2,
   ms: 1,
   bytes: 1,
   MB: 0,

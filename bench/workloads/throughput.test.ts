@@ -32,6 +32,10 @@ test('a run counts when the database has what was acknowledged', async () => {
   const rowsOfCopies = histograms[1]?.percentiles ?? []
   expect(rowsOfCopies[0]?.[1]).toBeGreaterThanOrEqual(SHAPE.readingsPerMessage)
   expect(rowsOfCopies.at(-1)?.[1]).toBeGreaterThanOrEqual(values['rows a COPY'] ?? Number.POSITIVE_INFINITY)
+  if (process.platform !== 'linux') return
+  expect(values['FrostGuard: CPU of service for a million readings']).toBeCloseTo(
+    ((values['FrostGuard: CPU of service'] ?? 0) / (values['acknowledged and committed'] ?? 0)) * 1e6,
+  )
 })
 
 test('a run does not count when a row has vanished, and its figures are left out', async () => {

@@ -4,7 +4,7 @@ import type { LoadMeasurement } from '../measurements/mqtt-load.ts'
 import { measureRawCopy, type RawMeasurement } from '../measurements/raw-copy.ts'
 import { measureService, type ServiceMeasurement, spooledReadings } from '../measurements/service.ts'
 import type { FigureSet, Target } from '../report/figures.ts'
-import { addCores } from './cores.ts'
+import { addCores, addCpuPerMillion } from './cores.ts'
 import { addServicePlots, addThroughputLevel } from './plots.ts'
 import { inRounds } from './rounds.ts'
 import { SHAPES } from './shapes.ts'
@@ -81,7 +81,13 @@ function addFigures(
   figures.add('memory of the service', 'MB', bytes && bytes / BYTES_PER_MB, RESIDENT_MB)
   figures.add('through the spool', 'rows', spooledReadings(ours))
   addCores(figures, 'FrostGuard', usage)
+  addCpuPerMillion(figures, 'FrostGuard', { usage, readingsPerSecond: rate })
   addCores(figures, 'bare Aedes', aedes.usage)
+  addCpuPerMillion(figures, 'bare Aedes', {
+    usage: aedes.usage,
+    readingsPerSecond: aedes.load.measured.readingsPerSecond,
+  })
+  addCpuPerMillion(figures, 'raw COPY', raw)
 }
 
 function addPlots(figures: FigureSet, shape: LoadShape, { raw, ours, aedes }: Measured): void {

@@ -1,5 +1,5 @@
 import { Pool } from 'pg'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import type { DoorRow } from '../copy/doors.ts'
 import type { ReadingRow } from '../copy/readings.ts'
 import { recordSightings } from '../hubs.ts'
@@ -83,6 +83,19 @@ async function rows<T extends object>(sql: string, values: unknown[] = []): Prom
   return (await pool.query<T>(sql, values)).rows
 }
 
+/** The statements that `work` sends over the pool's only connection. */
+async function statementsOf(one: Pool, work: () => Promise<unknown>): Promise<string[]> {
+  const client = await one.connect()
+  const send = vi.spyOn(client, 'query')
+  client.release()
+  await work()
+  return send.mock.calls.map(([query]) => {
+    const statement: unknown = query
+    if (typeof statement === 'string') return statement
+    return (statement as { text?: string }).text ?? ''
+  })
+}
+
 test('stores every column of a reading, nulls and extremes included', async () => {
   const outcome = await writeBatch(
     pool,
@@ -156,6 +169,36 @@ test("another process's batch under the same id is not taken for ours", async ()
   const ours = { ...batch({ readings: [reading(9, T0)] }), id: other.id }
   await expect(writeBatch(pool, ours, OPTIONS)).rejects.toThrow(BatchIdTakenError)
   expect(await rows('SELECT 1 FROM sensor_readings WHERE device_id = $1', [fleet.devices[9]?.id])).toEqual([])
+})
+
+test('readings that may be stored already do not send the others the slow way', async () => {
+  const at = T0 + 500_000_000
+  await writeBatch(pool, batch({ readings: [reading(0, at), reading(1, at)] }), OPTIONS)
+  const suspect = { mayBeStored: true }
+  const readings = [
+    reading(2, at),
+    reading(0, at, suspect),
+    reading(3, at, suspect),
+    reading(1, at, suspect),
+    reading(4, at),
+  ]
+  const one = new Pool({ connectionString: database.url, max: 1 })
+  try {
+    const resent = batch({ readings })
+    const sent = await statementsOf(one, () => writeBatch(one, resent, OPTIONS))
+    expect(await findBatch(pool, resent)).toEqual({
+      readings: 3,
+      readingsDuplicate: 2,
+      doors: 0,
+      doorsDuplicate: 0,
+    })
+    expect(sent.filter((sql) => sql.includes('COPY public.sensor_readings')).length).toBe(1)
+    expect(sent).not.toContain('ROLLBACK')
+  } finally {
+    await one.end()
+  }
+  const onlySuspects = batch({ readings: readings.map((row) => ({ ...row, ...suspect })) })
+  expect(await writeBatch(pool, onlySuspects, OPTIONS)).toMatchObject({ readings: 0, readingsDuplicate: 5 })
 })
 
 test('two batches that write the same readings at once store each once', async () => {

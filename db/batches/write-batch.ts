@@ -68,7 +68,8 @@ export class DrainedAlreadyError extends Error {
 
 /**
  * Commits a batch with its ledger row in one transaction, each reading and event stored once. First tries one plain
- * COPY; a reading that is stored already sends the batch once more the slow way. Safe to call again with the same
+ * COPY, with the readings that may be stored already beside it through a temporary table; another one that is stored
+ * already sends the batch once more, all of it that way. Safe to call again with the same
  * batch after any failure: a batch that is in the ledger is not written again. Throws what PostgreSQL or the
  * connection said; `verdictOf` tells what to do about it.
  */
@@ -168,15 +169,16 @@ async function writeRows(
   options: WriteBatchOptions,
 ): Promise<BatchOutcome> {
   const outcome = { readings: 0, readingsDuplicate: 0, doors: 0, doorsDuplicate: 0 }
-  if (batch.readings.length === 0) {
-    await client.query(begin)
-  } else if (options.expectDuplicates) {
-    const written = await stageReadings(client, begin, batch.readings, batch.id)
-    outcome.readings = written.stored
+  const { fresh, suspects } = splitReadings(batch.readings, options)
+  if (batch.readings.length === 0) await client.query(begin)
+  if (fresh.length > 0) {
+    await copyReadings(client, begin, fresh, batch.id)
+    outcome.readings = fresh.length
+  }
+  if (suspects.length > 0) {
+    const written = await stageReadings(client, fresh.length > 0 ? '' : begin, suspects, batch.id)
+    outcome.readings += written.stored
     outcome.readingsDuplicate = written.duplicates
-  } else {
-    await copyReadings(client, begin, batch.readings, batch.id)
-    outcome.readings = batch.readings.length
   }
   if (batch.doors.length > 0) {
     const written = await writeDoors(client, batch.doors, batch.id)
@@ -186,6 +188,17 @@ async function writeRows(
   if (batch.rejected.length > 0) await writeRejected(client, batch.rejected, batch.id)
   if (batch.hubStatuses.length > 0) await writeHubStatuses(client, batch.hubStatuses)
   return outcome
+}
+
+/** Those for the plain COPY, and those for the temporary table. */
+function splitReadings(
+  readings: readonly ReadingRow[],
+  { expectDuplicates }: WriteBatchOptions,
+): { fresh: readonly ReadingRow[]; suspects: readonly ReadingRow[] } {
+  if (expectDuplicates) return { fresh: [], suspects: readings }
+  const suspects = readings.filter((row) => row.mayBeStored)
+  if (suspects.length === 0) return { fresh: readings, suspects }
+  return { fresh: readings.filter((row) => !row.mayBeStored), suspects }
 }
 
 /** The ledger row and COMMIT in one round trip. */

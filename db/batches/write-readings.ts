@@ -19,8 +19,9 @@ export async function copyReadings(
 }
 
 /**
- * The way for batches with readings that are stored already: through a temporary table, which ends with the
- * transaction so that a pooler may stand between. In key order, so that two such batches cannot deadlock.
+ * The way for readings that are stored already, or may be: through a temporary table, which ends with the
+ * transaction so that a pooler may stand between. In key order, so that two such batches cannot deadlock. `begin` opens the transaction;
+ * it is empty where that is open.
  */
 export async function stageReadings(
   client: PoolClient,
@@ -29,7 +30,7 @@ export async function stageReadings(
   batchId: bigint,
 ): Promise<{ stored: number; duplicates: number }> {
   await client.query(
-    `${begin}; CREATE TEMPORARY TABLE staged_readings (LIKE public.sensor_readings) ON COMMIT DROP`,
+    `${begin === '' ? '' : `${begin}; `}CREATE TEMPORARY TABLE staged_readings (LIKE public.sensor_readings) ON COMMIT DROP`,
   )
   await copyInto(
     client,

@@ -1,6 +1,8 @@
 const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1')
 const POSTGRES_EPOCH_MS = 946_684_800_000
 const TWO_TO_32 = 4_294_967_296
+const INT16_MIN = -32_768
+const INT16_MAX = 32_767
 
 /**
  * Writes PostgreSQL's binary COPY format into one buffer of a known largest size: one buffer a batch is ten
@@ -8,16 +10,20 @@ const TWO_TO_32 = 4_294_967_296
  * The caller states the byte bound; writing past it throws a RangeError (the buffer never grows).
  */
 export class CopyWriter {
-  #bytes: Buffer
+  readonly #bytes: Buffer
+  /** Over the same memory: the compiler turns its methods into plain stores, those of Buffer it does not. */
+  readonly #view: DataView
   #offset = SIGNATURE.length
 
   constructor(rowsBytesMax: number) {
     this.#bytes = Buffer.allocUnsafe(SIGNATURE.length + rowsBytesMax + 2)
+    this.#view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length)
     SIGNATURE.copy(this.#bytes)
   }
 
   beginRow(fields: number): void {
-    this.#offset = this.#bytes.writeInt16BE(fields, this.#offset)
+    this.#view.setInt16(this.#offset, fields)
+    this.#offset += 2
   }
 
   int32(value: number | null): void {
@@ -25,8 +31,11 @@ export class CopyWriter {
       this.#null()
       return
     }
-    this.#offset = this.#bytes.writeInt32BE(4, this.#offset)
-    this.#offset = this.#bytes.writeInt32BE(value, this.#offset)
+    // A DataView would cut it to its bits.
+    if ((value | 0) !== value) throw outOfRange('int4', value)
+    this.#length(4)
+    this.#view.setInt32(this.#offset, value)
+    this.#offset += 4
   }
 
   /** Rounded to a whole number. */
@@ -35,13 +44,17 @@ export class CopyWriter {
       this.#null()
       return
     }
-    this.#offset = this.#bytes.writeInt32BE(2, this.#offset)
-    this.#offset = this.#bytes.writeInt16BE(Math.round(value), this.#offset)
+    const whole = Math.round(value)
+    if (!(whole >= INT16_MIN && whole <= INT16_MAX)) throw outOfRange('int2', value)
+    this.#length(2)
+    this.#view.setInt16(this.#offset, whole)
+    this.#offset += 2
   }
 
   int64(value: bigint): void {
-    this.#offset = this.#bytes.writeInt32BE(8, this.#offset)
-    this.#offset = this.#bytes.writeBigInt64BE(value, this.#offset)
+    this.#length(8)
+    this.#view.setBigInt64(this.#offset, value)
+    this.#offset += 8
   }
 
   float32(value: number | null): void {
@@ -49,8 +62,9 @@ export class CopyWriter {
       this.#null()
       return
     }
-    this.#offset = this.#bytes.writeInt32BE(4, this.#offset)
-    this.#offset = this.#bytes.writeFloatBE(value, this.#offset)
+    this.#length(4)
+    this.#view.setFloat32(this.#offset, value)
+    this.#offset += 4
   }
 
   float64(value: number | null): void {
@@ -58,17 +72,19 @@ export class CopyWriter {
       this.#null()
       return
     }
-    this.#offset = this.#bytes.writeInt32BE(8, this.#offset)
-    this.#offset = this.#bytes.writeDoubleBE(value, this.#offset)
+    this.#length(8)
+    this.#view.setFloat64(this.#offset, value)
+    this.#offset += 8
   }
 
   /** A timestamptz from epoch milliseconds: microseconds since 2000-01-01 as two halves, without BigInt. */
   timestamp(epochMs: number): void {
     const microseconds = (epochMs - POSTGRES_EPOCH_MS) * 1000
     const high = Math.floor(microseconds / TWO_TO_32)
-    this.#offset = this.#bytes.writeInt32BE(8, this.#offset)
-    this.#offset = this.#bytes.writeInt32BE(high, this.#offset)
-    this.#offset = this.#bytes.writeUInt32BE(microseconds - high * TWO_TO_32, this.#offset)
+    this.#length(8)
+    this.#view.setInt32(this.#offset, high)
+    this.#view.setUint32(this.#offset + 4, microseconds - high * TWO_TO_32)
+    this.#offset += 8
   }
 
   /** A short text of ASCII characters (the words of our own contract). */
@@ -77,17 +93,28 @@ export class CopyWriter {
       this.#null()
       return
     }
-    this.#offset = this.#bytes.writeInt32BE(value.length, this.#offset)
-    this.#offset += this.#bytes.write(value, this.#offset, 'latin1')
+    this.#length(value.length)
+    for (let index = 0; index < value.length; index++) {
+      this.#view.setUint8(this.#offset++, value.charCodeAt(index))
+    }
   }
 
   /** Ends the data and returns the bytes to send as CopyData. */
   finish(): Buffer {
-    this.#offset = this.#bytes.writeInt16BE(-1, this.#offset)
+    this.beginRow(-1)
     return this.#bytes.subarray(0, this.#offset)
   }
 
   #null(): void {
-    this.#offset = this.#bytes.writeInt32BE(-1, this.#offset)
+    this.#length(-1)
   }
+
+  #length(bytes: number): void {
+    this.#view.setInt32(this.#offset, bytes)
+    this.#offset += 4
+  }
+}
+
+function outOfRange(type: string, value: number): RangeError {
+  return new RangeError(`${value} does not fit ${type}`)
 }

@@ -17,6 +17,8 @@ export interface ReadingRow {
   snr: number | null
   fault: string | null
   source: Source
+  /** It is known or suspected to be stored already; see `writeBatch`. */
+  mayBeStored?: boolean
 }
 
 /** Column → PostgreSQL type, in the order in which `encodeReadings` writes them. */

@@ -1,0 +1,57 @@
+import type { Client } from 'aedes'
+
+/** What Aedes 1.2.0 has beside its type definitions (lib/client.js): drops a client that takes nothing for its drain timeout. */
+interface Drainable {
+  waitForDrain(done: () => void): void
+}
+
+const PUBACK = 0x40
+const REMAINING_LENGTH = 2
+const PACKET_BYTES = 4
+
+/**
+ * Writes the PUBACKs of one connection. A batch makes many of its messages durable at once: their PUBACKs go out in one
+ * write, where Aedes makes three writes and a callback of each.
+ */
+export class Acknowledgements {
+  readonly #client: Client
+  readonly #onDropped: (count: number) => void
+  #packetIds: number[] = []
+
+  /** `onDropped` is told how many were not written because the client had gone. */
+  constructor(client: Client, onDropped: (count: number) => void) {
+    this.#client = client
+    this.#onDropped = onDropped
+  }
+
+  /** Written when what runs now has ended, with all that are added until then, in order. */
+  add(packetId: number): void {
+    this.#packetIds.push(packetId)
+    if (this.#packetIds.length === 1) queueMicrotask(() => this.#write())
+  }
+
+  #write(): void {
+    const packetIds = this.#packetIds
+    this.#packetIds = []
+    const client = this.#client
+    if (client.closed) {
+      this.#onDropped(packetIds.length)
+      return
+    }
+    const isTaken = client.conn.write(encode(packetIds))
+    if (!isTaken) (client as unknown as Drainable).waitForDrain(() => {})
+  }
+}
+
+function encode(packetIds: readonly number[]): Buffer {
+  const bytes = Buffer.allocUnsafe(packetIds.length * PACKET_BYTES)
+  let at = 0
+  for (const packetId of packetIds) {
+    bytes[at] = PUBACK
+    bytes[at + 1] = REMAINING_LENGTH
+    bytes[at + 2] = packetId >> 8
+    bytes[at + 3] = packetId
+    at += PACKET_BYTES
+  }
+  return bytes
+}
