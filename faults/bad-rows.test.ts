@@ -52,7 +52,9 @@ function messagesWithPoison(device: string) {
 }
 
 async function untilSettled(): Promise<void> {
-  await until('the spool is empty', async () => (await service.metric('frostguard_readings_spooled')) === 0)
+  // What is being drained is in flight.
+  for (const held of ['frostguard_readings_spooled', 'frostguard_readings_in_flight'])
+    await until(`${held} is 0`, async () => (await service.metric(held)) === 0)
   await until('it is ready', async () => (await service.get('/readyz')).status === 200)
   expect(await service.metric('frostguard_readings_imbalance')).toBe(0)
 }

@@ -158,7 +158,7 @@ test('away in one way after the other, killed and stopped meanwhile: all is stor
   const ready = await get('/readyz')
   expect(ready.status).toBe(503)
   expect(await ready.text()).toMatch(/database away: .*ECONNREFUSED/)
-  expect(service.stderr).toMatch(/started without the database/)
+  await until('its log says so', () => /started without the database/.test(service.stderr))
   expect(await metric('frostguard_readings_spooled')).toBe(2)
   hub = await logIn(HUB)
   times.push(await publish(hub))
@@ -261,7 +261,7 @@ test('back with a newer schema: it ends with a sentence; read-only: it waits; wi
   const writable = `${server.url}?options=-c%20default_transaction_read_only%3Doff`
   await execute(writable, 'ALTER DATABASE frostguard SET default_transaction_read_only = on')
   await start()
-  expect(service.stderr).toMatch(/started without the database.*read-only/)
+  await until('its log says why', () => /started without the database.*read-only/.test(service.stderr))
   times.push(await publish(await logIn(HUB)))
   await execute(writable, 'ALTER DATABASE frostguard RESET default_transaction_read_only')
   await untilDrained()
