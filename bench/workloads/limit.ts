@@ -19,7 +19,7 @@ async function measureRound(context: BenchContext, shape: LoadShape, figures: Fi
   context.progress('  raw COPY')
   const raw = await measureRawCopy(context, (pool) => encodePlannedRows(context, shape, pool))
   figures.add('raw COPY', 'readings/s', raw.readingsPerSecond)
-  figures.add('raw COPY: stored, a reading', 'bytes', raw.books.bytes / raw.books.rows)
+  figures.add('raw COPY: a stored reading, partition open', 'bytes', raw.books.bytes / raw.books.rows)
   addCores(figures, 'raw COPY', raw.usage)
   context.progress('  bare Aedes')
   addLoad(figures, 'bare Aedes', await measureBareAedes(context, shape))

@@ -71,9 +71,9 @@ function addFigures(
   figures.add('raw COPY', 'readings/s', raw.readingsPerSecond)
   figures.add('bare Aedes', 'readings/s', aedes.load.measured.readingsPerSecond)
   const { rows, bytes: openBytes } = books
-  figures.add('a reading with its indexes', 'bytes', openBytes / rows)
-  figures.add('the same, partition closed', 'bytes', ours.bytesWhenClosed / rows, STORED_BYTES)
-  figures.add('the same, open, after raw COPY', 'bytes', raw.books.bytes / raw.books.rows)
+  figures.add('a stored reading, partition open', 'bytes', openBytes / rows)
+  figures.add('a stored reading, partition closed', 'bytes', ours.bytesWhenClosed / rows, STORED_BYTES)
+  figures.add('raw COPY: a stored reading, partition open', 'bytes', raw.books.bytes / raw.books.rows)
   figures.add('rows a COPY', 'rows', books.rows / books.batches)
   figures.add('publish to PUBACK, p50', 'ms', measured.latencyMs.p50)
   figures.add('publish to PUBACK, p99', 'ms', measured.latencyMs.p99)
