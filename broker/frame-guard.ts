@@ -20,23 +20,37 @@ export interface FrameGuardOptions {
 export function guardFrames(connection: Duplex, options: FrameGuardOptions): void {
   const { scanner } = options
   const read = connection.read.bind(connection)
+  /** At the front of the stream: read before, and put back. */
+  let putBackBytes = 0
+  /**
+   * All that has come: since Node 26 read() gives the first of several chunks only (nodejs/node#60441). But what was put
+   * back is read alone: with what has come since, it would be copied again and again, and the socket read on and on,
+   * however much waits. And never more than the high-water mark, which a larger read raises for good.
+   */
+  const readNext = (size?: number): Buffer | null => {
+    const bytes = Math.min(putBackBytes || connection.readableLength, connection.readableHighWaterMark)
+    return read(bytes || size)
+  }
   connection.read = (size?: number): Buffer | null => {
     // read(0) moves no bytes: it is how streams start reading from their source.
     if (size === 0) return read(0)
     while (!scanner.awaitsLogIn && options.mayRead()) {
-      // All that has come: since Node 26 read() gives the first of several chunks only (nodejs/node#60441), and
-      // Aedes, which reads once per event, would wait for the others until more data comes.
-      const chunk: Buffer | null = read(connection.readableLength || size)
+      const chunk = readNext(size)
       if (chunk === null) return null
       options.onHeard()
       const { passed, rest, violation } = scanner.scan(chunk)
       // Back into the stream, not into a buffer of ours: so it counts for backpressure and outlives an early FIN.
+      putBackBytes = rest?.length ?? 0
       if (rest) connection.unshift(rest)
       if (violation) {
         options.onViolation(violation)
         connection.destroy(new RefusalError(`frame refused: ${violation}`))
       }
-      if (passed.length > 0) return passed
+      if (passed.length > 0) {
+        // Aedes reads once per event, and would wait for what is left until more data comes.
+        if (!rest && connection.readableLength > 0) setImmediate(() => connection.emit('readable'))
+        return passed
+      }
       if (violation) return null
     }
     return null
