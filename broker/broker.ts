@@ -11,7 +11,7 @@ import { guardFrames } from './frame-guard.ts'
 import { FrameScanner } from './frame-scanner.ts'
 import type { ConnectionGate } from './gate.ts'
 import type { HeldBytes } from './held-bytes.ts'
-import { createAedes } from './hooks.ts'
+import { contain, createAedes } from './hooks.ts'
 import { type Clock, Intake } from './intake.ts'
 import type { LeakyBuckets } from './leaky-buckets.ts'
 import {
@@ -28,7 +28,7 @@ import { LogLimit } from './log-limit.ts'
 import { type OwnMessage, PublishQueue } from './publish-queue.ts'
 import { ReadAhead } from './read-ahead.ts'
 import { ReleaseOrder } from './release-order.ts'
-import { RepeatedPublish } from './repeated-publish.ts'
+import { type RepeatedPacket, RepeatedPublish } from './repeated-publish.ts'
 import type { Accept, Authenticate, Presence, Principal } from './types.ts'
 
 export interface BrokerOptions {
@@ -36,7 +36,7 @@ export interface BrokerOptions {
   accept: Accept
   authenticate: Authenticate
   presence: Presence
-  /** Told of each PUBACK and PUBREC when it is written, milliseconds after the arrival of its message. */
+  /** Told of each PUBACK and PUBREC when it is about to be written, milliseconds after the arrival of its message. */
   onAcknowledged?: (afterMs: number) => void
   log: Logger
   clock?: Clock
@@ -230,7 +230,7 @@ export class Broker {
       scanner: new FrameScanner(
         frameLimits(this.#settings),
         (frameBytes) => connection.admission?.begin(frameBytes) ?? false,
-        { publishes: repeated, take: (packet) => this.#intake.publishAgain(connection, packet) },
+        { publishes: repeated, take: (packet) => this.#takeAgain(connection, packet) },
       ),
       order: new ReleaseOrder(),
       acknowledgements: new Acknowledgements(client, (count) => {
@@ -253,13 +253,19 @@ export class Broker {
     }
     guardFrames(stream, {
       scanner: connection.scanner,
-      mayRead: () => !connection.admission?.isWaiting,
+      mayRead: () => !stream.destroyed && !client.closed && !connection.admission?.isWaiting,
       onHeard: () => connection.keepalive?.heard(),
       onViolation: (violation) => this.#noteViolation(connection, violation),
     })
     this.#connections.add(connection)
     stream.once('close', () => void this.#forget(connection).then(resolve))
     return () => connection.principal !== undefined
+  }
+
+  #takeAgain(connection: Connection, packet: RepeatedPacket): void {
+    const parts = { log: this.#log, logLimit: this.#logLimit, clock: this.#clock }
+    const end = (error: Error) => connection.stream.destroy(error)
+    contain(parts, end, () => this.#intake.publishAgain(connection, packet))
   }
 
   #noteViolation({ remoteAddress, principal }: Connection, violation: FrameViolation): void {

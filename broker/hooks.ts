@@ -65,9 +65,9 @@ export function createAedes(parts: HookParts): AedesBroker {
   return aedes
 }
 
-/** What we throw while Aedes asks us would end the process: it ends the connection instead. */
-function contain(
-  { log, logLimit, clock }: HookParts,
+/** What we throw on a packet of a client would end the process: it ends the connection instead. */
+export function contain(
+  { log, logLimit, clock }: Pick<HookParts, 'log' | 'logLimit' | 'clock'>,
   callback: (error: Error) => void,
   answer: () => void,
 ): void {

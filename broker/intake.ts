@@ -19,7 +19,7 @@ export interface Clock {
 
 export interface IntakeOptions {
   accept: Accept
-  /** Told of each PUBACK and PUBREC when it is written, milliseconds after the arrival of its message. */
+  /** Told of each PUBACK and PUBREC when it is about to be written, milliseconds after the arrival of its message. */
   onAcknowledged: (afterMs: number) => void
   counters: BrokerCounters
   clock: Clock
@@ -67,7 +67,10 @@ export class Intake {
       release(new RefusalError('publish refused: not a topic of this client'))
       return
     }
-    if (this.#isStopped()) return
+    if (this.#isStopped()) {
+      giveBackUntaken(admission, packet)
+      return
+    }
     if (oversizedBytes !== undefined) this.#options.counters.messagesOversized++
     connection.readAhead.hold()
     this.#take(connection, packet, { principal, admission, route, oversizedBytes, release })
@@ -77,7 +80,8 @@ export class Intake {
   publishAgain(connection: Connection, packet: RepeatedPacket): void {
     const { principal, admission, lastRoute } = connection
     if (!principal || !admission || !lastRoute) throw new Error('a repeated PUBLISH without a first one')
-    if (!this.#isStopped()) this.#take(connection, packet, { principal, admission, route: lastRoute.route })
+    if (this.#isStopped()) giveBackUntaken(admission, packet)
+    else this.#take(connection, packet, { principal, admission, route: lastRoute.route })
   }
 
   /** What comes then is neither taken nor acknowledged: the client sends it again to the next broker. */
@@ -234,4 +238,8 @@ function routeOf(connection: Connection, principal: Principal, topic: string): R
     connection.repeated.remember(topic)
   }
   return route
+}
+
+function giveBackUntaken(admission: Admission, { length = 0 }: { length?: number }): void {
+  admission.giveBack(admission.arrive(length))
 }

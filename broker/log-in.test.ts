@@ -254,3 +254,29 @@ test('disconnectWhere ends the connections of a revoked log-in and no other', as
   await until(() => broker.connectedHubs() === 1, 'the revoked are gone')
   expect(broker.disconnectWhere(({ username }) => username === 'hub-1')).toBe(0)
 })
+
+test('nothing more is taken of a connection that was ended, also of what had come before', async () => {
+  const held: (() => void)[] = []
+  let ended = false
+  const after: string[] = []
+  const { broker, addresses } = await startBroker({
+    env: { MQTT_HELD_BYTES_MAX: '1000000' },
+    accept: ({ topic }, done) => {
+      if (ended) after.push(topic)
+      held.push(done)
+    },
+  })
+  const client = await logInRaw(addresses.mqtt.port)
+  const payload = Buffer.alloc(500)
+  client.send(
+    ...Array.from({ length: 2_000 }, (_, index) => publishPacket({ messageId: index + 1, payload })),
+  )
+  await until(() => broker.waitingConnections() === 1, 'it waits for its turn')
+  ended = true
+  broker.disconnectWhere(() => true)
+  // Room for what waits; it is asked in the same turn, before the socket is closed.
+  for (const done of held.splice(0)) done()
+  await until(() => broker.openConnections() === 0, 'it is gone')
+  expect(after).toEqual([])
+  expect(broker.heldBytes()).toBe(0)
+})

@@ -151,3 +151,20 @@ test('acknowledgements keep the order of arrival over both ways', async () => {
   await client.next('puback', 60)
   expect(client.all('puback').map(({ messageId }) => messageId)).toEqual(ids)
 })
+
+test('a small payload does not keep the large piece alive that it came in', () => {
+  const publishes = new RepeatedPublish()
+  publishes.remember('t')
+  const read = (payload: Buffer, around: number) => {
+    const message = generate(publishPacket({ topic: 't', payload }))
+    const chunk = Buffer.concat([message, Buffer.allocUnsafeSlow(around)])
+    const found = publishes.find(chunk, 0)
+    if (!found) throw new Error('not found')
+    const { payload: taken } = publishes.read(chunk, found)
+    expect(taken.equals(payload)).toBe(true)
+    return taken.buffer === chunk.buffer
+  }
+  expect(read(Buffer.from('{}'), 4_000_000)).toBe(false)
+  expect(read(Buffer.alloc(300_000, 'x'), 4_000_000)).toBe(true)
+  expect(read(Buffer.from('{}'), 100)).toBe(true)
+})

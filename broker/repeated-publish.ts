@@ -25,6 +25,9 @@ const DUP_BIT = 0b1000
 const PACKET_ID_BYTES = 2
 /** Enough for two megabytes. */
 const LENGTH_BYTES_MAX = 3
+/** A payload may keep so much memory alive beside its own, or this many times its own. */
+const KEPT_ALIVE_BYTES_MAX = 4_096
+const KEPT_ALIVE_TIMES_MAX = 16
 
 /**
  * Knows the topic of the last PUBLISH of a connection, and reads the next one to it past the parser: what hubs send
@@ -68,11 +71,11 @@ export class RepeatedPublish {
     return packetId === 0 ? undefined : { header, bodyFrom, end, packetId }
   }
 
-  /** What `find` has found, without a copy of the payload. */
+  /** What `find` has found. */
   read(chunk: Buffer, { header, bodyFrom, end, packetId }: Found): RepeatedPacket {
     return {
       topic: this.#topic,
-      payload: chunk.subarray(bodyFrom + this.#topicBytes.length + PACKET_ID_BYTES, end),
+      payload: detached(chunk.subarray(bodyFrom + this.#topicBytes.length + PACKET_ID_BYTES, end)),
       qos: QOS_1,
       dup: (header & DUP_BIT) !== 0,
       retain: (header & RETAIN_BIT) !== 0,
@@ -80,4 +83,14 @@ export class RepeatedPublish {
       length: end - bodyFrom,
     }
   }
+}
+
+/**
+ * A payload that is held keeps all of the memory alive that it was read into, of which its own bytes alone are counted:
+ * where that is much more, it is copied.
+ */
+function detached(payload: Buffer): Buffer {
+  const memoryBytes = payload.buffer.byteLength
+  const mayStay = memoryBytes <= KEPT_ALIVE_BYTES_MAX || memoryBytes <= payload.length * KEPT_ALIVE_TIMES_MAX
+  return mayStay ? payload : Buffer.from(payload)
 }

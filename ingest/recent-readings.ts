@@ -5,8 +5,8 @@ const EMPTY = 0
 
 /**
  * Remembers device and time of the latest readings, by a 32-bit fingerprint of each, to tell which may be stored
- * already. Says "new" of one that is remembered never, of another one practically always; of one that is too long ago,
- * too. It is a hint: what it says decides the way into the database, not what is stored.
+ * already. One that is remembered is always known again; of others it says so only where fingerprints collide. One that
+ * is too long ago is forgotten. It is a hint: what it says decides the way into the database, not what is stored.
  *
  * Two generations: the younger one takes readings until it holds half of `readingsMax`, then it is the older one, and
  * what that held is forgotten. So between half and all of `readingsMax` are remembered, in memory that is fixed.
