@@ -1,5 +1,6 @@
 import { DrizzleQueryError } from 'drizzle-orm'
 import { DatabaseError } from 'pg'
+import { EncodingError } from './copy/copy-writer.ts'
 
 /**
  * What to do about a failed database call:
@@ -24,7 +25,13 @@ export function databaseError(error: unknown): DatabaseError | undefined {
   return undefined
 }
 
+/** Why a row cannot be stored, whoever says so: PostgreSQL, or what encodes it. Undefined for other errors. */
+export function refusalOf(error: unknown): { message: string; code?: string } | undefined {
+  return error instanceof EncodingError ? error : databaseError(error)
+}
+
 export function verdictOf(error: unknown): Verdict {
+  if (error instanceof EncodingError) return 'data'
   const code = databaseError(error)?.code
   if (code === undefined) return 'retry'
   if (code === UNIQUE_VIOLATION) return 'duplicate'

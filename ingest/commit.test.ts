@@ -74,6 +74,16 @@ test('a row that PostgreSQL refuses is found and kept with its SQLSTATE; its 499
   expect(names).toBeLessThanOrEqual(22)
 })
 
+test('a value that cannot be encoded rejects its row alone, as one that PostgreSQL refuses does', async () => {
+  const message = testMessage(fleet, [T0 + 2_000, T0 + 2_001, T0 + 2_002])
+  const [, bad] = message.readings
+  if (!bad) throw new Error('no reading')
+  bad.rssi = 1e6
+  const outcome = await commitSealed(sealBatch([message]), options({}))
+  expect(outcome.readings).toBe(2)
+  expect(message.rejects).toMatchObject([{ reason: 'invalid', item: bad.item, sqlstate: null }])
+})
+
 test('a commit whose answer was lost is looked up, not written again', async () => {
   const name = nameBatch()
   const given = options({ nameBatch: () => name })

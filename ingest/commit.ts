@@ -9,7 +9,7 @@ import {
   findBatch,
   writeBatch,
 } from '../db/batches/write-batch.ts'
-import { databaseError, verdictOf } from '../db/errors.ts'
+import { refusalOf, verdictOf } from '../db/errors.ts'
 import {
   halveRows,
   hasMoreThanRows,
@@ -64,12 +64,12 @@ export async function commitSealed(sealed: SealedBatch, options: CommitOptions):
   try {
     return await writeWithRetry(sealed, options)
   } catch (error) {
-    const refusal = databaseError(error)
+    const refusal = refusalOf(error)
     if (!refusal || error instanceof DatabaseAwayError || rowCount(sealed) === 0) throw error
     const parts = { ...options, tried: undefined, holdMs: undefined }
     if (hasMoreThanRows(sealed)) return commitBoth(splitRows(sealed), parts)
     if (rowCount(sealed) > 1) return commitBoth(halveRows(sealed), parts)
-    options.log.error({ err: refusal }, 'PostgreSQL refused a row: it is kept as rejected')
+    options.log.error({ err: refusal }, 'a row cannot be stored: it is kept as rejected')
     return writeWithRetry(rejectOnlyRow(sealed, refusal), parts)
   }
 }

@@ -40,6 +40,7 @@ test.each([
   ['an int4 that is no whole number', (copy: CopyWriter) => copy.int32(1.5)],
   ['an int2', (copy: CopyWriter) => copy.int16(32_768)],
   ['an int2 that is no number', (copy: CopyWriter) => copy.int16(Number.NaN)],
+  ['a time that is no number', (copy: CopyWriter) => copy.timestamp(Number.NaN)],
   ['what goes beyond the stated bytes', (copy: CopyWriter) => copy.ascii('x'.repeat(200))],
 ])('throws a RangeError for %s', (_what, write) => {
   expect(() => write(new CopyWriter(100))).toThrow(RangeError)

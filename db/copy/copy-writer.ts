@@ -79,6 +79,8 @@ export class CopyWriter {
 
   /** A timestamptz from epoch milliseconds: microseconds since 2000-01-01 as two halves, without BigInt. */
   timestamp(epochMs: number): void {
+    // A DataView would write 0 for it: a time in the year 2000.
+    if (!Number.isFinite(epochMs)) throw outOfRange('timestamptz', epochMs)
     const microseconds = (epochMs - POSTGRES_EPOCH_MS) * 1000
     const high = Math.floor(microseconds / TWO_TO_32)
     this.#length(8)
@@ -112,6 +114,22 @@ export class CopyWriter {
   #length(bytes: number): void {
     this.#view.setInt32(this.#offset, bytes)
     this.#offset += 4
+  }
+}
+
+/** Rows have a value that cannot be written: a defect of whoever let it in, for repeating it fails for ever. */
+export class EncodingError extends Error {
+  override name = 'EncodingError'
+}
+
+/** The COPY data of rows that `write` writes, with at most so many bytes. Throws an `EncodingError`. */
+export function encodeRows(rowsBytesMax: number, write: (copy: CopyWriter) => void): Buffer {
+  const copy = new CopyWriter(rowsBytesMax)
+  try {
+    write(copy)
+    return copy.finish()
+  } catch (cause) {
+    throw new EncodingError(`a value cannot be written: ${cause}`, { cause })
   }
 }
 

@@ -1,4 +1,4 @@
-import { CopyWriter } from './copy-writer.ts'
+import { encodeRows } from './copy-writer.ts'
 import type { Source } from './readings.ts'
 
 export type DoorState = 'open' | 'closed'
@@ -30,23 +30,23 @@ export const doorColumns = {
 const FIELDS = Object.keys(doorColumns).length
 const ROW_BYTES_MAX = 2 + FIELDS * 4 + 44 + 16 + 16
 
-/** The events of one batch, each with the seconds of the opening that it ends (null: none), as binary COPY data. */
+/** The events of one batch, each with the seconds of the opening that it ends (null: none), as binary COPY data. Throws an `EncodingError`. */
 export function encodeDoors(
   rows: readonly { row: DoorRow; durationSeconds: number | null }[],
   batchId: bigint,
 ): Buffer {
-  const copy = new CopyWriter(rows.length * ROW_BYTES_MAX)
-  for (const { row, durationSeconds } of rows) {
-    copy.beginRow(FIELDS)
-    copy.int32(row.deviceId)
-    copy.int32(row.unitId)
-    copy.timestamp(row.occurredAtMs)
-    copy.timestamp(row.receivedAtMs)
-    copy.int64(batchId)
-    copy.int32(row.organizationId)
-    copy.float64(durationSeconds)
-    copy.ascii(row.state)
-    copy.ascii(row.source)
-  }
-  return copy.finish()
+  return encodeRows(rows.length * ROW_BYTES_MAX, (copy) => {
+    for (const { row, durationSeconds } of rows) {
+      copy.beginRow(FIELDS)
+      copy.int32(row.deviceId)
+      copy.int32(row.unitId)
+      copy.timestamp(row.occurredAtMs)
+      copy.timestamp(row.receivedAtMs)
+      copy.int64(batchId)
+      copy.int32(row.organizationId)
+      copy.float64(durationSeconds)
+      copy.ascii(row.state)
+      copy.ascii(row.source)
+    }
+  })
 }

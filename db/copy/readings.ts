@@ -1,4 +1,4 @@
-import { CopyWriter } from './copy-writer.ts'
+import { encodeRows } from './copy-writer.ts'
 
 /** Who gave the time of a reading or event: its hub, the device itself, a network server, or nobody (time of arrival). */
 export type Source = 'hub' | 'device' | 'network' | 'arrival'
@@ -42,24 +42,24 @@ const FIELDS = Object.keys(readingColumns).length
 /** Thirteen lengths, the fixed widths, and the longest words for `source` and `fault`. */
 const ROW_BYTES_MAX = 2 + FIELDS * 4 + 52 + 16 + 32
 
-/** The rows of one batch as binary COPY data. */
+/** The rows of one batch as binary COPY data. Throws an `EncodingError`. */
 export function encodeReadings(rows: readonly ReadingRow[], batchId: bigint): Buffer {
-  const copy = new CopyWriter(rows.length * ROW_BYTES_MAX)
-  for (const row of rows) {
-    copy.beginRow(FIELDS)
-    copy.int32(row.deviceId)
-    copy.int32(row.unitId)
-    copy.timestamp(row.recordedAtMs)
-    copy.timestamp(row.receivedAtMs)
-    copy.int64(batchId)
-    copy.int32(row.organizationId)
-    copy.float32(row.temperature)
-    copy.float32(row.humidity)
-    copy.float32(row.snr)
-    copy.int16(row.rssi)
-    copy.int16(row.battery)
-    copy.ascii(row.source)
-    copy.ascii(row.fault)
-  }
-  return copy.finish()
+  return encodeRows(rows.length * ROW_BYTES_MAX, (copy) => {
+    for (const row of rows) {
+      copy.beginRow(FIELDS)
+      copy.int32(row.deviceId)
+      copy.int32(row.unitId)
+      copy.timestamp(row.recordedAtMs)
+      copy.timestamp(row.receivedAtMs)
+      copy.int64(batchId)
+      copy.int32(row.organizationId)
+      copy.float32(row.temperature)
+      copy.float32(row.humidity)
+      copy.float32(row.snr)
+      copy.int16(row.rssi)
+      copy.int16(row.battery)
+      copy.ascii(row.source)
+      copy.ascii(row.fault)
+    }
+  })
 }

@@ -8,7 +8,7 @@ import {
   findBatch,
   writeBatch,
 } from '../../db/batches/write-batch.ts'
-import { databaseError, verdictOf } from '../../db/errors.ts'
+import { refusalOf, verdictOf } from '../../db/errors.ts'
 import { rejectOnlyRow, type SealedBatch, sealBatch, toBatch } from '../batch.ts'
 import type { RefusedItem, StorableItem } from './place-items.ts'
 
@@ -69,7 +69,7 @@ function storeFree(
 }
 
 function refused({ entry }: StorableItem, sealed: SealedBatch, error: unknown): RefusedItem {
-  const refusal = databaseError(error)
+  const refusal = refusalOf(error)
   if (!refusal) throw error
   return { entry, reject: rejectOnlyRow(sealed, refusal).rejects[0]?.item ?? null }
 }
