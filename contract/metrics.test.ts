@@ -15,6 +15,7 @@ import {
 } from './testing/fleet.ts'
 import { readingsOf } from './testing/rows.ts'
 import { startTestService, type TestService } from './testing/service.ts'
+import { readMetrics, sampleOf } from './testing/status-page.ts'
 import { nextTime } from './testing/times.ts'
 
 const READINGS = `v1/hubs/${NORTH_HUB}/readings`
@@ -30,23 +31,11 @@ beforeAll(async () => {
 afterEach(closeAll)
 afterAll(() => service.close())
 
-/** All samples of the page: name with labels → value. */
-async function samples(): Promise<Map<string, number>> {
-  const page = await (await service.get('/metrics')).text()
-  const lines = page.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
-  return new Map(
-    lines.map((line) => {
-      const at = line.lastIndexOf(' ')
-      return [line.slice(0, at), Number(line.slice(at + 1))]
-    }),
-  )
-}
-
 /** How much each of these metrics grows by an action; those that stay as they were are left out. */
 async function growth(action: () => Promise<unknown>): Promise<Record<string, number>> {
-  const before = await samples()
+  const before = await readMetrics(service)
   await action()
-  const after = await samples()
+  const after = await readMetrics(service)
   const counted = /^frostguard_(messages|readings|door_events)_/
   const grown = [...after].map(([name, value]) => [name, value - (before.get(name) ?? 0)] as const)
   return Object.fromEntries(
@@ -87,7 +76,7 @@ describe('every metric is there, with its type', () => {
     const [bare] = name.split('{')
     expect(page).toContain(`# TYPE frostguard_${bare} ${type}\n`)
     const sample = type === 'histogram' ? `frostguard_${name}_count` : `frostguard_${name}`
-    expect([...(await samples()).keys()]).toContain(sample)
+    expect([...(await readMetrics(service)).keys()]).toContain(sample)
   })
 })
 
@@ -162,11 +151,11 @@ describe('what is counted', () => {
   })
 
   test('histograms: a COPY with its rows, and an acknowledgement', async () => {
-    const before = await samples()
+    const before = await readMetrics(service)
     const hub = await service.connect(NORTH_HUB)
     const readings = Array.from({ length: 7 }, () => ({ device, at: nextTime(), temperature: 1 }))
     await publish(hub, READINGS, readings)
-    const after = await samples()
+    const after = await readMetrics(service)
     const grown = (name: string) => (after.get(name) ?? 0) - (before.get(name) ?? 0)
     expect(grown('frostguard_copy_seconds_count')).toBe(1)
     expect(grown('frostguard_copy_rows_count')).toBe(1)
@@ -246,12 +235,8 @@ test('at any quiet moment received = committed + duplicate + rejected + in the s
 })
 
 async function expectBalance(message = 'the books'): Promise<void> {
-  const all = await samples()
-  const value = (name: string) => {
-    const found = all.get(`frostguard_${name}`)
-    if (found === undefined) throw new Error(`no frostguard_${name}`)
-    return found
-  }
+  const all = await readMetrics(service)
+  const value = (name: string) => sampleOf(all, `frostguard_${name}`)
   for (const subject of ['readings', 'door_events']) {
     const rejected = REASONS.map((reason) => value(`${subject}_rejected_total{reason="${reason}"}`))
     const settled = ['committed_total', 'duplicate_total', 'spooled', 'in_flight'].map((name) =>

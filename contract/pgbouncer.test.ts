@@ -5,21 +5,21 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Client, Pool } from 'pg'
-import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest'
+import { Client } from 'pg'
+import { afterAll, afterEach, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest'
 import { closeAll } from '../broker/testing.ts'
 import { openDatabaseServer } from '../db/database-server.ts'
-import { createTestFleet } from '../db/testing/fleet.ts'
 import { until } from '../db/testing/poll.ts'
 import { createTestDatabase, execute, type TestDatabase } from '../db/testing/test-database.ts'
 import { makeTestFolder, removeTestFolder } from '../db/testing/test-folder.ts'
 import { interpolate, serviceOf } from '../deploy/testing/compose.ts'
-import { type Ledger, readingKey, startPublishers } from '../faults/testing/publishers.ts'
+import { STORED_ONCE } from '../faults/testing/compare.ts'
+import { startLoadedService } from '../faults/testing/loaded-service.ts'
 import { readServiceSettings } from '../service.ts'
 import { collect, publish, type Receipt, type RejectAnswer, received, runProgram } from './testing/clients.ts'
 import { NORTH_HUB, northDevice, rivalFleet, UNKNOWN_DEVICE } from './testing/fleet.ts'
 import { hasPgBouncer, type PgBouncer, startPgBouncer, withChanges } from './testing/pgbouncer.ts'
-import { runFleetApply, runMain, type ServiceProcess, startProcess } from './testing/process.ts'
+import { runFleetApply, runMain } from './testing/process.ts'
 import { hasProgram } from './testing/programs.ts'
 import { doorEventsOf, readingsOf, rejectsOf } from './testing/rows.ts'
 import { startTestService, type TestService } from './testing/service.ts'
@@ -269,57 +269,37 @@ describe.skipIf(!hasPgBouncer)(`through PgBouncer in transaction mode${SKIPPED}`
 })
 
 describe.skipIf(!hasPgBouncer)(`when something dies${SKIPPED}`, () => {
-  let running: ServiceProcess | undefined
-
   beforeAll(async () => {
     database = await createTestDatabase()
     pooler = await startPgBouncer(database.url, POOL_SIZE)
   })
   afterAll(async () => {
-    running?.signal('SIGKILL')
-    await running?.ended
     await pooler.remove()
     await database.drop()
   })
 
   test(`PgBouncer, killed after ${PAUSES_MS.join(', ')} ms under load for ${AWAY_MS.join(', ')} ms: what was acknowledged is stored once`, async () => {
-    const pool = new Pool({ connectionString: database.url })
-    const fleet = await createTestFleet(pool, { slug: 'pooled', hubs: 20, devices: 200, euiPrefix: 'a8' })
-    const served = await startProcess({ DATABASE_URL: pooler.url, DATABASE_DIRECT_URL: database.url })
-    running = served
-    const ledger: Ledger = { attempted: new Set(), acknowledged: new Set() }
-    const publishers = startPublishers({
-      fleet,
-      port: () => Number(new URL(served.printed('MQTT')).port),
-      readingsPerMessage: 5,
-      everyMs: 10,
-      ledger,
+    const service = await startLoadedService({
+      databaseUrl: pooler.url,
+      ownerUrl: database.url,
+      env: { DATABASE_DIRECT_URL: database.url },
+      fleet: { hubs: 20, devices: 200 },
     })
+    onTestFinished(() => service.close())
+    const load = service.load({ everyMs: 10 })
     for (const [index, pauseMs] of PAUSES_MS.entries()) {
       await sleep(pauseMs)
-      const before = ledger.acknowledged.size
+      const before = service.ledger.acknowledged.size
       await pooler.kill()
       await sleep(AWAY_MS[index])
       await pooler.start()
-      await until('acknowledgements go on', () => ledger.acknowledged.size > before + 100)
+      await until('acknowledgements go on', () => service.ledger.acknowledged.size > before + 100)
     }
-    const metrics = await (await fetch(new URL('/metrics', served.printed('Status page')))).text()
-    await publishers.stop()
-    served.signal('SIGTERM')
-    expect(await served.ended).toBe(0)
-
-    const { rows } = await pool.query<{ devEui: string; atMs: number; copies: number }>(
-      `SELECT d.device_eui AS "devEui", (extract(epoch FROM r.recorded_at) * 1000)::float8 AS "atMs",
-         count(*)::int AS copies
-       FROM sensor_readings r JOIN devices d ON d.id = r.device_id GROUP BY 1, 2`,
-    )
-    await pool.end()
-    const stored = new Set(rows.map(({ devEui, atMs }) => readingKey(devEui, atMs)))
-    expect(ledger.acknowledged.size).toBeGreaterThan(1_000)
-    expect([...ledger.acknowledged].filter((key) => !stored.has(key))).toEqual([])
-    expect([...stored].filter((key) => !ledger.attempted.has(key))).toEqual([])
-    expect(rows.filter(({ copies }) => copies > 1)).toEqual([])
-    expect(Number(/^frostguard_batch_retries_total (\d+)$/m.exec(metrics)?.[1])).toBeGreaterThan(0)
+    expect(await service.metric('frostguard_batch_retries_total')).toBeGreaterThan(0)
+    await load.stop()
+    expect(await service.end('SIGTERM')).toBe(0)
+    expect(service.ledger.acknowledged.size).toBeGreaterThan(1_000)
+    expect(await service.compare()).toMatchObject(STORED_ONCE)
   })
 
   test('PostgreSQL: a start waits while PgBouncer cannot log in', async () => {

@@ -13,6 +13,7 @@ import { collect, publish, received, runProgram } from './testing/clients.ts'
 import { acmeFleet, NORTH_HUB, northDevice } from './testing/fleet.ts'
 import { runFleetApply, runMain, type ServiceProcess, startProcess } from './testing/process.ts'
 import { hasProgram } from './testing/programs.ts'
+import { readMetric } from './testing/status-page.ts'
 import { nextTime } from './testing/times.ts'
 
 const READINGS = `v1/hubs/${NORTH_HUB}/readings`
@@ -38,8 +39,6 @@ async function start(env: Record<string, string>): Promise<ServiceProcess> {
   started.push(service)
   return service
 }
-
-const mqttPortOf = (service: ServiceProcess) => Number(new URL(service.printed('MQTT')).port)
 
 test('what is not set has its default', () => {
   const settings = readServiceSettings({})
@@ -156,7 +155,7 @@ describe('SIGINT and SIGTERM stop it cleanly', () => {
   })
   beforeEach(async () => {
     service = await start({ DATABASE_URL: database.url, SHUTDOWN_DRAIN_MS: '300000' })
-    hub = await logInRaw(mqttPortOf(service), { username: NORTH_HUB, password: Buffer.from(secret) })
+    hub = await logInRaw(service.mqttPort, { username: NORTH_HUB, password: Buffer.from(secret) })
   })
   afterAll(async () => {
     await blocker.end()
@@ -176,10 +175,7 @@ describe('SIGINT and SIGTERM stop it cleanly', () => {
     const at = nextTime()
     const payload = JSON.stringify({ device: northDevice(0), at, temperature: 4 })
     hub.send(publishPacket({ topic: READINGS, payload }))
-    const metrics = new URL('/metrics', service.printed('Status page'))
-    await until('it is held', async () =>
-      (await (await fetch(metrics)).text()).includes('frostguard_readings_in_flight 1\n'),
-    )
+    await until('it is held', async () => (await readMetric(service, 'frostguard_readings_in_flight')) === 1)
     return at
   }
 
@@ -188,7 +184,7 @@ describe('SIGINT and SIGTERM stop it cleanly', () => {
     async (signal) => {
       const at = await publishHeld()
       service.signal(signal)
-      await until('it takes no new connections', () => refusesConnections(mqttPortOf(service)))
+      await until('it takes no new connections', () => refusesConnections(service.mqttPort))
       expect(hub.all('puback')).toEqual([])
       await blocker.query('ROLLBACK')
       await hub.next('puback')
@@ -229,7 +225,7 @@ describe('without DATABASE_URL, on an embedded PostgreSQL kept in DATA_DIR', () 
     service = await start(env)
   })
 
-  const connect = () => connectClient(mqttPortOf(service), { username: NORTH_HUB, password: secret })
+  const connect = () => connectClient(service.mqttPort, { username: NORTH_HUB, password: secret })
 
   async function storedTimes(): Promise<number[]> {
     const client = new Client({ connectionString: service.printed('Database (psql)') })
@@ -244,7 +240,7 @@ describe('without DATABASE_URL, on an embedded PostgreSQL kept in DATA_DIR', () 
   test('npm start prints where everything listens', async () => {
     expect(service.printed('MQTT')).toMatch(/^mqtt:\/\/127\.0\.0\.1:\d+$/)
     expect(service.printed('Status page')).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
-    expect((await fetch(new URL('/readyz', service.printed('Status page')))).status).toBe(200)
+    expect((await service.get('/readyz')).status).toBe(200)
     expect(() => service.printed('MQTT over TLS')).toThrow()
     expect(() => service.printed('MQTT over WebSocket')).toThrow()
   })

@@ -6,8 +6,8 @@ import { NORTH_HUB, northDevice } from '../contract/testing/fleet.ts'
 import { readingsOf, rejectsOf } from '../contract/testing/rows.ts'
 import { startTestService, type TestService } from '../contract/testing/service.ts'
 import { nextTime } from '../contract/testing/times.ts'
-import { until } from '../db/testing/poll.ts'
 import { startTestServer, type TestServer } from '../db/testing/test-server.ts'
+import { untilSettled } from './testing/settled.ts'
 
 const DAY_MS = 86_400_000
 /** Refused by a constraint of the test's own: the service sees nothing wrong in it. */
@@ -51,19 +51,11 @@ function messagesWithPoison(device: string) {
   )
 }
 
-async function untilSettled(): Promise<void> {
-  // What is being drained is in flight.
-  for (const held of ['frostguard_readings_spooled', 'frostguard_readings_in_flight'])
-    await until(`${held} is 0`, async () => (await service.metric(held)) === 0)
-  await until('it is ready', async () => (await service.get('/readyz')).status === 200)
-  expect(await service.metric('frostguard_readings_imbalance')).toBe(0)
-}
-
 test('a row that PostgreSQL refuses is kept with its SQLSTATE; its neighbours are stored', async () => {
   const device = northDevice(1)
   const rejects = await rejectsOf(service, async () => {
     await publish(...messagesWithPoison(device))
-    await untilSettled()
+    await untilSettled(service)
   })
   expect(rejects).toMatchObject([{ reason: 'invalid', item: 1, detail: expect.stringContaining('poison') }])
   expect((await readingsOf(service, device)).map(({ temperature }) => temperature)).toEqual([
@@ -78,7 +70,7 @@ test('the same out of the spool', async () => {
     await publish(...messagesWithPoison(device))
     expect(await service.metric('frostguard_readings_spooled')).toBe(15)
     await server.start()
-    await untilSettled()
+    await untilSettled(service)
   })
   expect(rejects).toMatchObject([{ reason: 'invalid', item: 1, detail: expect.stringContaining('poison') }])
   expect(await readingsOf(service, device)).toHaveLength(14)

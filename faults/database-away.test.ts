@@ -9,6 +9,7 @@ import { nextTime } from '../contract/testing/times.ts'
 import { until } from '../db/testing/poll.ts'
 import { freezeServer } from './testing/postgres.ts'
 import { type ProxiedServer, startProxiedServer } from './testing/proxied-server.ts'
+import { untilSettled } from './testing/settled.ts'
 
 let server: ProxiedServer
 let service: TestService
@@ -61,9 +62,7 @@ async function untilStored(times: readonly number[]): Promise<void> {
     return stored.length >= times.length
   })
   expect(await storedTimes(times)).toEqual(times)
-  await until('the spool is empty', async () => (await service.metric('frostguard_readings_spooled')) === 0)
-  expect(await service.metric('frostguard_readings_imbalance')).toBe(0)
-  await until('it is ready', async () => (await service.get('/readyz')).status === 200)
+  await untilSettled(service)
 }
 
 describe('while it is away', () => {

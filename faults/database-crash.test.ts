@@ -1,7 +1,7 @@
 /** PostgreSQL crashes, restarts and freezes while hubs publish: nothing is lost, and all recovers by itself. */
 import { afterAll, beforeAll, test } from 'vitest'
 import { until } from '../db/testing/poll.ts'
-import { type LoadedService, startLoadedService } from './testing/loaded-service.ts'
+import { type LoadedService, SHORT_HOLD, startLoadedService } from './testing/loaded-service.ts'
 import { freezeServer, killBackend } from './testing/postgres.ts'
 import { type ProxiedServer, startProxiedServer } from './testing/proxied-server.ts'
 
@@ -10,7 +10,7 @@ let service: LoadedService
 
 beforeAll(async () => {
   server = await startProxiedServer({ migrate: true })
-  service = await startLoadedService({ databaseUrl: server.url, ownerUrl: server.url })
+  service = await startLoadedService({ databaseUrl: server.url, env: SHORT_HOLD })
 })
 
 afterAll(async () => {

@@ -6,7 +6,7 @@ import { isRunning } from '../db/embedded/processes.ts'
 import { until } from '../db/testing/poll.ts'
 import { mountTmpfs, NEEDS_MOUNT, type SmallDisk } from '../db/testing/small-disk.ts'
 import { makeTestFolder, removeTestFolder } from '../db/testing/test-folder.ts'
-import { type LoadedService, startLoadedService } from './testing/loaded-service.ts'
+import { type LoadedService, SHORT_HOLD, startLoadedService } from './testing/loaded-service.ts'
 import { onServer } from './testing/postgres.ts'
 import { type ProxiedServer, startProxiedServer } from './testing/proxied-server.ts'
 
@@ -33,7 +33,7 @@ async function smallDisk({ skip }: TestContext, sizeMib: number): Promise<Parts>
 }
 
 async function start(server: ProxiedServer): Promise<LoadedService> {
-  const service = await startLoadedService({ databaseUrl: server.url, ownerUrl: server.url })
+  const service = await startLoadedService({ databaseUrl: server.url, env: SHORT_HOLD })
   onTestFinished(() => service.close())
   return service
 }

@@ -3,7 +3,7 @@ import { Client } from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { until } from '../db/testing/poll.ts'
 import { startTestServer, type TestServer } from '../db/testing/test-server.ts'
-import { type LoadedService, startLoadedService } from './testing/loaded-service.ts'
+import { type LoadedService, SHORT_HOLD, startLoadedService } from './testing/loaded-service.ts'
 import { onServer } from './testing/postgres.ts'
 
 const ROLE = 'ingest'
@@ -40,7 +40,7 @@ beforeAll(async () => {
     databaseUrl: url.href,
     ownerUrl: server.url,
     // One lane: then one connection of its own is enough to go on.
-    env: { DATABASE_DIRECT_URL: server.url, INGEST_LANES: '1' },
+    env: { ...SHORT_HOLD, DATABASE_DIRECT_URL: server.url, INGEST_LANES: '1' },
   })
 })
 

@@ -8,8 +8,8 @@ import { NORTH_HUB, NORTH_HUB_2, northDevice, UNKNOWN_DEVICE } from '../contract
 import { readingsOf, rejectsOf } from '../contract/testing/rows.ts'
 import { startTestService, type TestService } from '../contract/testing/service.ts'
 import { nextTime } from '../contract/testing/times.ts'
-import { until } from '../db/testing/poll.ts'
 import { runReplay } from '../ingest/replay/testing/run-replay.ts'
+import { untilSettled } from './testing/settled.ts'
 
 const TOPIC = `v1/hubs/${NORTH_HUB}/readings`
 const defect = vi.hoisted(() => ({
@@ -122,11 +122,7 @@ test('one that throws only when it comes out of the spool does not hold up what 
   expect(await service.metric('frostguard_readings_spooled')).toBe(4)
   const rejects = await rejectsOf(service, async () => {
     await locker.query('ROLLBACK')
-    await until('the spool is drained', async () => {
-      const left = [await service.metric('frostguard_readings_spooled')]
-      left.push(await service.metric('frostguard_readings_in_flight'))
-      return left.every((count) => count === 0)
-    })
+    await untilSettled(service)
   })
   await locker.end()
   expect(rejects).toMatchObject([{ reason: 'invalid', item: null }])

@@ -6,6 +6,7 @@ import { NORTH_HUB, northDevice } from '../contract/testing/fleet.ts'
 import { startTestService, type TestService } from '../contract/testing/service.ts'
 import { nextTime } from '../contract/testing/times.ts'
 import { until } from '../db/testing/poll.ts'
+import { untilSettled } from './testing/settled.ts'
 
 let service: TestService
 let hub: RawClient
@@ -39,11 +40,7 @@ async function publishAll(): Promise<void> {
 
 async function untilDrained(): Promise<void> {
   await service.query('DROP TRIGGER slow_commit ON pipeline.ingest_batches')
-  await until('the spool is empty', async () => (await service.metric('frostguard_readings_spooled')) === 0)
-  await until(
-    'nothing is in flight',
-    async () => (await service.metric('frostguard_readings_in_flight')) === 0,
-  )
+  await untilSettled(service)
 }
 
 async function keptPayloads(): Promise<number> {

@@ -17,7 +17,6 @@ test('an idle transaction delays neither the start nor a commit', async () => {
     for (const { name } of tables.rows) await idle.query(`SELECT FROM ${name} LIMIT 1`)
     const service = await startLoadedService({
       databaseUrl: database.url,
-      ownerUrl: database.url,
       // A busy machine alone must not send anything to the spool.
       env: { INGEST_HOLD_MS: '30000' },
     })

@@ -1,6 +1,5 @@
 /** Thousands of sockets against the service in a process of its own; needs some 15,000 open files. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Pool } from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import {
   closeAll,
@@ -11,12 +10,15 @@ import {
   type RawClient,
 } from '../broker/testing.ts'
 import { Crowd } from '../broker/testing-crowd.ts'
-import { type ServiceProcess, startProcess } from '../contract/testing/process.ts'
+import { startProcess } from '../contract/testing/process.ts'
+import { readMetrics, sampleOf } from '../contract/testing/status-page.ts'
 import { hashSecret } from '../db/credentials.ts'
-import { createTestFleet, TEST_SECRET, type TestFleet } from '../db/testing/fleet.ts'
+import { createTestFleet, TEST_SECRET } from '../db/testing/fleet.ts'
 import { until } from '../db/testing/poll.ts'
 import { createTestDatabase, type TestDatabase } from '../db/testing/test-database.ts'
-import { type Ledger, readingKey, startPublishers } from './testing/publishers.ts'
+import { compareStored, STORED_ONCE } from './testing/compare.ts'
+import { type LoadedService, startLoadedService } from './testing/loaded-service.ts'
+import { type Ledger, startPublishers } from './testing/publishers.ts'
 import { startTcpProxy, startUrlProxy } from './testing/tcp-proxy.ts'
 
 const HUBS = 1_000
@@ -26,9 +28,7 @@ const MIB = 1024 * 1024
 const PASSWORD = Buffer.from(TEST_SECRET)
 
 let database: TestDatabase
-let pool: Pool
-let fleet: TestFleet
-let service: ServiceProcess
+let service: LoadedService
 let port: number
 let crowd: Crowd
 let longestStallSeconds = 0
@@ -38,10 +38,12 @@ let atMs = Date.UTC(2026, 0, 1)
 
 beforeAll(async () => {
   database = await createTestDatabase()
-  pool = new Pool({ connectionString: database.url })
-  fleet = await createTestFleet(pool, { slug: 'soak', hubs: HUBS, devices: HUBS, euiPrefix: 'a9' })
-  service = await startProcess({ DATABASE_URL: database.url, MQTT_CONNECT_TIMEOUT_MS: '5000' })
-  port = Number(new URL(service.printed('MQTT')).port)
+  service = await startLoadedService({
+    databaseUrl: database.url,
+    fleet: { hubs: HUBS, devices: HUBS },
+    env: { MQTT_CONNECT_TIMEOUT_MS: '5000' },
+  })
+  port = service.mqttPort
 })
 beforeEach(async () => {
   crowd = new Crowd(port)
@@ -56,27 +58,19 @@ afterEach(async () => {
   await until('all have gone', async () => (await metric('frostguard_broker_connections')) === 0)
 })
 afterAll(async () => {
-  service.signal('SIGTERM')
-  await service.ended
-  await pool.end()
+  await service.close()
   await database.drop()
 })
 
 async function metric(name: string): Promise<number> {
-  const page = await (await fetch(new URL('/metrics', service.printed('Status page')))).text()
+  const metrics = await readMetrics(service)
   // It counts from one look at the page to the next.
-  longestStallSeconds = Math.max(longestStallSeconds, sampleOf(page, STALL))
-  return sampleOf(page, name)
-}
-
-function sampleOf(page: string, name: string): number {
-  const line = page.split('\n').find((text) => text.startsWith(`${name} `))
-  if (line === undefined) throw new Error(`/metrics has no ${name}`)
-  return Number(line.slice(name.length + 1))
+  longestStallSeconds = Math.max(longestStallSeconds, sampleOf(metrics, STALL))
+  return sampleOf(metrics, name)
 }
 
 function keyOf(index: number): string {
-  return fleet.hubs[index % HUBS]?.key ?? ''
+  return service.fleet.hubs[index % HUBS]?.key ?? ''
 }
 
 function connectOf(index: number, fields: Parameters<typeof connectPacket>[0] = {}) {
@@ -85,7 +79,7 @@ function connectOf(index: number, fields: Parameters<typeof connectPacket>[0] = 
 
 function message(index: number, messageId: number) {
   atMs += 1
-  const readings = [{ device: fleet.devices[index]?.devEui, at: atMs, temperature: 4 }]
+  const readings = [{ device: service.fleet.devices[index]?.devEui, at: atMs, temperature: 4 }]
   return publishPacket({
     topic: `v1/hubs/${keyOf(index)}/readings`,
     messageId,
@@ -161,10 +155,10 @@ describe('many connections', () => {
   async function renewSecrets(): Promise<void> {
     const hashes: string[] = []
     for (let index = 0; index < HUBS; index++) hashes.push(await hashSecret(TEST_SECRET))
-    await pool.query(
+    await service.owner.query(
       `UPDATE public.hubs h SET credential_hash = g.hash
        FROM unnest($1::int4[], $2::text[]) AS g (id, hash) WHERE h.id = g.id`,
-      [fleet.hubs.map(({ id }) => id), hashes],
+      [service.fleet.hubs.map(({ id }) => id), hashes],
     )
   }
 })
@@ -292,9 +286,15 @@ describe('floods', () => {
 
 test('200 hubs that are reset again and again lose nothing that was acknowledged, and are seen to flap', async () => {
   const proxy = await startTcpProxy({ host: '127.0.0.1', port })
+  const fleet = await createTestFleet(service.owner, {
+    slug: 'reset',
+    hubs: 200,
+    devices: 600,
+    euiPrefix: 'a9',
+  })
   const ledger: Ledger = { attempted: new Set(), acknowledged: new Set() }
   const publishers = startPublishers({
-    fleet: { ...fleet, hubs: fleet.hubs.slice(0, 200) },
+    fleet,
     port: () => proxy.port,
     readingsPerMessage: 3,
     everyMs: 200,
@@ -309,15 +309,8 @@ test('200 hubs that are reset again and again lose nothing that was acknowledged
     await publishers.stop()
     await proxy.close()
   }
-  const { rows } = await pool.query<{ devEui: string; atMs: number }>(
-    `SELECT d.device_eui AS "devEui", (extract(epoch FROM r.recorded_at) * 1000)::float8 AS "atMs"
-     FROM public.sensor_readings r JOIN public.devices d ON d.id = r.device_id WHERE r.recorded_at >= '2026-11-01'`,
-  )
-  const stored = new Set(rows.map(({ devEui, atMs: at }) => readingKey(devEui, at)))
   expect(ledger.acknowledged.size).toBeGreaterThan(1_000)
-  expect([...ledger.acknowledged].filter((key) => !stored.has(key))).toEqual([])
-  expect([...stored].filter((key) => !ledger.attempted.has(key))).toEqual([])
-  expect(rows.length).toBe(stored.size)
+  expect(await compareStored(service.owner, fleet, ledger)).toMatchObject(STORED_ONCE)
 })
 
 test('a hub on a line of 50 bytes a second is served, and holds nothing up', {
@@ -342,7 +335,7 @@ test('while the database hangs: pings are answered, hubs log in, and their messa
 }, async () => {
   const { proxy, url } = await startUrlProxy(database.url)
   const other = await startProcess({ DATABASE_URL: url })
-  const otherPort = Number(new URL(other.printed('MQTT')).port)
+  const otherPort = other.mqttPort
   const fields = (index: number) => ({
     username: keyOf(index),
     password: PASSWORD,

@@ -8,7 +8,8 @@ import { readingsOf } from '../contract/testing/rows.ts'
 import { startTestService, type TestService } from '../contract/testing/service.ts'
 import { createTestFleet, TEST_SECRET } from '../db/testing/fleet.ts'
 import { until } from '../db/testing/poll.ts'
-import { type Ledger, readingKey, startPublishers } from './testing/publishers.ts'
+import { compareStored, STORED_ONCE } from './testing/compare.ts'
+import { type Ledger, startPublishers } from './testing/publishers.ts'
 import { startTcpProxy, type TcpProxy } from './testing/tcp-proxy.ts'
 
 /** A longer stall of the event loop cuts hubs off. */
@@ -110,16 +111,7 @@ test('hubs that are reset again and again lose nothing that was acknowledged, an
     expect(proxy.reset()).toBeGreaterThan(0)
   }
   await publishers.stop()
-  const rows = await service.query<{ devEui: string; atMs: number; copies: number }>(
-    `SELECT d.device_eui AS "devEui", (extract(epoch FROM r.recorded_at) * 1000)::float8 AS "atMs", count(*)::int AS copies
-     FROM public.sensor_readings r JOIN public.devices d ON d.id = r.device_id
-     WHERE d.organization_id = $1 GROUP BY 1, 2`,
-    [fleet.organizationId],
-  )
-  const stored = new Set(rows.map(({ devEui, atMs }) => readingKey(devEui, atMs)))
-  expect([...ledger.acknowledged].filter((key) => !stored.has(key))).toEqual([])
-  expect([...stored].filter((key) => !ledger.attempted.has(key))).toEqual([])
-  expect(rows.filter(({ copies }) => copies > 1)).toEqual([])
+  expect(await compareStored(service.db.$client, fleet, ledger)).toMatchObject(STORED_ONCE)
 })
 
 test('two clients with the id of one hub: the last wins, and the hub is not reported offline', async () => {

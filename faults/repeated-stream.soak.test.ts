@@ -18,7 +18,6 @@ test('a stream that comes again costs at most twice the CPU of a new one, and is
   onTestFinished(() => server.remove())
   const service = await startLoadedService({
     databaseUrl: server.url,
-    ownerUrl: server.url,
     fleet: { hubs: HUBS, devices: HUBS * SENSORS },
     // Nothing goes to the spool, however busy the machine is.
     env: { INGEST_HOLD_MS: '60000' },

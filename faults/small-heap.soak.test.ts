@@ -3,7 +3,8 @@ import { afterEach, expect, test } from 'vitest'
 import { closeAll, logInRaw, publishPacket, type RawClient } from '../broker/testing.ts'
 import { TEST_SECRET } from '../db/testing/fleet.ts'
 import { until } from '../db/testing/poll.ts'
-import { type RestartedService, startRestartedService } from './testing/restarted-service.ts'
+import { type LoadedService, startLoadedService } from './testing/loaded-service.ts'
+import { untilSettled } from './testing/settled.ts'
 
 const HELD_BYTES_MAX = 16 * 1024 * 1024
 /** What a flooding hub writes beyond what its socket takes. */
@@ -12,7 +13,7 @@ const READINGS = 50
 const FLOOD_FROM = Date.UTC(2025, 0, 1)
 const FLOOD_TO = Date.UTC(2025, 1, 1)
 
-let service: RestartedService
+let service: LoadedService
 let atMs = FLOOD_FROM
 
 afterEach(async () => {
@@ -51,7 +52,7 @@ class FloodingHub {
 async function connectFloodingHubs(): Promise<FloodingHub[]> {
   const connect = async ({ key }: { key: string }) => {
     const fields = { username: key, password: Buffer.from(TEST_SECRET), clientId: `floods ${key}` }
-    return new FloodingHub(await logInRaw(service.port, fields), key)
+    return new FloodingHub(await logInRaw(service.mqttPort, fields), key)
   }
   return Promise.all(service.fleet.hubs.map(connect))
 }
@@ -73,18 +74,17 @@ async function floodUntilAllWait(hubs: readonly FloodingHub[]): Promise<void> {
 }
 
 test('hubs wait, nothing acknowledged is lost, and the process is still the same', async () => {
-  service = await startRestartedService({
-    hubs: 30,
-    readingsPerMessage: 2,
-    everyMs: 500,
+  service = await startLoadedService({
+    fleet: { hubs: 30, devices: 60 },
     env: {
       NODE_OPTIONS: '--max-old-space-size=96',
       MQTT_HELD_BYTES_MAX: String(HELD_BYTES_MAX),
       INGEST_HOLD_MS: '60000',
     },
   })
-  await service.untilAcknowledged(50)
-  const locker = await service.pool.connect()
+  const load = service.load({ readingsPerMessage: 2, everyMs: 500 })
+  await service.acknowledges(50)
+  const locker = await service.owner.connect()
   let hubs: FloodingHub[]
   try {
     await locker.query('BEGIN; LOCK TABLE sensor_readings IN ACCESS EXCLUSIVE MODE')
@@ -97,9 +97,10 @@ test('hubs wait, nothing acknowledged is lost, and the process is still the same
   await until('each goes on', () => hubs.every((hub) => hub.acknowledged().length >= 5))
   expect(hubs.filter(({ client }) => client.closed)).toEqual([])
   for (const { client } of hubs) await client.close()
-  const { lost, doubled } = await service.settle()
-  expect([lost, doubled]).toEqual([[], []])
-  const { rows } = await service.pool.query<{ at: number; readings: number }>(
+  await load.stop()
+  await untilSettled(service)
+  expect(await service.compare()).toMatchObject({ lost: [], storedTwice: [] })
+  const { rows } = await service.owner.query<{ at: number; readings: number }>(
     `SELECT round(extract(epoch FROM recorded_at) * 1000)::float8 AS at, count(*)::int AS readings
      FROM sensor_readings WHERE recorded_at BETWEEN $1 AND $2 GROUP BY 1`,
     [new Date(FLOOD_FROM), new Date(FLOOD_TO)],
@@ -107,5 +108,5 @@ test('hubs wait, nothing acknowledged is lost, and the process is still the same
   const readingsAt = new Map(rows.map(({ at, readings }) => [at, readings]))
   const acknowledged = hubs.flatMap((hub) => hub.acknowledged())
   expect(acknowledged.filter((at) => readingsAt.get(at) !== READINGS)).toEqual([])
-  expect(service.process.child.exitCode).toBeNull()
+  expect(service.hasEnded).toBe(false)
 })

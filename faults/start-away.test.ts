@@ -19,6 +19,7 @@ import {
   STARTED_AWAY,
   startProcess,
 } from '../contract/testing/process.ts'
+import { readMetric, readReadyz } from '../contract/testing/status-page.ts'
 import { nextTime } from '../contract/testing/times.ts'
 import { readMigrations } from '../db/migration-files.ts'
 import { saveReceipts } from '../db/receipts.ts'
@@ -27,6 +28,7 @@ import { until } from '../db/testing/poll.ts'
 import { databaseUrl, execute } from '../db/testing/test-database.ts'
 import { makeTestFolder, removeTestFolder } from '../db/testing/test-folder.ts'
 import { startTestServer, type TestServer } from '../db/testing/test-server.ts'
+import { untilSettled } from './testing/settled.ts'
 import { startUrlProxy, type TcpProxy } from './testing/tcp-proxy.ts'
 
 const [HUB, OTHER_HUB] = ['cold-hub-1', 'cold-hub-2']
@@ -97,19 +99,11 @@ async function end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
   expect(await service.ended).toBe(signal === 'SIGTERM' ? 0 : 'SIGKILL')
 }
 
-const mqttPort = () => Number(new URL(service.printed('MQTT')).port)
-const get = (path: string) => fetch(new URL(path, service.printed('Status page')))
-
-async function metric(name: string): Promise<number> {
-  const line = (await (await get('/metrics')).text()).split('\n').find((text) => text.startsWith(`${name} `))
-  return Number(line?.slice(name.length + 1))
-}
-
 const logIn = (username: string) =>
-  logInRaw(mqttPort(), { username, clientId: username, password: Buffer.from(TEST_SECRET) })
+  logInRaw(service.mqttPort, { username, clientId: username, password: Buffer.from(TEST_SECRET) })
 
 async function returnCodeOf(username: string, password: string): Promise<number | undefined> {
-  const client = await openRaw(mqttPort())
+  const client = await openRaw(service.mqttPort)
   client.send(connectPacket({ username, clientId: `${username} again`, password: Buffer.from(password) }))
   return (await client.next('connack')).returnCode
 }
@@ -140,9 +134,7 @@ async function untilDrained(): Promise<void> {
     if (service.child.exitCode !== null) throw new Error(`It has ended:\n${service.stderr}`)
     return service.stdout.includes(READY)
   })
-  await until('the spool is empty', async () => (await metric('frostguard_readings_spooled')) === 0)
-  await until('/readyz agrees', async () => (await get('/readyz')).status === 200)
-  expect(await metric('frostguard_readings_imbalance')).toBe(0)
+  await untilSettled(service)
 }
 
 test('away in one way after the other, killed and stopped meanwhile: all is stored once', async () => {
@@ -155,11 +147,9 @@ test('away in one way after the other, killed and stopped meanwhile: all is stor
 
   await proxy.accept('refuse')
   await start()
-  const ready = await get('/readyz')
-  expect(ready.status).toBe(503)
-  expect(await ready.text()).toMatch(/database away: .*ECONNREFUSED/)
+  expect(await readReadyz(service)).toMatch(/^503 .*database away: .*ECONNREFUSED/s)
   await until('its log says so', () => /started without the database/.test(service.stderr))
-  expect(await metric('frostguard_readings_spooled')).toBe(2)
+  expect(await readMetric(service, 'frostguard_readings_spooled')).toBe(2)
   hub = await logIn(HUB)
   times.push(await publish(hub))
   await publish(hub, { device: '00000000000000ff' })
@@ -173,7 +163,7 @@ test('away in one way after the other, killed and stopped meanwhile: all is stor
   await start()
   hub = await logIn(HUB)
   times.push(await publish(hub))
-  expect(await metric('frostguard_readings_spooled')).toBe(5)
+  expect(await readMetric(service, 'frostguard_readings_spooled')).toBe(5)
   expect(service.stdout).not.toContain(READY)
   await server.start()
   await untilDrained()

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { until } from '../../db/testing/poll.ts'
 import { type ProgramResult, runProgram } from './clients.ts'
+import type { StatusPage } from './status-page.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 export const READY = 'FrostGuard is ready'
@@ -13,13 +14,14 @@ export const READY = 'FrostGuard is ready'
 export const STARTED_AWAY = 'FrostGuard has started without its database'
 
 /** The program as a user starts it, in a process of its own. */
-export interface ServiceProcess {
+export interface ServiceProcess extends StatusPage {
   child: ChildProcess
   /** What it has printed so far. */
   readonly stdout: string
   readonly stderr: string
   /** An address that it has printed, by what stands before it. */
   printed(name: string): string
+  readonly mqttPort: number
   signal(name: NodeJS.Signals): void
   /** Resolves to the exit code, or the signal that ended it. */
   ended: Promise<number | NodeJS.Signals | null>
@@ -52,6 +54,11 @@ export async function startProcess(given: Record<string, string>, says = READY):
     if (child.exitCode !== null) throw new Error(`It did not start:\n${output.stderr}`)
     return output.stdout.includes(says)
   })
+  const printed = (name: string) => {
+    const line = output.stdout.split('\n').find((text) => text.startsWith(`${name}:`))
+    if (line === undefined) throw new Error(`It has not printed where "${name}" is:\n${output.stdout}`)
+    return line.slice(name.length + 1).trim()
+  }
   return {
     child,
     ended,
@@ -61,11 +68,11 @@ export async function startProcess(given: Record<string, string>, says = READY):
     get stderr() {
       return output.stderr
     },
-    printed: (name) => {
-      const line = output.stdout.split('\n').find((text) => text.startsWith(`${name}:`))
-      if (line === undefined) throw new Error(`It has not printed where "${name}" is:\n${output.stdout}`)
-      return line.slice(name.length + 1).trim()
+    printed,
+    get mqttPort() {
+      return Number(new URL(printed('MQTT')).port)
     },
+    get: (path) => fetch(new URL(path, printed('Status page'))),
     signal: (name) => void child.kill(name),
   }
 }

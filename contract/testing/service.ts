@@ -10,6 +10,7 @@ import { createTestDatabase, type TestDatabase } from '../../db/testing/test-dat
 import { makeTestFolder, removeTestFolder } from '../../db/testing/test-folder.ts'
 import { readServiceSettings, type Service, startService } from '../../service.ts'
 import { acmeFleet, type FleetFile, rivalFleet } from './fleet.ts'
+import { readMetric } from './status-page.ts'
 
 export interface TestServiceOptions {
   /** Settings beside those of the database and the ports, as in the environment. */
@@ -151,12 +152,9 @@ class TestService {
     return fetch(new URL(path, this.address('console')), init)
   }
 
-  /** The present value of a metric; with its labels as they stand on the page, for example `x_total{reason="clock"}`. */
-  async metric(name: string): Promise<number> {
-    const page = await (await this.get('/metrics')).text()
-    const line = page.split('\n').find((text) => text.startsWith(`${name} `))
-    if (line === undefined) throw new Error(`/metrics has no ${name}`)
-    return Number(line.slice(name.length + 1))
+  /** The present value of a metric; see `sampleOf`. */
+  metric(name: string): Promise<number> {
+    return readMetric(this, name)
   }
 }
 

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { type Metrics, parseMetrics } from '../../bench/processes/metrics.ts'
 
 const MAIN = fileURLToPath(new URL('../../main.ts', import.meta.url))
 const READY = 'FrostGuard is ready'
@@ -75,12 +76,12 @@ export class SupervisedService {
   }
 
   /** The values on /metrics by their name and labels; undefined when the service does not answer. */
-  async metrics(): Promise<Map<string, number> | undefined> {
+  async metrics(): Promise<Metrics | undefined> {
     try {
       const response = await fetch(`http://127.0.0.1:${this.#httpPort}/metrics`, {
         signal: AbortSignal.timeout(METRICS_MS_MAX),
       })
-      return readMetrics(await response.text())
+      return parseMetrics(await response.text())
     } catch {
       return undefined
     }
@@ -131,14 +132,4 @@ export class SupervisedService {
     this.#log.write(`--- ended with ${code ?? signal} at ${new Date().toISOString()}\n`)
     return { wasReady, by: String(code ?? signal) }
   }
-}
-
-function readMetrics(page: string): Map<string, number> {
-  const lines = page.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
-  return new Map(
-    lines.map((line) => {
-      const space = line.lastIndexOf(' ')
-      return [line.slice(0, space), Number(line.slice(space + 1))]
-    }),
-  )
 }

@@ -4,20 +4,28 @@ import { type Ledger, readingKey } from './publishers.ts'
 export interface Comparison {
   acknowledged: number
   stored: number
-  /** Keys of device and time. */
+  /** Acknowledged and not stored: keys of device and time. */
   lost: string[]
   neverSent: string[]
   storedTwice: string[]
-  /** Readings in the ledger of batches; as many as are stored. */
+  /** Readings in the ledger of batches, of all organizations; as many as are stored. */
   readingsInBatches: number
 }
 
-/** Everything that is stored, against what was sent and what was acknowledged. */
-export async function compareStored(pool: Pool, ledger: Ledger): Promise<Comparison> {
+/** What a comparison must say: what was acknowledged is stored, once, and nothing else. */
+export const STORED_ONCE = { lost: [], neverSent: [], storedTwice: [] }
+
+/** Everything that is stored of an organization, against what its publishers have sent and what was acknowledged. */
+export async function compareStored(
+  pool: Pool,
+  { organizationId }: { organizationId: number },
+  ledger: Ledger,
+): Promise<Comparison> {
   const { rows } = await pool.query<{ devEui: string; atMs: number; copies: number }>(
     `SELECT d.device_eui AS "devEui", (extract(epoch FROM r.recorded_at) * 1000)::float8 AS "atMs",
        count(*)::int AS copies
-     FROM sensor_readings r JOIN devices d ON d.id = r.device_id GROUP BY 1, 2`,
+     FROM sensor_readings r JOIN devices d ON d.id = r.device_id WHERE d.organization_id = $1 GROUP BY 1, 2`,
+    [organizationId],
   )
   const batches = await pool.query<{ readings: number }>(
     'SELECT coalesce(sum(readings), 0)::int AS readings FROM pipeline.ingest_batches',

@@ -2,75 +2,100 @@ import { join } from 'node:path'
 import { Pool } from 'pg'
 import { expect } from 'vitest'
 import { type ServiceProcess, startProcess } from '../../contract/testing/process.ts'
+import { readMetric, readReadyz } from '../../contract/testing/status-page.ts'
 import { createTestFleet, type TestFleet } from '../../db/testing/fleet.ts'
 import { until } from '../../db/testing/poll.ts'
+import { createTestDatabase, type TestDatabase } from '../../db/testing/test-database.ts'
 import { makeTestFolder, removeTestFolder } from '../../db/testing/test-folder.ts'
-import { compareStored } from './compare.ts'
+import { type Comparison, compareStored, STORED_ONCE } from './compare.ts'
 import { type Ledger, startPublishers } from './publishers.ts'
+import { untilSettled } from './settled.ts'
 
 export interface LoadedServiceOptions {
-  /** Where the service finds its database. */
-  databaseUrl: string
-  /** Where the test finds it: past proxies and roles that lose their rights. */
-  ownerUrl: string
+  /** Where the service finds its database; without it, it gets one of its own. */
+  databaseUrl?: string
+  /** Where the test finds it, if not there: past proxies and roles that lose their rights. */
+  ownerUrl?: string
   env?: Record<string, string>
   fleet?: { hubs: number; devices: number }
 }
 
 const FLEET = { hubs: 4, devices: 40 }
-const READINGS_PER_MESSAGE = 5
-const EVERY_MS = 20
-const DATA = 'data'
+const LOAD = { readingsPerMessage: 5, everyMs: 20 }
 const LOAD_FROM_MS = Date.UTC(2026, 10, 20)
 const HOUR_MS = 3_600_000
-/** Short, so that short outages reach the spool. */
-const HOLD_MS = 300
 
-/** The service in a process of its own, and hubs that publish to it while a test strikes its database. */
+/** With these settings short outages reach the spool. */
+export const SHORT_HOLD = { INGEST_HOLD_MS: '300' }
+
+interface Parts {
+  env: Record<string, string>
+  fleet: TestFleet
+  owner: Pool
+  folder: string
+  database: TestDatabase | undefined
+}
+
+/** The service in a process of its own, and hubs that publish to it while a test strikes it or its database. */
 export class LoadedService {
   readonly ledger: Ledger = { attempted: new Set(), acknowledged: new Set() }
   readonly fleet: TestFleet
   readonly owner: Pool
-  readonly #process: ServiceProcess
-  readonly #folder: string
   /** Of the service. */
   readonly dataDir: string
+  readonly #parts: Parts
+  #process: ServiceProcess | undefined
   #loads = 0
 
   /** By `startLoadedService`. */
-  constructor(parts: { fleet: TestFleet; owner: Pool; process: ServiceProcess; folder: string }) {
+  constructor(parts: Parts) {
+    this.#parts = parts
     this.fleet = parts.fleet
     this.owner = parts.owner
-    this.#process = parts.process
-    this.#folder = parts.folder
-    this.dataDir = join(parts.folder, DATA)
+    this.dataDir = join(parts.folder, 'data')
+  }
+
+  /** Starts it, for the first time or once it has ended. */
+  async start(): Promise<void> {
+    this.#process = await startProcess({ ...this.#parts.env, DATA_DIR: this.dataDir })
+  }
+
+  get #running(): ServiceProcess {
+    if (!this.#process) throw new Error('The service has not been started')
+    return this.#process
   }
 
   get mqttPort(): number {
-    return Number(new URL(this.#process.printed('MQTT')).port)
+    return this.#running.mqttPort
   }
 
   get pid(): number {
-    return this.#process.child.pid ?? 0
+    return this.#running.child.pid ?? 0
   }
 
   get hasEnded(): boolean {
-    return this.#process.child.exitCode !== null || this.#process.child.signalCode !== null
+    const { exitCode, signalCode } = this.#running.child
+    return exitCode !== null || signalCode !== null
   }
 
-  /** Its log and whatever else it has written to standard error. */
-  get log(): string {
-    return this.#process.stderr
+  signal(name: NodeJS.Signals): void {
+    this.#running.signal(name)
+  }
+
+  /** Sends a signal; resolves to the exit code, or to the signal that ended it. */
+  end(name: 'SIGTERM' | 'SIGKILL'): ServiceProcess['ended'] {
+    this.signal(name)
+    return this.#running.ended
   }
 
   /** Publishes until it is stopped, which waits for the last PUBACK. */
-  load(): { stop(): Promise<void> } {
+  load(options: { readingsPerMessage?: number; everyMs?: number } = {}): { stop(): Promise<void> } {
     this.#loads += 1
     return startPublishers({
+      ...LOAD,
+      ...options,
       fleet: this.fleet,
       port: () => this.mqttPort,
-      readingsPerMessage: READINGS_PER_MESSAGE,
-      everyMs: EVERY_MS,
       fromMs: LOAD_FROM_MS + this.#loads * HOUR_MS,
       ledger: this.ledger,
     })
@@ -82,72 +107,63 @@ export class LoadedService {
     await until(`${more} more readings are acknowledged`, () => this.ledger.acknowledged.size >= goal)
   }
 
-  async readyz(): Promise<string> {
-    const response = await fetch(new URL('/readyz', this.#process.printed('Status page')))
-    return `${response.status} ${await response.text()}`
+  get(path: string): Promise<Response> {
+    return this.#running.get(path)
+  }
+
+  /** The present value of a metric; see `sampleOf`. */
+  metric(name: string): Promise<number> {
+    return readMetric(this, name)
   }
 
   async untilNotReady(reason: RegExp): Promise<void> {
     let last = ''
     await until(`/readyz says ${reason}`, async () => {
-      last = await this.readyz()
+      last = await readReadyz(this)
       return reason.test(last)
     }).catch((error: Error) => {
       throw new Error(`${error.message}; it said last: ${last}`)
     })
   }
 
-  async untilReady(): Promise<void> {
-    await until('it is ready', async () => (await this.readyz()) === '200 ready\n')
-  }
-
-  /** The present value of a metric. */
-  async metric(name: string): Promise<number> {
-    const page = await (await fetch(new URL('/metrics', this.#process.printed('Status page')))).text()
-    const line = page.split('\n').find((text) => text.startsWith(`${name} `))
-    if (line === undefined) throw new Error(`/metrics has no ${name}`)
-    return Number(line.slice(name.length + 1))
+  compare(): Promise<Comparison> {
+    return compareStored(this.owner, this.fleet, this.ledger)
   }
 
   /** Waits until it has recovered by itself; then all that was acknowledged must be stored, once, and the books balance. */
   async expectAllStored(): Promise<void> {
-    for (const held of ['frostguard_readings_spooled', 'frostguard_readings_in_flight'])
-      await until(`${held} is 0`, async () => (await this.metric(held)) === 0)
-    await this.untilReady()
-    const compared = await compareStored(this.owner, this.ledger)
+    await untilSettled(this)
+    const compared = await this.compare()
     expect(compared.acknowledged).toBeGreaterThan(0)
-    expect(compared).toMatchObject({ lost: [], neverSent: [], storedTwice: [] })
+    expect(compared).toMatchObject(STORED_ONCE)
     expect(compared.readingsInBatches).toBe(compared.stored)
-    expect(await this.metric('frostguard_readings_imbalance')).toBe(0)
     expect(await this.metric('frostguard_readings_returned_total')).toBe(0)
     expect(this.hasEnded).toBe(false)
   }
 
   /** Ends it, without its drain: what is to be checked was checked. */
   async close(): Promise<void> {
-    this.#process.signal('SIGKILL')
-    await this.#process.ended
+    await this.end('SIGKILL')
     await this.owner.end()
-    await removeTestFolder(this.#folder)
+    await this.#parts.database?.drop()
+    await removeTestFolder(this.#parts.folder)
   }
 }
 
 /** Starts the service with a fleet of its own. */
-export async function startLoadedService(options: LoadedServiceOptions): Promise<LoadedService> {
-  const owner = new Pool({ connectionString: options.ownerUrl })
+export async function startLoadedService(options: LoadedServiceOptions = {}): Promise<LoadedService> {
+  const database = options.databaseUrl === undefined ? await createTestDatabase() : undefined
+  const databaseUrl = options.databaseUrl ?? database?.url ?? ''
+  const owner = new Pool({ connectionString: options.ownerUrl ?? databaseUrl })
   // Connections break here as they do in the service.
   owner.on('error', () => {})
-  const fleet = await createTestFleet(owner, {
-    slug: 'load',
-    euiPrefix: 'a8',
-    ...(options.fleet ?? FLEET),
+  const service = new LoadedService({
+    env: { ...options.env, DATABASE_URL: databaseUrl },
+    fleet: await createTestFleet(owner, { slug: 'load', euiPrefix: 'a8', ...(options.fleet ?? FLEET) }),
+    owner,
+    folder: await makeTestFolder(),
+    database,
   })
-  const folder = await makeTestFolder()
-  const process = await startProcess({
-    DATABASE_URL: options.databaseUrl,
-    DATA_DIR: join(folder, DATA),
-    INGEST_HOLD_MS: String(HOLD_MS),
-    ...options.env,
-  })
-  return new LoadedService({ fleet, owner, process, folder })
+  await service.start()
+  return service
 }
