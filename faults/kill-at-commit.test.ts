@@ -1,13 +1,11 @@
 /** kill -9 of the service around COMMIT, held there for real: before its answer, and before the PUBACK. */
-import { join } from 'node:path'
-import { Client, Pool } from 'pg'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Client } from 'pg'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { closeAll, logInRaw, publishPacket, type RawClient } from '../broker/testing.ts'
-import { type ServiceProcess, startProcess } from '../contract/testing/process.ts'
-import { createTestFleet, TEST_SECRET, type TestFleet } from '../db/testing/fleet.ts'
+import { TEST_SECRET } from '../db/testing/fleet.ts'
 import { until } from '../db/testing/poll.ts'
 import { createTestDatabase, type TestDatabase } from '../db/testing/test-database.ts'
-import { makeTestFolder, removeTestFolder } from '../db/testing/test-folder.ts'
+import { type LoadedService, startLoadedService } from './testing/loaded-service.ts'
 import { startUrlProxy, type TcpProxy } from './testing/tcp-proxy.ts'
 
 const READINGS = 5
@@ -20,63 +18,65 @@ const COMMIT_WAITS = `
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION commit_waits()`
 
 let database: TestDatabase
-let pool: Pool
 let holder: Client
-let fleet: TestFleet
-let folder: string
 /** Between the service and PostgreSQL. */
 let proxy: TcpProxy
-let env: Record<string, string>
-let service: ServiceProcess
+let service: LoadedService
 let hub: RawClient
+/** Of the present test: its readings have times of their own. */
 let message: Parameters<typeof publishPacket>[0]
+let tests = 0
 
-beforeEach(async () => {
+beforeAll(async () => {
   database = await createTestDatabase()
-  pool = new Pool({ connectionString: database.url })
-  fleet = await createTestFleet(pool, { slug: 'commit', hubs: 1, devices: READINGS, euiPrefix: 'a8' })
-  await pool.query(COMMIT_WAITS)
-  holder = new Client({ connectionString: database.url })
-  await holder.connect()
   const through = await startUrlProxy(database.url)
   proxy = through.proxy
-  folder = await makeTestFolder()
-  // So long that no spool takes the batch.
-  env = { DATABASE_URL: through.url, DATA_DIR: join(folder, 'data'), INGEST_HOLD_MS: '60000' }
-  service = await startProcess(env)
+  service = await startLoadedService({
+    databaseUrl: through.url,
+    ownerUrl: database.url,
+    fleet: { hubs: 1, devices: READINGS },
+    // So long that no spool takes the batch.
+    env: { INGEST_HOLD_MS: '60000' },
+  })
+  await service.owner.query(COMMIT_WAITS)
+  holder = new Client({ connectionString: database.url })
+  await holder.connect()
+})
+afterAll(async () => {
+  await service.close()
+  await proxy.close()
+  await holder.end()
+  await database.drop()
+})
+
+beforeEach(async () => {
+  await service.owner.query('TRUNCATE sensor_readings, pipeline.ingest_batches')
   hub = await connectHub()
+  tests += 1
+  const fromMs = Date.UTC(2026, 0, tests)
   message = {
-    topic: `v1/hubs/${fleet.hubs[0]?.key}/readings`,
+    topic: `v1/hubs/${service.fleet.hubs[0]?.key}/readings`,
     messageId: 7,
     payload: JSON.stringify(
-      fleet.devices.map(({ devEui }, n) => ({
-        device: devEui,
-        at: Date.UTC(2026, 0, 1) + n,
-        temperature: 4,
-      })),
+      service.fleet.devices.map(({ devEui }, n) => ({ device: devEui, at: fromMs + n, temperature: 4 })),
     ),
   }
 })
 
 afterEach(async () => {
+  proxy.setFaults({})
+  await letCommit()
   await closeAll()
-  service.signal('SIGKILL')
-  await service.ended
-  await proxy.close()
-  await holder.end()
-  await pool.end()
-  await database.drop()
-  await removeTestFolder(folder)
 })
 
 function connectHub(): Promise<RawClient> {
-  const username = fleet.hubs[0]?.key ?? ''
-  const port = Number(new URL(service.printed('MQTT')).port)
-  return logInRaw(port, { username, password: Buffer.from(TEST_SECRET), clientId: 'hub', clean: false })
+  const username = service.fleet.hubs[0]?.key ?? ''
+  const fields = { username, password: Buffer.from(TEST_SECRET), clientId: 'hub', clean: false }
+  return logInRaw(service.mqttPort, fields)
 }
 
 async function stored(): Promise<number> {
-  const { rows } = await pool.query<{ count: number }>('SELECT count(*)::int FROM sensor_readings')
+  const { rows } = await service.owner.query<{ count: number }>('SELECT count(*)::int FROM sensor_readings')
   return rows[0]?.count ?? 0
 }
 
@@ -85,7 +85,7 @@ async function publishUntilCommitIsSent(): Promise<void> {
   await holder.query(`SELECT pg_advisory_lock(${HOLD_COMMIT})`)
   hub.send(publishPacket(message))
   await until('COMMIT is under way', async () => {
-    const { rowCount } = await pool.query(
+    const { rowCount } = await service.owner.query(
       `SELECT 1 FROM pg_stat_activity WHERE wait_event = 'advisory' AND datname = current_database()`,
     )
     return rowCount === 1
@@ -99,8 +99,7 @@ function letCommit(): Promise<unknown> {
 }
 
 async function killService(): Promise<void> {
-  service.signal('SIGKILL')
-  expect(await service.ended).toBe('SIGKILL')
+  expect(await service.end('SIGKILL')).toBe('SIGKILL')
   await hub.untilClosed()
   expect(hub.all('puback')).toEqual([])
 }
@@ -108,7 +107,7 @@ async function killService(): Promise<void> {
 /** The service comes back, and the hub sends again what was not acknowledged, with DUP. */
 async function comeBack(): Promise<void> {
   proxy.setFaults({})
-  service = await startProcess(env)
+  await service.start()
   hub = await connectHub()
   hub.send(publishPacket({ ...message, dup: true }))
 }
@@ -117,7 +116,7 @@ async function comeBack(): Promise<void> {
 async function expectStoredOnce(): Promise<void> {
   expect((await hub.next('puback')).messageId).toBe(7)
   expect(await stored()).toBe(READINGS)
-  const { rows } = await pool.query<{ readings: number }>(
+  const { rows } = await service.owner.query<{ readings: number }>(
     'SELECT sum(readings)::int AS readings FROM pipeline.ingest_batches',
   )
   expect(rows).toEqual([{ readings: READINGS }])
@@ -128,7 +127,7 @@ test('killed while COMMIT is under way, and sent again before PostgreSQL has car
   await killService()
   await comeBack()
   await until('the second batch waits for the first', async () => {
-    const { rowCount } = await pool.query(
+    const { rowCount } = await service.owner.query(
       `SELECT 1 FROM pg_stat_activity WHERE wait_event = 'transactionid' AND datname = current_database()`,
     )
     return rowCount === 1
