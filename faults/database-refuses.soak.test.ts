@@ -2,7 +2,7 @@
 import { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { until } from '../db/testing/poll.ts'
-import { type ServiceWithRole, startServiceWithRole } from './testing/service-with-role.ts'
+import { ROLE, type ServiceWithRole, startServiceWithRole } from './testing/service-with-role.ts'
 
 let stage: ServiceWithRole
 
@@ -23,13 +23,23 @@ test('others take all connections: it keeps its own, and commits', async () => {
   const committed = () => service.metric('frostguard_readings_committed_total')
   const goal = (await committed()) + 500
   const others = await takeAllConnections()
+  const own = await sessions()
   const load = service.load()
   await until('readings are committed', async () => (await committed()) >= goal)
+  expect(own).toEqual(expect.arrayContaining(await sessions()))
   await others.end()
   await service.acknowledges(100)
   await load.stop()
   await service.expectAllStored()
 })
+
+/** Process ids of the service's sessions. */
+async function sessions(): Promise<number[]> {
+  const { rows } = await stage.service.owner.query<{ pid: number }>(
+    `SELECT pid FROM pg_stat_activity WHERE usename = '${ROLE}'`,
+  )
+  return rows.map(({ pid }) => pid)
+}
 
 /** Sessions of somebody else's until there is no place for one more. */
 async function takeAllConnections(): Promise<{ end(): Promise<void> }> {
