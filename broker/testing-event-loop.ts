@@ -2,7 +2,8 @@ const TICK_MS = 20
 
 /**
  * Watches the event loop of this process, and of whatever a test runs in it, from now on. Time in which this thread got
- * no processor does not count: on a busy machine that is no stall of ours.
+ * no processor does not count: on a busy machine that is no stall of ours. A synchronous wait, as for a disk, looks the
+ * same and does not count either.
  */
 export function watchEventLoop(): { longestStallMs(): number } {
   let longestMs = 0
