@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { copyFile, mkdir, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Pool } from 'pg'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import {
   closeAll,
   connectPacket,
@@ -210,27 +210,27 @@ test('a revoked log-in is ended when the database is back, and its readings are 
   expect(await rejected()).toEqual([{ reason: 'not_your_device', client: OTHER_HUB }])
 })
 
-describe('a snapshot that cannot be used: the start ends as if nothing were known', () => {
-  beforeEach(() => {
-    env.DATABASE_START_WAIT_MS = '0'
-  })
+test('a snapshot that is torn, or of another database: the start ends as if nothing were known', async () => {
+  const torn = { ...env, DATABASE_START_WAIT_MS: '0' }
+  const another = {
+    ...torn,
+    DATA_DIR: join(folder, 'another'),
+    DATABASE_URL: databaseUrl(proxyUrl, 'another'),
+  }
+  await mkdir(another.DATA_DIR)
+  await copyFile(snapshot, join(another.DATA_DIR, 'registry.snapshot'))
+  const path = join(torn.DATA_DIR, 'registry.snapshot')
+  await truncate(path, (await stat(path)).size - 10)
+  const [ofTorn, ofAnother] = await Promise.all([runMain(torn), runMain(another)])
 
-  test('torn', async () => {
-    const path = join(env.DATA_DIR, 'registry.snapshot')
-    await truncate(path, (await stat(path)).size - 10)
-    const { code, stderr } = await runMain(env)
-    expect(code).toBe(1)
-    expect(stderr).toMatch(/registry\.snapshot is not used: its end is missing/)
-    expect(stderr).toMatch(/Cannot reach the database "frostguard"/)
-  })
-
-  test('of another database', async () => {
-    env.DATABASE_URL = databaseUrl(proxyUrl, 'another')
-    const { code, stderr } = await runMain(env)
-    expect(code).toBe(1)
-    expect(stderr).toMatch(/is not used: it is of postgres.*\/frostguard, expected postgres.*\/another/)
-    expect(stderr).not.toContain(new URL(proxyUrl).password)
-  })
+  expect(ofTorn.code).toBe(1)
+  expect(ofTorn.stderr).toMatch(/registry\.snapshot is not used: its end is missing/)
+  expect(ofTorn.stderr).toMatch(/Cannot reach the database "frostguard"/)
+  expect(ofAnother.code).toBe(1)
+  expect(ofAnother.stderr).toMatch(
+    /is not used: it is of postgres.*\/frostguard, expected postgres.*\/another/,
+  )
+  expect(ofAnother.stderr).not.toContain(new URL(proxyUrl).password)
 })
 
 test('back with a newer schema: it ends with a sentence; read-only: it waits; with an older one: it migrates, then drains', async () => {
