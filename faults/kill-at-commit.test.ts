@@ -64,6 +64,7 @@ beforeEach(async () => {
 })
 
 afterEach(async () => {
+  // Also after a test that has failed.
   proxy.setFaults({})
   await letCommit()
   await closeAll()
