@@ -13,7 +13,7 @@ import { Crowd } from '../broker/testing-crowd.ts'
 import { startProcess } from '../contract/testing/process.ts'
 import { readMetrics, sampleOf } from '../contract/testing/status-page.ts'
 import { hashSecret } from '../db/credentials.ts'
-import { createTestFleet, TEST_SECRET } from '../db/testing/fleet.ts'
+import { TEST_SECRET } from '../db/testing/fleet.ts'
 import { until } from '../db/testing/poll.ts'
 import { createTestDatabase, type TestDatabase } from '../db/testing/test-database.ts'
 import { compareStored, STORED_ONCE } from './testing/compare.ts'
@@ -25,6 +25,8 @@ const HUBS = 1_000
 const STALL_SECONDS_MAX = 1
 const STALL = 'nodejs_eventloop_lag_max_seconds'
 const MIB = 1024 * 1024
+/** Later than the readings of the other tests. */
+const RESET_FROM_MS = Date.UTC(2026, 10, 20)
 const PASSWORD = Buffer.from(TEST_SECRET)
 
 let database: TestDatabase
@@ -286,18 +288,15 @@ describe('floods', () => {
 
 test('200 hubs that are reset again and again lose nothing that was acknowledged, and are seen to flap', async () => {
   const proxy = await startTcpProxy({ host: '127.0.0.1', port })
-  const fleet = await createTestFleet(service.owner, {
-    slug: 'reset',
-    hubs: 200,
-    devices: 600,
-    euiPrefix: 'a9',
-  })
+  const { fleet } = service
   const ledger: Ledger = { attempted: new Set(), acknowledged: new Set() }
   const publishers = startPublishers({
-    fleet,
+    // Hubs that are known: the guesses of the test before have locked others of this address out.
+    fleet: { ...fleet, hubs: fleet.hubs.slice(0, 200) },
     port: () => proxy.port,
     readingsPerMessage: 3,
     everyMs: 200,
+    fromMs: RESET_FROM_MS,
     ledger,
   })
   try {
@@ -310,7 +309,9 @@ test('200 hubs that are reset again and again lose nothing that was acknowledged
     await proxy.close()
   }
   expect(ledger.acknowledged.size).toBeGreaterThan(1_000)
-  expect(await compareStored(service.owner, fleet, ledger)).toMatchObject(STORED_ONCE)
+  const { organizationId } = fleet
+  const compared = await compareStored(service.owner, { organizationId, fromMs: RESET_FROM_MS }, ledger)
+  expect(compared).toMatchObject(STORED_ONCE)
 })
 
 test('a hub on a line of 50 bytes a second is served, and holds nothing up', {

@@ -15,17 +15,21 @@ export interface Comparison {
 /** What a comparison must say: what was acknowledged is stored, once, and nothing else. */
 export const STORED_ONCE = { lost: [], neverSent: [], storedTwice: [] }
 
-/** Everything that is stored of an organization, against what its publishers have sent and what was acknowledged. */
+/**
+ * Everything that is stored of an organization, against what its publishers have sent and what was acknowledged; with
+ * `fromMs`, only what was measured since.
+ */
 export async function compareStored(
   pool: Pool,
-  { organizationId }: { organizationId: number },
+  { organizationId, fromMs = 0 }: { organizationId: number; fromMs?: number },
   ledger: Ledger,
 ): Promise<Comparison> {
   const { rows } = await pool.query<{ devEui: string; atMs: number; copies: number }>(
     `SELECT d.device_eui AS "devEui", (extract(epoch FROM r.recorded_at) * 1000)::float8 AS "atMs",
        count(*)::int AS copies
-     FROM sensor_readings r JOIN devices d ON d.id = r.device_id WHERE d.organization_id = $1 GROUP BY 1, 2`,
-    [organizationId],
+     FROM sensor_readings r JOIN devices d ON d.id = r.device_id
+     WHERE d.organization_id = $1 AND r.recorded_at >= $2 GROUP BY 1, 2`,
+    [organizationId, new Date(fromMs)],
   )
   const batches = await pool.query<{ readings: number }>(
     'SELECT coalesce(sum(readings), 0)::int AS readings FROM pipeline.ingest_batches',
