@@ -1,10 +1,10 @@
 import { Pool } from 'pg'
 import { pino } from 'pino'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import type { DeviceRecord, LogInRecord } from '../db/registry.ts'
 import { createTestFleet, type TestFleet } from '../db/testing/fleet.ts'
 import { createTestDatabase, type TestDatabase } from '../db/testing/test-database.ts'
-import { Registry } from './registry.ts'
+import { principalOf, Registry } from './registry.ts'
 
 const REVOKED = 'gone-hub'
 
@@ -99,4 +99,30 @@ test('a start that fails may be tried again', async () => {
   await pool.query('ALTER TABLE pipeline.away RENAME TO registry_version')
   await registry.start()
   expect(registry.logIn(REVOKED)).toBeUndefined()
+})
+
+test('a look-up that a reload has overtaken does not put a revoked log-in back', async () => {
+  await registry.start()
+  const hub = fleet.hubs[0]?.key ?? ''
+  const known = registry.logIn(hub)
+  if (!known) throw new Error('the hub may log in')
+  // The answer is on its way while the log-in is revoked and the registry loads again.
+  const [arrived, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const query = pool.query.bind(pool)
+  const slow = vi.spyOn(pool, 'query').mockImplementationOnce((async (sql: string, values: unknown[]) => {
+    const answer = await query(sql, values)
+    arrived.resolve()
+    await release.promise
+    return answer
+  }) as never)
+  const lookUp = registry.lookUpLogIn(hub)
+  await arrived.promise
+  slow.mockRestore()
+  await pool.query('UPDATE public.hubs SET deleted_at = now() WHERE key = $1', [hub])
+  await registry.start()
+  release.resolve()
+  await lookUp
+  expect(registry.logIn(hub)).toBeUndefined()
+  expect(registry.stillValid(principalOf(known))).toBe(false)
+  expect([...registry.contents().logIns]).toEqual([])
 })

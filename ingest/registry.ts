@@ -199,15 +199,21 @@ export class Registry {
 
   async #findLogIns(usernames: string[]): Promise<Map<string, LogInRecord>> {
     this.#requireLoaded()
+    const version = this.#version
     const names = usernames.map((username) => username.slice(username.indexOf(':') + 1))
     const found = await findLogIns(this.#options.pool, names)
     const byUsername = new Map(found.map((record) => [usernameOf(record), record]))
+    // As for devices: what a reload has removed since must not come back.
+    if (version === this.#version) this.#keepAnswers(usernames, byUsername)
+    return byUsername
+  }
+
+  #keepAnswers(usernames: readonly string[], found: ReadonlyMap<string, LogInRecord>): void {
     for (const username of usernames) {
-      const record = byUsername.get(username)
+      const record = found.get(username)
       if (record) this.#keep(record)
       else this.#logIns.delete(username)
     }
-    return byUsername
   }
 
   #keep(record: LogInRecord): void {
