@@ -185,6 +185,7 @@ async function openParts(
     log,
     accept: ingest.accept,
     authenticate: ingest.authenticate,
+    stillValid: (principal) => ingest.registry.stillValid(principal),
     presence: ingest.presence,
     onAcknowledged: (afterMs) => ingest.acknowledged(afterMs),
   })

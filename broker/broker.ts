@@ -29,12 +29,14 @@ import { type OwnMessage, PublishQueue } from './publish-queue.ts'
 import { ReadAhead } from './read-ahead.ts'
 import { ReleaseOrder } from './release-order.ts'
 import { type RepeatedPacket, RepeatedPublish } from './repeated-publish.ts'
-import type { Accept, Authenticate, Presence, Principal } from './types.ts'
+import type { Accept, Authenticate, Presence, Principal, StillValid } from './types.ts'
 
 export interface BrokerOptions {
   settings: BrokerSettings
   accept: Accept
   authenticate: Authenticate
+  /** Asked when a log-in that was accepted is let in: `disconnectWhere` does not see one that is still being checked. */
+  stillValid: StillValid
   presence: Presence
   /** Told of each PUBACK and PUBREC when it is about to be written, milliseconds after the arrival of its message. */
   onAcknowledged?: (afterMs: number) => void
@@ -81,7 +83,7 @@ export class Broker {
   #closing: Promise<void> | undefined
 
   constructor(options: BrokerOptions) {
-    const { settings, accept, authenticate, presence, log, clock = SYSTEM_CLOCK } = options
+    const { settings, accept, authenticate, stillValid, presence, log, clock = SYSTEM_CLOCK } = options
     const { onAcknowledged = () => {} } = options
     const { counters } = this
     const logLimit = new LogLimit({ interval_ms: LOG_INTERVAL_MS, keysMax: LOG_KEYS_MAX })
@@ -106,6 +108,7 @@ export class Broker {
       takeovers: createTakeovers(settings, clock),
       flapping: this.#flapping,
       authenticate,
+      stillValid,
       clock,
       log,
       logLimit,

@@ -9,7 +9,7 @@ import type { LeakyBuckets } from './leaky-buckets.ts'
 import type { LockOut } from './lock-out.ts'
 import type { LogLimit } from './log-limit.ts'
 import type { Takeovers } from './takeovers.ts'
-import type { Authenticate } from './types.ts'
+import type { Authenticate, StillValid } from './types.ts'
 
 /** What the hooks work with. */
 export interface HookParts {
@@ -24,6 +24,7 @@ export interface HookParts {
   /** Log-ins of each hub. */
   flapping: LeakyBuckets
   authenticate: Authenticate
+  stillValid: StillValid
   clock: Clock
   log: Logger
   logLimit: LogLimit

@@ -11,6 +11,13 @@ import type { Principal } from './types.ts'
 
 type LogInCallback = (error: AuthenticateError | null, successful: boolean | null) => void
 
+/** Not as wrong: its secret may have been changed, and some clients give up for good over a wrong password. */
+const REVOKED_MEANWHILE: LogInOutcome = {
+  ok: false,
+  refusal: 'unavailable',
+  reason: 'it was revoked or changed while it was being checked',
+}
+
 /** Answers a CONNECT: checks it, claims its session, and lets what comes behind it be read. */
 export async function logIn(
   parts: HookParts,
@@ -18,7 +25,7 @@ export async function logIn(
   callback: LogInCallback,
 ): Promise<void> {
   const { settings, authenticate, counters, log, gate, lockOut, clock } = parts
-  const outcome = await checkLogIn(connection, {
+  const checked = await checkLogIn(connection, {
     authenticate,
     timeout_ms: settings.MQTT_CONNECT_TIMEOUT_MS,
     counters,
@@ -26,6 +33,8 @@ export async function logIn(
     lockOut,
     clock,
   })
+  // Nothing may be awaited from here until the connection is on the list: from then on `disconnectWhere` sees it.
+  const outcome = checked.ok && !parts.stillValid(checked.principal) ? REVOKED_MEANWHILE : checked
   // Before it may wait for its session: from now on only the secret's owner is waiting.
   gate.endLogIn(connection.peer)
   // Aedes has made one up by now if the client sent none.

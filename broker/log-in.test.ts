@@ -120,6 +120,33 @@ describe('the answer to CONNECT', () => {
     expect(broker.counters.logInsRefused.unavailable).toBe(2)
   })
 
+  test('a log-in that is revoked while it is being checked is refused as unavailable', async () => {
+    const revoked = new Set<string>()
+    const answers: (() => void)[] = []
+    const { broker, addresses, presence } = await startBroker({
+      stillValid: ({ username }) => !revoked.has(username),
+      authenticate: ({ username = '' }) =>
+        new Promise((resolve) => answers.push(() => resolve({ ok: true, principal: principalOf(username) }))),
+    })
+    const [before, between] = [await openRaw(addresses.mqtt.port), await openRaw(addresses.mqtt.port)]
+    before.send(connectPacket())
+    between.send(connectPacket({ username: 'hub-2', clientId: 'other' }))
+    await until(() => answers.length === 2, 'both are being checked')
+    const revoke = (name: string) => {
+      revoked.add(name)
+      expect(broker.disconnectWhere(({ username }) => username === name)).toBe(0)
+    }
+    revoke('hub-1')
+    for (const answer of answers) answer()
+    // Answered, but not on the list of connections yet.
+    revoke('hub-2')
+    for (const client of [before, between]) {
+      expect((await client.next('connack')).returnCode).toBe(3)
+      await client.untilClosed()
+    }
+    expect(presence).toEqual([])
+  })
+
   test('more log-ins at once than the limit are refused as unavailable', async () => {
     const answers: (() => void)[] = []
     const { addresses } = await startBroker({

@@ -78,6 +78,7 @@ export async function startBroker({ env, ...options }: TestBrokerOptions = {}): 
   const { accept = (_arrival, done) => done() } = options
   const broker = await createBroker({
     authenticate,
+    stillValid: () => true,
     presence: {
       connected: ({ username }) => presence.push(`+${username}`),
       disconnected: ({ username }, last) => presence.push(`-${username}${last ? ' last' : ''}`),

@@ -81,6 +81,9 @@ export interface LogIn {
 
 export type Authenticate = (logIn: LogIn) => Promise<Authentication>
 
+/** Whether a log-in of the past would still succeed: neither removed nor its secret changed. */
+export type StillValid = (principal: Principal) => boolean
+
 /**
  * Told, in pairs, when a client has logged in and when that connection has gone (after its last will was accepted);
  * `lastConnection` is true when no other connection of that username lives.
