@@ -38,8 +38,8 @@ function heldCost(frameBytes: number, decodedBytes = frameBytes * DECODED_BYTES_
  *
  * A username that holds something may begin another message while it holds less than an eighth of what is still free,
  * a fifth of all left aside: one that floods gets a tenth or so, and others do not queue for long behind what it has
- * begun. That fifth is for those that hold nothing. Usernames that drain a backlog hold half of all together at most,
- * also where that leaves one of them nothing for now. The limit is passed by one message at most.
+ * begun. That fifth is for those that hold nothing. Usernames that are known to drain a backlog begin nothing while
+ * they hold half of all together, also where that leaves one of them nothing for now. The limit is passed by one message at most.
  */
 export class HeldBytes {
   readonly #options: HeldBytesOptions
