@@ -30,7 +30,7 @@ export function createAuthenticator(
   })
 
   async function find(username: string): Promise<Found> {
-    const found = await within(lookUpMs, registry.lookUpLogIn(username))
+    const found = await answerOrAway(lookUpMs, registry.lookUpLogIn(username))
     if (found !== 'away') return found
     counters.fromMemory += 1
     return registry.logIn(username) ?? 'away'
@@ -77,7 +77,7 @@ function decideLockedOut(username: string, { password }: LogIn, { record, secret
 }
 
 /** The database's answer; `away` when it fails or takes too long. */
-async function within(timeoutMs: number, answer: Promise<LogInRecord | undefined>): Promise<Found> {
+async function answerOrAway(timeoutMs: number, answer: Promise<LogInRecord | undefined>): Promise<Found> {
   const answered = new AbortController()
   const late = sleep(timeoutMs, 'away' as const, { signal: answered.signal }).catch(() => 'away' as const)
   try {

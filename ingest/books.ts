@@ -1,5 +1,5 @@
 import type { RejectReason } from '../db/batches/write-rejected.ts'
-import type { HeldMessage, Subject } from './message.ts'
+import { type HeldMessage, SUBJECTS, type Subject } from './message.ts'
 
 /** The books of readings, door events or statuses, counted in items since the start of the process. */
 export interface Account {
@@ -98,8 +98,6 @@ export function itemsRecounted(books: Books, subject: Subject, difference: numbe
   books[subject].received += difference
   books[subject].inFlight += difference
 }
-
-const SUBJECTS: readonly Subject[] = ['readings', 'doors', 'status']
 
 export function countRejects(books: Books, message: HeldMessage): void {
   for (const reject of message.rejects) books[message.subject].rejected[reject.reason] += 1

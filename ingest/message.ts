@@ -6,6 +6,7 @@ import type { ReadingRow } from '../db/copy/readings.ts'
 
 /** What a message is counted as. */
 export type Subject = 'readings' | 'doors' | 'status'
+export const SUBJECTS: readonly Subject[] = ['readings', 'doors', 'status']
 
 /** A row with the message it came in, for the case that PostgreSQL refuses it. */
 interface Origin {

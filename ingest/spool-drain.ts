@@ -8,7 +8,7 @@ import { type Books, itemsRecounted, itemsStored, itemsTaken } from './books.ts'
 import { DatabaseAwayError } from './commit.ts'
 import type { Committer } from './committer.ts'
 import type { DatabaseGate } from './gate.ts'
-import type { HeldMessage, Subject } from './message.ts'
+import { type HeldMessage, SUBJECTS, type Subject } from './message.ts'
 import type { Spool, SpooledBatch } from './spool/types.ts'
 import { arrivalOf, countItems } from './spooled-message.ts'
 
@@ -233,8 +233,6 @@ function takeOut(
     itemsTaken(books, taken, -1)
   }
 }
-
-const SUBJECTS: readonly Subject[] = ['readings', 'doors', 'status']
 
 type LedgerRow = Pick<BatchOutcome, 'readings' | 'doors'>
 
