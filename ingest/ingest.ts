@@ -87,6 +87,7 @@ export class Ingest {
       gapSeconds: settings.RECEIPT_GAP_SECONDS,
       now: Date.now,
       settledBatchId: () => this.#ids.settledId(),
+      hasEarlierSpooled: () => this.#drain.hasEarlier,
       publish: (hubId, receipt) => {
         const hub = this.registry.hubKey(hubId)
         if (hub === undefined) return undefined

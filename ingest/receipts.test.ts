@@ -48,6 +48,7 @@ function hubId(index: number): number {
 interface Given {
   publish?: (hubId: number) => Promise<void> | undefined
   settledBatchId?: () => bigint
+  hasEarlierSpooled?: () => boolean
 }
 
 /** Receipts over the real database, not read yet. */
@@ -59,6 +60,7 @@ function openReceipts(given: Given = {}) {
     gapSeconds: 300,
     now: Date.now,
     settledBatchId: given.settledBatchId ?? (() => 0n),
+    hasEarlierSpooled: given.hasEarlierSpooled ?? (() => false),
     publish: (hub, receipt) => {
       const answer = given.publish ? given.publish(hub) : Promise.resolve()
       if (answer) published.push({ hubId: hub, ...receipt })
@@ -85,8 +87,7 @@ async function startReceipts(given: Given = {}) {
   }
 }
 
-async function commit(receipts: readonly ReceiptMark[]): Promise<bigint> {
-  const id = nextBatchId()
+async function commit(receipts: readonly ReceiptMark[], id = nextBatchId()): Promise<bigint> {
   const batch = { id, writer: randomUUID(), readings: [], doors: [], rejected: [], hubStatuses: [], receipts }
   await writeBatch(pool, batch, { statementTimeoutMs: 30_000, expectDuplicates: false })
   return id
@@ -194,6 +195,41 @@ test('the watermark follows a ledger without receipts once a minute and at the s
   settled = await commit([])
   await receipts.stop()
   expect(await watermark()).toBe(settled)
+})
+
+test('what is drained under an old id is told after a crash, although newer batches were noted before', async () => {
+  const hub = hubId(0)
+  const spooledId = nextBatchId()
+  const settled = await commit([[hub, 'a', 1, 1]])
+  const before = await startReceipts({ settledBatchId: () => settled, hasEarlierSpooled: () => true })
+  before.receipts.durable({ hubId: hub, boot: 'a', seq: 3, first: 1 }, Date.now())
+  await before.tick()
+  await until('its receipt is kept', async () => (await kept(hub)) !== undefined)
+  // Drained, and killed before the receipts are kept again.
+  await commit([[hub, 'a', 2, 1]], spooledId)
+  before.crash()
+  const after = await startReceipts()
+  await after.tick()
+  expect(after.of(hub)).toMatchObject([{ boot: 'a', seq: 3 }])
+})
+
+test('when that has left the spool the watermark goes on, and what another process committed of it is noted', async () => {
+  const hub = hubId(0)
+  const spooledId = nextBatchId()
+  const settled = await commit([[hub, 'a', 1, 1]])
+  let hasEarlierSpooled = true
+  const { receipts, tick, of } = await startReceipts({
+    settledBatchId: () => settled,
+    hasEarlierSpooled: () => hasEarlierSpooled,
+  })
+  await tick()
+  expect(await watermark()).toBeLessThan(spooledId)
+  await commit([[hub, 'a', 2, 1]], spooledId)
+  hasEarlierSpooled = false
+  await receipts.stop()
+  expect(await watermark()).toBe(settled)
+  expect(await kept(hub)).toMatchObject({ seq: 2 })
+  expect(of(hub).at(-1)).toMatchObject({ seq: 1 })
 })
 
 test('the boot that is durable last gets its receipt, whichever was heard of first; its one stays retained', async () => {

@@ -35,6 +35,8 @@ export interface ReceiptsOptions {
   now: () => number
   /** The newest batch id such that it and all before it have been noted here. */
   settledBatchId: () => bigint
+  /** Whether the spool still holds something that it held when the receipts were read. */
+  hasEarlierSpooled: () => boolean
   /**
    * Publishes the retained receipt of a hub. Resolves when the broker has taken it; undefined for a hub that may not
    * log in at the moment.
@@ -57,6 +59,9 @@ export interface Receipt {
  *   it is in the spool: from there it comes again. Left for `read` when `start` has read all.
  * - `read`: every message that arrives and every one that becomes durable is noted.
  *
+ * What the spool held when they were read is committed late, under ids of then: until the marks of all of it are noted,
+ * the watermark stays where it was.
+ *
  * A known limit: it takes this process for the only one that ingests. Several at once, as in a rolling restart, may
  * repeat a receipt, or delay one until its hub has sent again.
  */
@@ -76,6 +81,8 @@ export class Receipts {
   /** The save under way: resolves to whether it succeeded. */
   #saving: Promise<boolean> | undefined
   #intervalsUnsaved = 0
+  /** The watermark waits for what was in the spool when the receipts were read. */
+  #isHeld = false
   #replayedThrough = 0n
   #savedThrough = 0n
 
@@ -108,6 +115,7 @@ export class Receipts {
     await this.#replay()
     if (this.#isStopped) return
     this.#mode = 'read'
+    this.#isHeld = this.#options.hasEarlierSpooled()
     this.#noteUnnoted()
     for (const [hubId, state] of this.#hubs) if (hasGaps(state)) this.#withGaps.add(hubId)
     // Before the first hub can ask for it.
@@ -231,14 +239,15 @@ export class Receipts {
   }
 
   async #saveUnsaved(): Promise<boolean> {
-    // The watermark is read before the states: what is noted in between is merely noted twice after a restart.
-    let through = this.#options.settledBatchId()
-    if (through < this.#replayedThrough) through = this.#replayedThrough
-    const hubIds = [...this.#unsaved]
-    if (hubIds.length === 0 && through <= this.#savedThrough) return true
-    const records = hubIds.flatMap((hubId) => this.#record(hubId) ?? [])
-    this.#unsaved.clear()
+    let hubIds: number[] = []
     try {
+      await this.#endHold()
+      // The watermark is read before the states: what is noted in between is merely noted twice after a restart.
+      const through = this.#throughBatchId()
+      hubIds = [...this.#unsaved]
+      if (hubIds.length === 0 && through <= this.#savedThrough) return true
+      const records = hubIds.flatMap((hubId) => this.#record(hubId) ?? [])
+      this.#unsaved.clear()
       await saveReceipts(this.#options.pool, records, through)
       this.#savedThrough = through
       return true
@@ -247,6 +256,20 @@ export class Receipts {
       this.#options.log.warn({ err: error }, 'receipts not kept yet, trying again')
       return false
     }
+  }
+
+  #throughBatchId(): bigint {
+    if (this.#isHeld) return this.#savedThrough
+    const settled = this.#options.settledBatchId()
+    if (settled > this.#replayedThrough) return settled
+    return this.#replayedThrough
+  }
+
+  /** By now the ledger has the marks of all that was waited for, also of what an earlier process has committed itself. */
+  async #endHold(): Promise<void> {
+    if (!this.#isHeld || this.#options.hasEarlierSpooled()) return
+    await this.#replay()
+    this.#isHeld = false
   }
 
   #record(hubId: number): ReceiptRecord | undefined {

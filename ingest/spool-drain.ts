@@ -45,18 +45,27 @@ const READ_BYTES = 1_048_576
 export class SpoolDrain {
   readonly #options: SpoolDrainOptions
   #running: Promise<void> | undefined
+  /** Batches that were in the spool at the start and have not left it; undefined before. */
+  #earlier: number | undefined
 
   constructor(options: SpoolDrainOptions) {
     this.#options = options
   }
 
   start(): void {
+    this.#earlier = this.#options.spool.stats.batches
     this.#running = this.#run()
   }
 
   /** Resolves when the step under way has ended; abort the signal first. */
   async stopped(): Promise<void> {
     await this.#running
+  }
+
+  /** Whether the spool still holds something that it held at the start. Damaged batches count until it is empty. */
+  get hasEarlier(): boolean {
+    const { batches } = this.#options.spool.stats
+    return batches > 0 && (this.#earlier ?? batches) > 0
   }
 
   async #run(): Promise<void> {
@@ -105,7 +114,7 @@ export class SpoolDrain {
    * process, has committed is known, whatever became of the answer.
    */
   async #drainOldest(): Promise<void> {
-    const { spool, committer, transactionMs, books } = this.#options
+    const { committer, transactionMs, books } = this.#options
     const batches = this.#together(await this.#oldest())
     const ledger = await committer.committed(batches)
     const stored = batches.filter(({ id, writer }) => ledger.get(id)?.writer === writer)
@@ -133,17 +142,23 @@ export class SpoolDrain {
       throw error
     }
     for (const message of refused.splice(0)) await this.#setAside(message, refused)
-    await spool.remove(batches)
+    await this.#remove(batches)
   }
 
   /** Batches that are in the database already. */
   async #leave(batches: SpooledBatch[], rows: readonly (LedgerRow | undefined)[]): Promise<void> {
-    const { books, spool } = this.#options
+    const { books } = this.#options
     itemsStored(books, totalItems(batches), {
       readings: rows.reduce((sum, row) => sum + (row?.readings ?? 0), 0),
       doors: rows.reduce((sum, row) => sum + (row?.doors ?? 0), 0),
     })
-    await spool.remove(batches)
+    await this.#remove(batches)
+  }
+
+  /** They are drained in order, so the earlier ones go first. */
+  async #remove(batches: readonly SpooledBatch[]): Promise<void> {
+    await this.#options.spool.remove(batches)
+    if (this.#earlier !== undefined) this.#earlier -= batches.length
   }
 
   /** A spool that cannot be read any more must not keep the gate open: then the probe is an empty batch. */
