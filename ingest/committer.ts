@@ -152,6 +152,11 @@ export class Committer {
     }
   }
 
+  /** What becomes of these is known: they have left the spool. */
+  settled(names: readonly BatchName[]): void {
+    for (const name of names) this.#options.ids.settle(name)
+  }
+
   /** Puts messages into the spool; resolves to whether it has taken them. */
   async spool(messages: HeldMessage[], tried?: BatchName): Promise<boolean> {
     const { spool, ids, outcomes } = this.#options

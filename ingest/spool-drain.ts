@@ -157,7 +157,9 @@ export class SpoolDrain {
 
   /** They are drained in order, so the earlier ones go first. */
   async #remove(batches: readonly SpooledBatch[]): Promise<void> {
-    await this.#options.spool.remove(batches)
+    const { spool, committer } = this.#options
+    await spool.remove(batches)
+    committer.settled(batches)
     if (this.#earlier !== undefined) this.#earlier -= batches.length
   }
 
