@@ -18,12 +18,16 @@ export interface Principal {
 export type HubChannel = 'readings' | 'doors' | 'status'
 export type DeviceChannel = 'readings' | 'doors'
 
-/** What a data topic means; parsed once by the broker, where it also decides the access. */
+/**
+ * What a data topic means; parsed once by the broker, where it also decides the access. `unknown` is nothing that the broker
+ * lets in: another version may have taken it.
+ */
 export type Route =
   | { kind: 'hub'; hub: string; channel: HubChannel }
   | { kind: 'device'; devEui: string; channel: DeviceChannel }
   | { kind: 'chirpstack'; devEui: string; event: string }
   | { kind: 'things_stack'; deviceId: string; event: string }
+  | { kind: 'unknown' }
 
 /** One publish (or last will) that has passed the topic rules, on its way to ingest. */
 export interface Arrival {

@@ -13,7 +13,7 @@ import { untilSettled } from './testing/settled.ts'
 
 const TOPIC = `v1/hubs/${NORTH_HUB}/readings`
 const defect = vi.hoisted(() => ({
-  in: 'nothing' as 'nothing' | 'decode' | 'decode again' | 'look up' | 'place',
+  in: 'nothing' as 'nothing' | 'decode' | 'decode again' | 'look up' | 'place' | 'topics',
   word: 'defective',
 }))
 
@@ -33,6 +33,14 @@ vi.mock('../ingest/decode/readings.ts', async (original) => {
     return real.decodeReadings(payload, context)
   }
   return { ...real, decodeReadings }
+})
+
+/** As a version does that knows no doors. */
+vi.mock('../broker/topics.ts', async (original) => {
+  const real = await original<typeof import('../broker/topics.ts')>()
+  const publishRoute: typeof real.publishRoute = (principal, topic) =>
+    defect.in === 'topics' && topic.endsWith('/doors') ? undefined : real.publishRoute(principal, topic)
+  return { ...real, publishRoute }
 })
 
 vi.mock('../ingest/resolve.ts', async (original) => {
@@ -68,6 +76,7 @@ beforeEach(async () => {
 afterEach(async () => {
   defect.in = 'nothing'
   expect(await service.metric('frostguard_readings_imbalance')).toBe(0)
+  expect(await service.metric('frostguard_door_events_imbalance')).toBe(0)
   expect(await service.metric('frostguard_readings_in_flight')).toBe(0)
   await closeAll()
 })
@@ -112,21 +121,52 @@ test.each([
   },
 )
 
-test('one that throws only when it comes out of the spool does not hold up what is behind it', async () => {
+/** Has messages go to the spool, then `change` happen, and returns what is rejected while it drains. */
+async function drainAfter(messages: () => Promise<void>, change: () => void) {
   const locker = new Client({ connectionString: service.url })
   await locker.connect()
-  defect.in = 'decode again'
-  await locker.query('BEGIN; LOCK TABLE public.sensor_readings IN ACCESS EXCLUSIVE MODE')
-  for (const message of [reading(), poison(reading(), reading()), reading()])
-    await publish(hub, TOPIC, message)
-  expect(await service.metric('frostguard_readings_spooled')).toBe(4)
+  await locker.query('BEGIN; LOCK TABLE public.sensor_readings, public.door_events IN ACCESS EXCLUSIVE MODE')
+  await messages()
+  change()
   const rejects = await rejectsOf(service, async () => {
     await locker.query('ROLLBACK')
     await untilSettled(service)
   })
   await locker.end()
+  return rejects
+}
+
+test('one that throws only when it comes out of the spool does not hold up what is behind it', async () => {
+  defect.in = 'decode again'
+  const rejects = await drainAfter(
+    async () => {
+      for (const message of [reading(), poison(reading(), reading()), reading()])
+        await publish(hub, TOPIC, message)
+      expect(await service.metric('frostguard_readings_spooled')).toBe(4)
+    },
+    () => {},
+  )
   expect(rejects).toMatchObject([{ reason: 'invalid', item: null }])
   expect(await readingsOf(service, device)).toHaveLength(2)
+})
+
+test('nor does one in the spool on a topic that this version does not know', async () => {
+  const doors = `v1/hubs/${NORTH_HUB}/doors`
+  const event = () => ({ device, at: nextTime(), state: 'open' })
+  const rejects = await drainAfter(
+    async () => {
+      await publish(hub, TOPIC, reading())
+      await publish(hub, doors, [event(), event()])
+      await publish(hub, TOPIC, reading())
+    },
+    () => {
+      defect.in = 'topics'
+    },
+  )
+  expect(rejects).toMatchObject([{ reason: 'invalid', item: null, topic: doors }])
+  expect(JSON.parse(rejects[0]?.payload.toString() ?? '')).toHaveLength(2)
+  expect(await readingsOf(service, device)).toHaveLength(2)
+  expect((await service.get('/readyz')).status).toBe(200)
 })
 
 test('what was set aside is stored by a replay once the defect is mended', async () => {

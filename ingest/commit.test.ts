@@ -6,7 +6,7 @@ import { createTestDatabase, type TestDatabase } from '../db/testing/test-databa
 import { startTestServer } from '../db/testing/test-server.ts'
 import { sealBatch } from './batch.ts'
 import { BatchIds } from './batch-ids.ts'
-import { commitSealed, DatabaseAwayError } from './commit.ts'
+import { BatchNotTakenError, commitSealed } from './commit.ts'
 import { testMessage } from './testing/messages.ts'
 
 const T0 = Date.UTC(2026, 10, 20, 10)
@@ -138,7 +138,7 @@ test('after the hold time a batch is given up, with the name it may be committed
     options({ pool: unreachable, holdMs: 250, nameBatch: () => name }),
   )
   const error = await given.catch((caught: unknown) => caught)
-  expect(error).toBeInstanceOf(DatabaseAwayError)
+  expect(error).toBeInstanceOf(BatchNotTakenError)
   expect(error).toMatchObject({ batch: name, message: expect.stringContaining('ECONNREFUSED') })
   await unreachable.end()
 })
@@ -151,14 +151,14 @@ test('a database that hangs is not waited for beyond the hold time, and its conn
     await holder.query('BEGIN; LOCK TABLE sensor_readings IN ACCESS EXCLUSIVE MODE')
     const sealed = sealBatch([testMessage(fleet, [T0 + 5_000, T0 + 5_001])])
     const error = await commitSealed(sealed, options({ pool: single, holdMs: 300 })).catch((caught) => caught)
-    expect(error).toBeInstanceOf(DatabaseAwayError)
+    expect(error).toBeInstanceOf(BatchNotTakenError)
     expect((await single.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
     await holder.query('ROLLBACK')
 
     // The server may have finished what it was asked: under the same name it is stored once.
     const outcome = await commitSealed(
       sealBatch([testMessage(fleet, [T0 + 5_000, T0 + 5_001])]),
-      options({ pool: single, tried: (error as DatabaseAwayError).batch }),
+      options({ pool: single, tried: (error as BatchNotTakenError).batch }),
     )
     expect(outcome.readings + outcome.readingsDuplicate).toBe(2)
     const { rows } = await pool.query(

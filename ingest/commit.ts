@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
-import { explainAway } from '../db/away.ts'
 import {
   BatchIdTakenError,
   type BatchOutcome,
@@ -20,6 +19,7 @@ import {
   toBatch,
 } from './batch.ts'
 import type { BatchName } from './batch-ids.ts'
+import { DatabaseAwayError } from './database-away.ts'
 
 export interface CommitOptions {
   pool: Pool
@@ -29,7 +29,7 @@ export interface CommitOptions {
   /** What the whole batch was already tried under: it may be committed, the answer lost. */
   tried?: BatchName | undefined
   statementTimeoutMs: number
-  /** How long the database may fail or be silent before the whole batch is given up with a `DatabaseAwayError`. */
+  /** How long the database may fail or be silent before the whole batch is given up with a `BatchNotTakenError`. */
   holdMs?: number | undefined
   /** Aborted when the service must end now: a batch that is not committed by then stays unacknowledged. */
   signal: AbortSignal
@@ -40,12 +40,12 @@ export interface CommitOptions {
 }
 
 /** The database did not take a batch within the hold time. It may be committed all the same, under this name. */
-export class DatabaseAwayError extends Error {
-  override name = 'DatabaseAwayError'
+export class BatchNotTakenError extends DatabaseAwayError {
+  override name = 'BatchNotTakenError'
   readonly batch: BatchName
 
   constructor(batch: BatchName, cause: unknown) {
-    super(cause === undefined ? 'it does not answer' : explainAway(cause), { cause })
+    super(cause)
     this.batch = batch
   }
 }
@@ -93,7 +93,7 @@ async function writeWithRetry(sealed: SealedBatch, options: CommitOptions): Prom
         return await patience.keep(attemptWrite(sealed, { options, name, attempt, signal: patience.signal }))
       } catch (error) {
         if (patience.signal.aborted)
-          throw patience.isHoldOver() ? new DatabaseAwayError(name, failure) : error
+          throw patience.isHoldOver() ? new BatchNotTakenError(name, failure) : error
         if (verdictOf(error) === 'data' || error instanceof DrainedAlreadyError) throw error
         if (error instanceof BatchIdTakenError) name = options.nameBatch()
         failure = error

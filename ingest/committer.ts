@@ -4,7 +4,8 @@ import { DrainedAlreadyError, findBatches } from '../db/batches/write-batch.ts'
 import { verdictOf } from '../db/errors.ts'
 import { sealBatch } from './batch.ts'
 import type { BatchIds, BatchName } from './batch-ids.ts'
-import { type CommitOptions, commitSealed, DatabaseAwayError } from './commit.ts'
+import { BatchNotTakenError, type CommitOptions, commitSealed } from './commit.ts'
+import { DatabaseAwayError } from './database-away.ts'
 import type { DatabaseGate } from './gate.ts'
 import type { HeldMessage } from './message.ts'
 import type { IngestMetrics } from './metrics.ts'
@@ -77,7 +78,7 @@ export class Committer {
 
   /**
    * Writes messages as one transaction and reports what became of them. With a hold time it throws a
-   * `DatabaseAwayError` when that is over, and what is drained may throw a `DrainedAlreadyError`; nothing was reported
+   * `BatchNotTakenError` when that is over, and what is drained may throw a `DrainedAlreadyError`; nothing was reported
    * then. Otherwise it never throws. What PostgreSQL refuses
    * beside rows is found by message: its neighbours are committed, and it is given back.
    */
@@ -99,7 +100,7 @@ export class Committer {
       })
     } catch (error) {
       // Not settled: it may be committed still.
-      if (error instanceof DatabaseAwayError || error instanceof DrainedAlreadyError) throw error
+      if (error instanceof BatchNotTakenError || error instanceof DrainedAlreadyError) throw error
       // What is drained stays in the spool, under its name, when the service ends.
       if (this.#options.signal.aborted && messages[0]?.isSpooled) throw error
       for (const name of names) ids.settle(name)
@@ -107,7 +108,7 @@ export class Committer {
     }
   }
 
-  /** What of these names the ledger has. Rejects when the database does not say within the hold time. */
+  /** What of these names the ledger has. Rejects with a `DatabaseAwayError` when the database does not say within the hold time. */
   async committed(names: readonly BatchName[]): Promise<Awaited<ReturnType<typeof findBatches>>> {
     const { pool, holdMs } = this.#options
     if (names.length === 0) return new Map()
@@ -121,6 +122,8 @@ export class Committer {
         ),
         late.promise,
       ])
+    } catch (error) {
+      throw new DatabaseAwayError(error)
     } finally {
       clearTimeout(timer)
     }
@@ -142,12 +145,12 @@ export class Committer {
     }
   }
 
-  async #writeOrAway(messages: HeldMessage[], tried?: BatchName): Promise<DatabaseAwayError | undefined> {
+  async #writeOrAway(messages: HeldMessage[], tried?: BatchName): Promise<BatchNotTakenError | undefined> {
     try {
       await this.write(messages, { tried, holdMs: this.#options.holdMs })
       return undefined
     } catch (error) {
-      if (error instanceof DatabaseAwayError) return error
+      if (error instanceof BatchNotTakenError) return error
       throw error
     }
   }

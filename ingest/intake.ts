@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Arrival } from '../broker/types.ts'
 import type { DeviceRecord } from '../db/registry.ts'
 import { isBacklog } from './backlog.ts'
+import { DatabaseAwayError } from './database-away.ts'
 import type { Defects } from './defects.ts'
 import { type Draft, draftMessage } from './draft.ts'
 import type { HeldMessage } from './message.ts'
@@ -67,8 +68,8 @@ export class Intake {
   }
 
   /**
-   * A message of the spool again: decoded and placed, as if it had just arrived but for its time of arrival. Rejects when
-   * the database does not answer.
+   * A message of the spool again: decoded and placed, as if it had just arrived but for its time of arrival. Rejects with
+   * a `DatabaseAwayError` when its devices cannot be looked up.
    */
   async prepare(arrival: Arrival, done: (error?: Error) => void): Promise<HeldMessage> {
     const draft = this.#decode(arrival, done)
@@ -89,6 +90,7 @@ export class Intake {
 
   #decode(arrival: Arrival, done: (error?: Error) => void): Draft {
     try {
+      requireKnownTopic(arrival)
       return draftMessage(arrival, done)
     } catch (error) {
       return this.#options.defects.undecoded(arrival, done, error)
@@ -137,6 +139,8 @@ export class Intake {
         late,
       ])
       return new Map(devEuis.map((devEui, index) => [devEui, found[index]]))
+    } catch (error) {
+      throw new DatabaseAwayError(error)
     } finally {
       late.catch(() => undefined)
       over.abort()
@@ -181,4 +185,10 @@ export class Intake {
 
 function doubtfulOf({ readings, doors }: Draft, context: ResolveContext): readonly string[] {
   return doubtfulDevices(doors.length > 0 ? doors : readings, context)
+}
+
+/** The topic was one of its client's when the message arrived; another version may have spooled it. */
+function requireKnownTopic({ route, topic }: Arrival): void {
+  if (route.kind === 'unknown')
+    throw new Error(`The spool holds a message on the topic ${topic}, which this version does not know.`)
 }

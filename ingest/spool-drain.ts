@@ -1,12 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Arrival, Principal, Route } from '../broker/types.ts'
-import { explainAway } from '../db/away.ts'
 import { type BatchOutcome, DrainedAlreadyError } from '../db/batches/write-batch.ts'
-import { verdictOf } from '../db/errors.ts'
 import { type Books, itemsRecounted, itemsStored, itemsTaken } from './books.ts'
-import { DatabaseAwayError } from './commit.ts'
 import type { Committer } from './committer.ts'
+import { DatabaseAwayError } from './database-away.ts'
 import type { DatabaseGate } from './gate.ts'
 import { type HeldMessage, SUBJECTS, type Subject } from './message.ts'
 import type { Spool, SpooledBatch } from './spool/types.ts'
@@ -25,7 +23,7 @@ export interface SpoolDrainOptions {
   batchItemsMax: number
   signal: AbortSignal
   routeOf: (principal: Principal, topic: string) => Route | undefined
-  /** Decodes a message again and finds its devices; rejects while the database is away. */
+  /** Decodes a message again and finds its devices; rejects with a `DatabaseAwayError`. */
   prepare: (arrival: Arrival, done: (error?: Error) => void) => Promise<HeldMessage>
   books: Books
 }
@@ -96,14 +94,11 @@ export class SpoolDrain {
       if (gate.mode === 'half_open') this.#options.log.info('the database is back')
       gate.succeeded()
     } catch (error) {
-      if (isAway(error)) {
-        gate.failed(
-          performance.now(),
-          error instanceof DatabaseAwayError ? error.message : explainAway(error),
-        )
+      if (error instanceof DatabaseAwayError) {
+        gate.failed(performance.now(), error.message)
         return
       }
-      // A spool that cannot be read says nothing about the database: live batches will show how that is.
+      // What the spool or our own code fails on says nothing about the database: live batches will show how that is.
       gate.succeeded()
       throw error
     }
@@ -224,10 +219,6 @@ export class SpoolDrain {
       await sleep(IDLE_MS, undefined, { signal })
     }
   }
-}
-
-function isAway(error: unknown): boolean {
-  return error instanceof DatabaseAwayError || verdictOf(error) === 'retry'
 }
 
 /** Moves the books' items from the spool to what is in flight; returns what moves them back. */

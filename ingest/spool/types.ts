@@ -43,7 +43,7 @@ export interface SpoolStats {
  * - `full`: an append found no room (under the limit in bytes, or on the disk), until there is room for it; or the oldest
  *   batch is past the limit of age. Nothing is dropped. A smaller append may still find room; one that does not is refused
  *   quickly. That a disk has room again is seen within seconds
- * - `failed`: its thread has died, the disk has failed, or a batch in the file is damaged: nothing is appended any more
+ * - `failed`: its thread has died, the disk has failed, or a batch in the file is damaged or of another version: nothing is appended any more
  *   until the spool is opened again. What is intact can still be read and removed while the thread lives
  */
 export type SpoolState = 'ready' | 'full' | 'failed'

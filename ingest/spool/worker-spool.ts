@@ -32,6 +32,8 @@ export class WorkerSpool implements Spool {
     items: { readings: 0, doors: 0, status: 0 },
   }
   #trouble: Trouble | undefined
+  /** A batch that the thread can read, and this version cannot. */
+  #unreadable: Trouble | undefined
   #closing: Promise<void> | undefined
 
   /** `worker` runs spool-worker.ts; the spool may be used when `opened` has resolved. */
@@ -40,7 +42,7 @@ export class WorkerSpool implements Spool {
     this.#calls = new WorkerCalls(worker, {
       onReport: ({ stats, trouble }) => {
         this.#stats = stats
-        this.#enter(trouble)
+        this.#enter(this.#unreadable ?? trouble)
       },
       onDied: ({ message }) => this.#enter({ state: 'failed', reason: message }),
       diedBecause: (why) => threadDied(options.file, why),
@@ -78,7 +80,13 @@ export class WorkerSpool implements Spool {
   async oldest(limits: { batches: number; bytes: number }): Promise<SpooledBatch[]> {
     this.#requireOpen()
     const batches = await this.#calls.call('oldest', limits)
-    return batches.map((batch) => decodeBatch(batch, this.#options.file))
+    try {
+      return batches.map((batch) => decodeBatch(batch, this.#options.file))
+    } catch (error) {
+      if (error instanceof SpoolFailedError) this.#unreadable = { state: 'failed', reason: error.message }
+      this.#enter(this.#unreadable)
+      throw error
+    }
   }
 
   async remove(ids: readonly { id: bigint; writer: string }[]): Promise<void> {
