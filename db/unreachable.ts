@@ -7,6 +7,8 @@ export interface Unreachable {
 
 interface Row extends Unreachable {
   code: string
+  /** Of Node's system calls the one that it must come from. */
+  syscall?: string
 }
 
 /** Codes of Node's sockets and SQLSTATEs of PostgreSQL's log-in (PostgreSQL documentation, appendix A). */
@@ -58,6 +60,28 @@ const ROWS: Row[] = [
     reason: 'there is no route to it (ENETUNREACH). Check the network',
     isPassing: true,
   },
+  {
+    code: 'ENETDOWN',
+    reason: 'the network is down (ENETDOWN). Check it',
+    isPassing: true,
+  },
+  {
+    code: 'EHOSTDOWN',
+    reason: 'its machine does not answer (EHOSTDOWN). Check that it runs',
+    isPassing: true,
+  },
+  {
+    code: 'EPIPE',
+    reason: 'the connection was cut (EPIPE). Check what stands between',
+    isPassing: true,
+  },
+  // A server that is stopped takes its Unix socket away. A file that is not there, as a certificate, is another matter.
+  {
+    code: 'ENOENT',
+    syscall: 'connect',
+    reason: 'it has no socket there (ENOENT). Check that PostgreSQL runs, and the folder of its socket',
+    isPassing: true,
+  },
   { code: '28P01', reason: 'it refuses the user or the password (28P01). Check both', isPassing: false },
   {
     code: '28000',
@@ -75,12 +99,15 @@ const ROWS: Row[] = [
 /** PgBouncer says everything with this code: what passes, as that PostgreSQL starts up, and what does not. */
 const POOLER_ERROR = '08P01'
 
-const TIMED_OUT = /timeout|terminated unexpectedly/i
+/** What pg says, without a code, of a connection that takes too long or is gone. */
+const LOST = /timeout|Connection terminated|Client has encountered a connection error/i
 
 /** What is known about an error of an attempt to connect, by its code. */
 export function knownUnreachable(error: unknown): Unreachable | undefined {
   const code = errorCode(error)
-  return ROWS.find((candidate) => candidate.code === code)
+  return ROWS.find(
+    (row) => row.code === code && (row.syscall === undefined || row.syscall === syscallOf(error)),
+  )
 }
 
 /** Reads the error of an attempt to connect. */
@@ -92,7 +119,7 @@ export function explainUnreachable(error: unknown): Unreachable {
   if (code === POOLER_ERROR) {
     return { reason: `the pooler says: ${message} (${code}). Look into its log`, isPassing: true }
   }
-  const isPassing = TIMED_OUT.test(message)
+  const isPassing = LOST.test(message)
   return { reason: `${message}${code ? ` (${code})` : ''}. Check that a PostgreSQL answers there`, isPassing }
 }
 
@@ -104,7 +131,16 @@ export function describeTarget(databaseUrl: string): string {
 }
 
 /** A host with several addresses fails with one error for each of them. */
+function firstOf(error: unknown): unknown {
+  return error instanceof AggregateError ? error.errors[0] : error
+}
+
 function errorCode(error: unknown): string | undefined {
-  const one = error instanceof AggregateError ? error.errors[0] : error
+  const one = firstOf(error)
   return one instanceof Error && 'code' in one && typeof one.code === 'string' ? one.code : undefined
+}
+
+function syscallOf(error: unknown): unknown {
+  const one = firstOf(error)
+  return one instanceof Error && 'syscall' in one ? one.syscall : undefined
 }
