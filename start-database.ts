@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { DatabaseServer, DatabaseServerSettings } from './db/database-server.ts'
+import { messageOf } from './db/errors.ts'
 import { mayPass, prepareDatabase } from './db/prepare.ts'
 import type { RegistryContents } from './ingest/registry-snapshot.ts'
 import { readSnapshot, type SnapshotPlace } from './ingest/snapshot-file.ts'
@@ -86,8 +87,4 @@ export async function untilDatabaseIsBack(options: ReturnOptions): Promise<void>
 
 function prepareOnce(settings: DatabaseServerSettings, log: Logger): Promise<DatabaseServer> {
   return prepareDatabase({ ...settings, DATABASE_START_WAIT_MS: 0 }, log)
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -1,4 +1,4 @@
-import { databaseError } from './errors.ts'
+import { databaseError, messageOf } from './errors.ts'
 import { knownUnreachable } from './unreachable.ts'
 
 /** What to do about SQLSTATEs of a database that answers and takes no batch (PostgreSQL documentation, appendix A). */
@@ -19,8 +19,4 @@ export function explainAway(error: unknown): string {
   const remedy = REMEDIES[code ?? '']
   if (remedy !== undefined) return `${remedy} (${code}, ${message})`
   return knownUnreachable(error)?.reason ?? (code === undefined ? message : `${message} (${code})`)
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

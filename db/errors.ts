@@ -37,3 +37,8 @@ export function verdictOf(error: unknown): Verdict {
   if (code === UNIQUE_VIOLATION) return 'duplicate'
   return code.slice(0, 2) in DATA_CLASSES ? 'data' : 'retry'
 }
+
+/** What an error says, or whatever else was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,5 +1,6 @@
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { Client } from 'pg'
+import { messageOf } from './errors.ts'
 import { type Migration, readMigrations } from './migration-files.ts'
 import { requireOwnSession } from './own-session.ts'
 import { ensurePartitions } from './partitions.ts'
@@ -134,7 +135,7 @@ async function applyMigration(client: Client, migration: Migration): Promise<voi
 }
 
 function failureSentence(migration: Migration, error: unknown): string {
-  const reason = error instanceof Error ? error.message : String(error)
+  const reason = messageOf(error)
   const kept = migration.inTransaction
     ? 'Nothing of it was kept.'
     : 'Its statements before the failing one are kept: undo or finish them by hand.'

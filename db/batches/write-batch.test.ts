@@ -341,8 +341,11 @@ test('what is drained is in the ledger under each of its names, and none of them
   await writeBatch(pool, batch({ id: first, readings: [reading(0, at)], drained }), OPTIONS)
   const ledger = await findBatches(pool, [first, second, third])
   expect([...ledger.keys()].sort()).toEqual([first, second].sort())
-  expect(ledger.get(first)).toMatchObject({ writer: WRITER, readings: 1, rejected: 0 })
+  expect(ledger.get(first)).toMatchObject({ writer: WRITER, readings: 1 })
   expect(ledger.get(second)).toMatchObject({ writer: WRITER, readings: 0 })
+  expect(await rows('SELECT rejected FROM pipeline.ingest_batches WHERE id = $1', [first])).toEqual([
+    { rejected: 0 },
+  ])
 
   const overlapping = batch({ id: third, readings: [reading(0, at + 1)], drained })
   await expect(writeBatch(pool, overlapping, OPTIONS)).rejects.toBeInstanceOf(DrainedAlreadyError)

@@ -116,10 +116,9 @@ export async function findBatch(
 export async function findBatches(
   pool: Pool,
   ids: readonly bigint[],
-): Promise<Map<bigint, BatchOutcome & { writer: string; rejected: number }>> {
-  const result = await pool.query<BatchOutcome & { id: string; writer: string; rejected: number }>(
-    `SELECT id, writer, readings, readings_duplicate AS "readingsDuplicate", doors, doors_duplicate AS "doorsDuplicate",
-       rejected
+): Promise<Map<bigint, BatchOutcome & { writer: string }>> {
+  const result = await pool.query<BatchOutcome & { id: string; writer: string }>(
+    `SELECT id, writer, readings, readings_duplicate AS "readingsDuplicate", doors, doors_duplicate AS "doorsDuplicate"
      FROM pipeline.ingest_batches WHERE id = ANY ($1::bigint[])`,
     [ids.map(String)],
   )
