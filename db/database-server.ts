@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 import type { DatabaseSettings } from './config.ts'
 import { openEmbeddedServer } from './embedded/server.ts'
+import { endConnection } from './end-connection.ts'
 import type { ServerLog } from './server-log.ts'
 import { describeTarget, explainUnreachable } from './unreachable.ts'
 
@@ -91,6 +92,6 @@ async function connectOnce(url: string, timeoutMs: number): Promise<void> {
     // A pooler accepts the log-in by itself; a query shows that there is a database behind it.
     await client.query('SELECT 1')
   } finally {
-    await client.end().catch(() => {})
+    await endConnection(client)
   }
 }

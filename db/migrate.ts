@@ -1,7 +1,8 @@
 import { drizzle } from 'drizzle-orm/node-postgres'
-import { Client } from 'pg'
+import type { Client } from 'pg'
 import { messageOf } from './errors.ts'
 import { type Migration, readMigrations } from './migration-files.ts'
+import { onOwnConnection } from './own-connection.ts'
 import { requireOwnSession } from './own-session.ts'
 import { ensurePartitions } from './partitions.ts'
 
@@ -30,22 +31,13 @@ interface MigrateOptions {
  * Brings the database up to this version's schema and makes the missing partitions. `url` must lead to PostgreSQL
  * directly, past a pooler; one in transaction mode is refused. Safe to call from several processes at once: they take
  * turns. Each migration is one transaction. Fails without a change when the server is too old or not UTF8, or when the
- * database has migrations that this version does not know.
+ * database has migrations that this version does not know. Takes any time while the server works on it; fails within
+ * seconds when the connection is lost without a word, and when a commit waits for a standby that is away.
  */
 export async function migrateDatabase(url: string, options: MigrateOptions = {}): Promise<void> {
   const { folder, lockTimeoutMs = LOCK_TIMEOUT_MS, now = new Date() } = options
-  const client = new Client({
-    connectionString: url,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    application_name: 'frostguard migrate',
-    keepAlive: true,
-  })
-  let broken: Error | undefined
-  client.on('error', (error) => {
-    broken = error
-  })
-  await client.connect()
-  try {
+  const own = { url, applicationName: 'frostguard migrate' }
+  await onOwnConnection(own, async (client) => {
     await requireServer(client)
     await requireOwnSession(client, url, CONNECT_TIMEOUT_MS)
     await takeTurn(client)
@@ -53,11 +45,7 @@ export async function migrateDatabase(url: string, options: MigrateOptions = {})
     const known = await readMigrations(folder)
     for (const migration of await pendingMigrations(client, known)) await applyMigration(client, migration)
     await ensurePartitions(drizzle(client), now)
-  } catch (error) {
-    throw broken ?? error
-  } finally {
-    await client.end()
-  }
+  })
 }
 
 async function requireServer(client: Client): Promise<void> {

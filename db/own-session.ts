@@ -1,4 +1,5 @@
 import { Client } from 'pg'
+import { endConnection } from './end-connection.ts'
 
 /**
  * Throws when `client`, a connection to `url`, has no session of its own: a pooler in transaction mode stands between,
@@ -8,13 +9,17 @@ import { Client } from 'pg'
  */
 export async function requireOwnSession(client: Client, url: string, timeoutMs: number): Promise<void> {
   const backend = await backendOf(client)
-  const other = new Client({ connectionString: url, connectionTimeoutMillis: timeoutMs })
+  const other = new Client({
+    connectionString: url,
+    connectionTimeoutMillis: timeoutMs,
+    query_timeout: timeoutMs,
+  })
   other.on('error', () => {})
   try {
     await other.connect()
     if ((await backendOf(other)) !== backend && (await backendOf(client)) === backend) return
   } finally {
-    await other.end().catch(() => {})
+    await endConnection(other)
   }
   throw new Error(
     'Migrations must reach PostgreSQL itself, but a pooler in transaction mode stands between: their locks and ' +

@@ -1,17 +1,17 @@
 import { drizzle } from 'drizzle-orm/node-postgres'
-import { Client } from 'pg'
+import type { Client } from 'pg'
+import { onOwnConnection } from './own-connection.ts'
 import { closePartitions } from './partition-closing.ts'
 import { ensurePartitions, narrowPartitions } from './partitions.ts'
 import type { ServerLog } from './server-log.ts'
 
-const CONNECT_TIMEOUT_MS = 10_000
 const INTERVAL_MS = 15 * 60 * 1_000
 
 /**
  * Keeps the partitions at start and every quarter of an hour, over direct connections opened for it: makes those
  * ahead, narrows them where the fleet has grown, closes those that have passed. There are always days ahead, so a
  * failed attempt has a long time to be mended. Closing is apart: it takes long for a large partition, and waits for
- * every transaction that uses it, however long somebody leaves it open.
+ * every transaction that uses it, however long somebody leaves it open. `stop` cuts what is under way.
  */
 export function keepPartitions(
   directUrl: string,
@@ -31,22 +31,14 @@ type Work = (client: Client, log: ServerLog) => Promise<void>
 /** Does the work at once and at intervals, one at a time. */
 function startJob(options: { directUrl: string; log: ServerLog; intervalMs: number; work: Work }) {
   const { directUrl, log, intervalMs, work } = options
-  let client: Client | undefined
-  let stopping = false
-  const keep = async () => {
-    client = await connect(directUrl)
-    try {
-      if (!stopping) await work(client, log)
-    } finally {
-      await client.end()
-      client = undefined
-    }
-  }
+  const stopping = new AbortController()
+  const { signal } = stopping
+  const own = { url: directUrl, applicationName: 'frostguard partitions', signal }
   let running: Promise<void> | undefined
   const turn = () => {
-    running ??= keep()
+    running ??= onOwnConnection(own, (client) => work(client, log))
       .catch((error: Error) => {
-        if (!stopping) log.error(`partitions not kept, trying again in 15 min: ${error.message}`)
+        if (!signal.aborted) log.error(`partitions not kept, trying again in 15 min: ${error.message}`)
       })
       .finally(() => {
         running = undefined
@@ -56,25 +48,12 @@ function startJob(options: { directUrl: string; log: ServerLog; intervalMs: numb
   turn()
   return {
     async stop() {
-      stopping = true
       clearInterval(timer)
       // Ends what is under way: it is taken up again at the next start.
-      await client?.end()
+      stopping.abort()
       await running
     },
   }
-}
-
-async function connect(url: string): Promise<Client> {
-  const client = new Client({
-    connectionString: url,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    application_name: 'frostguard partitions',
-  })
-  // What breaks the connection also fails the query under way.
-  client.on('error', () => {})
-  await client.connect()
-  return client
 }
 
 async function makeAndNarrow(client: Client, log: ServerLog): Promise<void> {

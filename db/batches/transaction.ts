@@ -1,5 +1,6 @@
 import type { Pool, PoolClient } from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
+import { cutConnection } from '../end-connection.ts'
 import { databaseError } from '../errors.ts'
 
 /**
@@ -36,12 +37,6 @@ export async function onConnection<T>(
     client.off('error', onError)
     client.release(failure)
   }
-}
-
-/** Ends a connection without a word to the server, which may be hanging: what is under way fails at once. */
-function cutConnection(client: PoolClient): void {
-  const { connection } = client as unknown as { connection: { stream: { destroy(): void } } }
-  connection.stream.destroy()
 }
 
 /** Sends one buffer of binary COPY data; `sql` may have statements before the COPY. */
