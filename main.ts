@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
 import { announcement } from './announce.ts'
 import { onEndSignal } from './end-signals.ts'
+import { CannotGoOnError, untilDatabaseOpened } from './return-of-database.ts'
 import { readServiceSettings, type Service, startService } from './service.ts'
 import { readEnvironment, SettingsError } from './settings.ts'
 
@@ -47,10 +48,7 @@ async function main(): Promise<void> {
     console.log(
       'FrostGuard has started without its database: messages go to the spool until it is back. Ctrl-C stops it cleanly.',
     )
-    await service.databaseOpened.catch(async (error: unknown) => {
-      await service.stop()
-      throw error
-    })
+    await untilDatabaseOpened(service, log)
     if (isStopping) return
   }
   console.log('FrostGuard is ready. Ctrl-C stops it cleanly.')
@@ -63,5 +61,6 @@ main().catch((error: unknown) => {
 
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
+  if (error instanceof CannotGoOnError) return error.message
   return `FrostGuard did not start: ${error.message}`
 }

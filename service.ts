@@ -87,10 +87,11 @@ interface Parts {
  */
 export async function startService(settings: ServiceSettings, log: Logger): Promise<Service> {
   const stops: Stops = []
-  const stop = async () => {
-    const errors: unknown[] = []
-    for (const end of stops.reverse().splice(0)) await end().catch((error: unknown) => errors.push(error))
-    if (errors.length > 0) throw new AggregateError(errors, 'The service did not stop cleanly.')
+  let stopped: Promise<void> | undefined
+  // Whoever stops it a second time waits for the first.
+  const stop = () => {
+    stopped ??= stopAll(stops)
+    return stopped
   }
   try {
     return { ...(await start(settings, log, stops)), stop }
@@ -100,16 +101,24 @@ export async function startService(settings: ServiceSettings, log: Logger): Prom
   }
 }
 
+async function stopAll(stops: Stops): Promise<void> {
+  const errors: unknown[] = []
+  for (const end of stops.reverse().splice(0)) await end().catch((error: unknown) => errors.push(error))
+  if (errors.length > 0) throw new AggregateError(errors, 'The service did not stop cleanly.')
+}
+
 async function start(settings: ServiceSettings, log: Logger, stops: Stops): Promise<Omit<Service, 'stop'>> {
   const { server, away } = await findDatabase(settings, log)
   if (server) stops.push(() => server.release())
   const url = server?.url ?? settings.DATABASE_URL ?? ''
+  let partitions: ReturnType<typeof keepPartitions> | undefined
+  // Whenever it has begun, it ends when intake and what is held have.
+  stops.push(async () => partitions?.stop())
   const parts = await openParts(settings, log, { url, stops })
   const goOn: GoOn = async ({ directUrl }, signal) => {
     await parts.ingest.start()
     if (signal?.aborted) return
-    const partitions = keepPartitions(directUrl, log)
-    stops.push(() => partitions.stop())
+    partitions = keepPartitions(directUrl, log)
   }
   if (server) await goOn(server)
   else parts.ingest.startAway(away)

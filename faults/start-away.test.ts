@@ -240,6 +240,8 @@ test('back with a newer schema: it ends with a sentence; read-only: it waits; wi
   await proxy.accept('pass')
   expect(await service.ended).toBe(1)
   expect(service.stderr).toMatch(/schema is newer than this program.*Start the newer version/)
+  expect(service.stderr).toContain('FrostGuard cannot go on with its database')
+  expect(service.stderr).not.toContain('did not start')
   expect(service.stdout).not.toContain(READY)
   expect(await storedTimes()).toEqual([])
 
@@ -258,6 +260,33 @@ test('back with a newer schema: it ends with a sentence; read-only: it waits; wi
   expect(await storedTimes()).toEqual(times)
   const applied = await pool.query('SELECT hash FROM drizzle.migrations')
   expect(applied.rows).toHaveLength(migrations.length)
+})
+
+test('a standby that is away holds up the commit of a partition: it starts all the same, and goes on when that is over', async () => {
+  const settle = 'SELECT pg_reload_conf()'
+  const { rows } = await pool.query<{ name: string }>(
+    `SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = 'door_events'::regclass
+     ORDER BY inhrelid DESC LIMIT 1`,
+  )
+  await pool.query(`DROP TABLE ${rows[0]?.name}`)
+  await pool.query(`ALTER SYSTEM SET synchronous_standby_names = '*'`)
+  await pool.query(settle)
+  try {
+    await proxy.accept('pass')
+    await start()
+    await until('its log says why', () =>
+      /started without the database.*synchronous standby/.test(service.stderr),
+    )
+    const times = [await publish(await logIn(HUB))]
+    expect(service.stdout).not.toContain(READY)
+    await pool.query('ALTER SYSTEM RESET synchronous_standby_names')
+    await pool.query(settle)
+    await untilDrained()
+    expect(await storedTimes()).toEqual(times)
+  } finally {
+    await pool.query('ALTER SYSTEM RESET synchronous_standby_names')
+    await pool.query(settle)
+  }
 })
 
 async function rejected() {
