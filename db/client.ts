@@ -1,5 +1,6 @@
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import { Pool, type PoolClient } from 'pg'
+import { ANSWER_GRACE_MS } from './limited-query.ts'
 import * as relations from './relations/index.ts'
 import * as tables from './schema/index.ts'
 
@@ -31,14 +32,12 @@ const IDLE_MS = 10_000
 /** Below the time after which firewalls forget a connection that is silent. */
 const KEEP_ALIVE_MS = 60_000
 
-/** The client gives up this long after the server should have: then the server or the network is gone. */
-const ANSWER_GRACE_MS = 2_000
-
 /**
  * Opens a pool; connects with the first query. Works behind PgBouncer in transaction mode: no named statements, and
  * nothing that lives in a session. So the statement timeout is set inside each transaction (as a start parameter
  * PgBouncer would refuse it, https://www.pgbouncer.org/config.html#ignore_startup_parameters), and every query also
- * has a limit on this side, which holds for single statements and for a server that does not answer.
+ * has a limit on this side, for a server that does not answer. Of a single statement the server knows no limit: one that
+ * may wait for a lock and is asked again and again goes through `queryWithLimit`.
  */
 export function createDatabase(options: DatabaseOptions): Database {
   const pool = new Pool({

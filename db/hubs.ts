@@ -1,4 +1,5 @@
 import type { Pool } from 'pg'
+import { queryWithLimit } from './limited-query.ts'
 
 /** A hub that was heard of: it has connected or sent something at this time (epoch milliseconds). */
 export interface HubSighting {
@@ -12,7 +13,8 @@ export interface HubSighting {
  */
 export async function recordSightings(pool: Pool, sightings: readonly HubSighting[]): Promise<void> {
   const sorted = [...sightings].sort((a, b) => a.hubId - b.hubId)
-  await pool.query(
+  await queryWithLimit(
+    pool,
     `WITH locked AS (
        SELECT id FROM public.hubs WHERE id = ANY ($1::int4[]) ORDER BY id FOR NO KEY UPDATE
      )
@@ -34,7 +36,8 @@ export async function expireHubs(
   pool: Pool,
   options: { connected: readonly number[]; nowMs: number },
 ): Promise<number> {
-  const result = await pool.query(
+  const result = await queryWithLimit(
+    pool,
     `WITH silent AS (
        SELECT id FROM public.hubs
        WHERE is_online AND id <> ALL ($1::int4[])

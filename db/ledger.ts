@@ -1,5 +1,6 @@
 import type { Pool } from 'pg'
 import { firstBatchIdAt } from './batches/batch-id.ts'
+import { queryWithLimit } from './limited-query.ts'
 
 export interface LedgerLimits {
   retentionDays: number
@@ -22,7 +23,8 @@ export async function pruneLedger(
   pool: Pool,
   { retentionDays, rowsMax, nowMs, afterId }: LedgerLimits,
 ): Promise<{ deleted: number; lastId: bigint }> {
-  const result = await pool.query<{ deleted: number; lastId: string | null }>(
+  const result = await queryWithLimit<{ deleted: number; lastId: string | null }>(
+    pool,
     `WITH old AS MATERIALIZED (
        SELECT id FROM pipeline.ingest_batches
        WHERE id > $1 AND id < $2 AND id <= (SELECT min(batch_id) FROM pipeline.watermarks)

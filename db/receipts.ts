@@ -1,5 +1,6 @@
 import type { Pool } from 'pg'
 import type { ReceiptMark } from './batches/write-batch.ts'
+import { queryWithLimit } from './limited-query.ts'
 
 /** The newest receipt of a hub, with what is needed to go on from it. */
 export interface ReceiptRecord {
@@ -28,7 +29,8 @@ export async function saveReceipts(
   records: readonly ReceiptRecord[],
   throughBatchId: bigint,
 ): Promise<void> {
-  await pool.query(
+  await queryWithLimit(
+    pool,
     `WITH kept AS (
        INSERT INTO pipeline.receipts (hub_id, boot, seq, missing, state, updated_at)
        SELECT g.hub_id, g.boot, g.seq, g.missing::jsonb, g.state::jsonb, to_timestamp(g.updated_at_ms / 1000)
@@ -55,7 +57,8 @@ export async function saveReceipts(
 
 /** All receipts as last kept. */
 export async function loadReceipts(pool: Pool): Promise<ReceiptRecord[]> {
-  const result = await pool.query<ReceiptRecord>(
+  const result = await queryWithLimit<ReceiptRecord>(
+    pool,
     `SELECT hub_id AS "hubId", boot, seq::float8 AS seq, missing, state,
        (extract(epoch FROM updated_at) * 1000)::float8 AS "updatedAtMs"
      FROM pipeline.receipts ORDER BY hub_id`,
@@ -65,7 +68,8 @@ export async function loadReceipts(pool: Pool): Promise<ReceiptRecord[]> {
 
 /** The newest batch that the receipts hold, with all before it; 0 at the beginning. */
 export async function receiptsWatermark(pool: Pool): Promise<bigint> {
-  const result = await pool.query<{ batchId: string }>(
+  const result = await queryWithLimit<{ batchId: string }>(
+    pool,
     'SELECT batch_id AS "batchId" FROM pipeline.watermarks WHERE name = $1',
     [WATERMARK],
   )
@@ -77,7 +81,8 @@ export async function receiptMarksAfter(
   pool: Pool,
   batchId: bigint,
 ): Promise<{ id: bigint; marks: ReceiptMark[] }[]> {
-  const result = await pool.query<{ id: string; receipts: ReceiptMark[] | null }>(
+  const result = await queryWithLimit<{ id: string; receipts: ReceiptMark[] | null }>(
+    pool,
     'SELECT id, receipts FROM pipeline.ingest_batches WHERE id > $1 ORDER BY id LIMIT $2',
     [batchId, LEDGER_PAGE_ROWS],
   )

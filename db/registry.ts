@@ -1,4 +1,5 @@
 import type { Pool } from 'pg'
+import { queryWithLimit } from './limited-query.ts'
 
 /** Where a device belonged from `fromMs` to before `toMs` (epoch milliseconds, ±Infinity at the open ends). */
 export interface Assignment {
@@ -32,7 +33,10 @@ const PAGE_ROWS = 5_000
 
 /** Grows with every change of what `loadDevices` and `loadLogIns` return (kept by triggers). */
 export async function registryVersion(pool: Pool): Promise<string> {
-  const result = await pool.query<{ version: string }>('SELECT version FROM pipeline.registry_version')
+  const result = await queryWithLimit<{ version: string }>(
+    pool,
+    'SELECT version FROM pipeline.registry_version',
+  )
   return result.rows[0]?.version ?? '0'
 }
 
@@ -73,7 +77,8 @@ interface DeviceAssignmentRow {
 }
 
 async function queryDevices(pool: Pool, where: string, value: unknown): Promise<DeviceRecord[]> {
-  const result = await pool.query<DeviceAssignmentRow>(
+  const result = await queryWithLimit<DeviceAssignmentRow>(
+    pool,
     `SELECT d.id, d.device_eui AS dev_eui, d.organization_id, a.unit_id, a.site_id,
        (extract(epoch FROM a.valid_from) * 1000)::float8 AS from_ms,
        (extract(epoch FROM a.valid_to) * 1000)::float8 AS to_ms
@@ -101,7 +106,8 @@ async function queryDevices(pool: Pool, where: string, value: unknown): Promise<
 }
 
 async function queryLogIns(pool: Pool, names: readonly string[] | null): Promise<LogInRecord[]> {
-  const result = await pool.query<LogInRecord>(
+  const result = await queryWithLimit<LogInRecord>(
+    pool,
     `SELECT kind, name, id, organization_id AS "organizationId", site_id AS "siteId", credential_hash AS "credentialHash"
      FROM (
        SELECT 'hub' AS kind, key AS name, id, organization_id, site_id, credential_hash

@@ -2,6 +2,7 @@ import type { Pool, PoolClient } from 'pg'
 import type { DoorRow } from '../copy/doors.ts'
 import type { ReadingRow } from '../copy/readings.ts'
 import { databaseError, verdictOf } from '../errors.ts'
+import { queryWithLimit } from '../limited-query.ts'
 import { recordedRange } from './recorded-range.ts'
 import { dropEmptyPayloads, requireArrivalTimes, takeRejected } from './replayed-items.ts'
 import { onConnection } from './transaction.ts'
@@ -103,7 +104,8 @@ export async function findBatch(
   pool: Pool,
   { id, writer }: Pick<Batch, 'id' | 'writer'>,
 ): Promise<BatchOutcome | undefined> {
-  const result = await pool.query<BatchOutcome>(
+  const result = await queryWithLimit<BatchOutcome>(
+    pool,
     `SELECT readings, readings_duplicate AS "readingsDuplicate", doors, doors_duplicate AS "doorsDuplicate"
      FROM pipeline.ingest_batches WHERE id = $1 AND writer = $2`,
     [id, writer],
@@ -117,7 +119,8 @@ export async function findBatches(
   pool: Pool,
   ids: readonly bigint[],
 ): Promise<Map<bigint, BatchOutcome & { writer: string }>> {
-  const result = await pool.query<BatchOutcome & { id: string; writer: string }>(
+  const result = await queryWithLimit<BatchOutcome & { id: string; writer: string }>(
+    pool,
     `SELECT id, writer, readings, readings_duplicate AS "readingsDuplicate", doors, doors_duplicate AS "doorsDuplicate"
      FROM pipeline.ingest_batches WHERE id = ANY ($1::bigint[])`,
     [ids.map(String)],
