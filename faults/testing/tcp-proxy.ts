@@ -78,6 +78,11 @@ export class TcpProxy {
     return this.#port
   }
 
+  /** Connections through it. */
+  get open(): number {
+    return this.#links.size
+  }
+
   async start(): Promise<void> {
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket))
     this.#server = server
