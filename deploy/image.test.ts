@@ -10,6 +10,7 @@ import { freePort } from '../db/embedded/ports.ts'
 import { until } from '../db/testing/poll.ts'
 import { createTestDatabase, type TestDatabase } from '../db/testing/test-database.ts'
 import { makeTestFolder, removeTestFolder } from '../db/testing/test-folder.ts'
+import { HEAP_FLAGS } from '../heap-flags.ts'
 import { settingNames } from '../service.ts'
 import {
   copyImageFiles,
@@ -56,7 +57,7 @@ describe('the Dockerfile', () => {
     for (const name of Object.keys(settings)) expect(settingNames()).toContain(name)
     expect(settings).toMatchObject({ MQTT_HOST: '0.0.0.0', HTTP_HOST: '0.0.0.0' })
     expect(soleValue(image, 'USER')).toBe('node')
-    expect(execForm({ value: soleValue(image, 'CMD') })).toEqual(['node', 'main.ts'])
+    expect(execForm({ value: soleValue(image, 'CMD') })).toEqual(['node', ...HEAP_FLAGS, 'main.ts'])
   })
 
   test('takes no tests, no secrets and nothing of a checkout that it does not need', () => {
@@ -156,7 +157,7 @@ describe('the files of the image, with the dependencies of production only', () 
   })
 
   test('without a database, say what to set: the embedded one is not in the image', async () => {
-    const started = await runProgram(process.execPath, ['main.ts'], {
+    const started = await runProgram(process.execPath, [...HEAP_FLAGS, 'main.ts'], {
       cwd: folder,
       env: environmentOf(image),
     })

@@ -6,6 +6,8 @@ export interface ChildOptions {
   /** Path from the root of the project. */
   script: string
   args?: readonly string[]
+  /** What Node itself is told. */
+  nodeFlags?: readonly string[]
   /** Beside PATH and HOME: a child knows nothing else of our environment. */
   env?: Record<string, string>
 }
@@ -38,9 +40,9 @@ export function startChild(options: ChildOptions, resources: AsyncDisposableStac
   return child
 }
 
-function spawnNode({ script, args = [], env = {} }: ChildOptions): Child {
+function spawnNode({ script, args = [], nodeFlags = [], env = {} }: ChildOptions): Child {
   const { PATH, HOME } = process.env
-  const child = spawn(process.execPath, [ROOT + script, ...args], {
+  const child = spawn(process.execPath, [...nodeFlags, ROOT + script, ...args], {
     env: { PATH, HOME, ...env },
     // Not ours: a .env file there would change what is measured.
     cwd: '/',

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { until } from '../../db/testing/poll.ts'
+import { HEAP_FLAGS } from '../../heap-flags.ts'
 import { type ProgramResult, runProgram } from './clients.ts'
 import type { StatusPage } from './status-page.ts'
 
@@ -40,7 +41,7 @@ function environment(env: Record<string, string>): NodeJS.ProcessEnv {
 export async function startProcess(given: Record<string, string>, says = READY): Promise<ServiceProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'frostguard-test-'))
   const env = environment({ DATA_DIR: folder, ...given })
-  const child = spawn(process.execPath, [`${ROOT}main.ts`], { env, cwd: '/' })
+  const child = spawn(process.execPath, [...HEAP_FLAGS, `${ROOT}main.ts`], { env, cwd: '/' })
   child.once('close', () => rmSync(folder, { recursive: true, force: true }))
   const output = { stdout: '', stderr: '' }
   child.stdout.on('data', (bytes: Buffer) => {
@@ -82,7 +83,7 @@ export async function runMain(given: Record<string, string>, cwd = '/'): Promise
   const folder = mkdtempSync(join(tmpdir(), 'frostguard-test-'))
   const env = environment({ DATA_DIR: folder, ...given })
   try {
-    return await runProgram(process.execPath, [`${ROOT}main.ts`], { env, cwd })
+    return await runProgram(process.execPath, [...HEAP_FLAGS, `${ROOT}main.ts`], { env, cwd })
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

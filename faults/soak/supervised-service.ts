@@ -4,6 +4,7 @@ import { createWriteStream, type WriteStream } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type Metrics, parseMetrics } from '../../bench/processes/metrics.ts'
+import { HEAP_FLAGS } from '../../heap-flags.ts'
 
 const MAIN = fileURLToPath(new URL('../../main.ts', import.meta.url))
 const READY = 'FrostGuard is ready'
@@ -115,7 +116,11 @@ export class SupervisedService {
     this.#log.write(`--- start ${this.starts} at ${new Date().toISOString()}\n`)
     const { PATH, HOME, NODE_COMPILE_CACHE } = process.env
     const env = { PATH, HOME, NODE_COMPILE_CACHE, ...this.#env }
-    const child = spawn(process.execPath, [MAIN], { env, cwd: '/', stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [...HEAP_FLAGS, MAIN], {
+      env,
+      cwd: '/',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     this.#child = child
     this.mode = 'starting'
     child.stderr.pipe(this.#log, { end: false })
