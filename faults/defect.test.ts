@@ -45,11 +45,11 @@ vi.mock('../broker/topics.ts', async (original) => {
 
 vi.mock('../ingest/resolve.ts', async (original) => {
   const real = await original<typeof import('../ingest/resolve.ts')>()
-  const placeItems: typeof real.placeItems = (message, items, context, add) => {
+  const placeItems: typeof real.placeItems = (message, items, context, rowOf) => {
     // The first item of a message is placed, the second one fails.
-    real.placeItems(message, items.slice(0, 1), context, add)
+    const first = real.placeItems(message, items.slice(0, 1), context, rowOf)
     if (items.length > 1) throwFor('place', message.arrival.payload)
-    real.placeItems(message, items.slice(1), context, add)
+    return [...first, ...real.placeItems(message, items.slice(1), context, rowOf)]
   }
   const doubtfulDevices: typeof real.doubtfulDevices = (items, context) => {
     const name = context.describe(0).device ?? ''

@@ -3,29 +3,34 @@ import { placeItems, type ResolveContext } from './resolve.ts'
 
 /** Turns the items of a decoded message into rows of it, each where its device stood then, and the others into rejects. */
 export function placeDraft({ message, readings, doors }: Draft, context: ResolveContext): void {
-  placeItems(message, readings, context, (reading, { device, assignment, atMs, source }) => {
-    const { temperature, humidity, battery, rssi, snr, fault, item } = reading
-    // Field by field: a spread costs more than all the rest, and there are many of these.
-    message.readings.push({
-      deviceId: device.id,
-      unitId: assignment?.unitId ?? null,
-      organizationId: device.organizationId,
-      receivedAtMs: message.arrival.receivedAt,
-      message,
-      recordedAtMs: atMs,
-      source,
-      temperature,
-      humidity,
-      battery,
-      rssi,
-      snr,
-      fault,
-      item,
-      mayBeStored: false,
-    })
-  })
-  placeItems(message, doors, context, (event, { device, assignment, atMs, source }) => {
-    message.doors.push({
+  message.readings = placeItems(
+    message,
+    readings,
+    context,
+    (reading, { device, assignment, atMs, source }) => {
+      const { temperature, humidity, battery, rssi, snr, fault, item } = reading
+      // Field by field: a spread costs more than all the rest, and there are many of these.
+      return {
+        deviceId: device.id,
+        unitId: assignment?.unitId ?? null,
+        organizationId: device.organizationId,
+        receivedAtMs: message.arrival.receivedAt,
+        message,
+        recordedAtMs: atMs,
+        source,
+        temperature,
+        humidity,
+        battery,
+        rssi,
+        snr,
+        fault,
+        item,
+        mayBeStored: false,
+      }
+    },
+  )
+  message.doors = placeItems(message, doors, context, (event, { device, assignment, atMs, source }) => {
+    return {
       deviceId: device.id,
       unitId: assignment?.unitId ?? null,
       organizationId: device.organizationId,
@@ -35,6 +40,6 @@ export function placeDraft({ message, readings, doors }: Draft, context: Resolve
       source,
       state: event.state,
       item: event.item,
-    })
+    }
   })
 }

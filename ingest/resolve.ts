@@ -113,15 +113,20 @@ export function doubtfulDevices(items: readonly DecodedItem[], context: ResolveC
 }
 
 /** Turns placed items into rows, and the others into rejects of the message. */
-export function placeItems<T extends DecodedItem>(
+export function placeItems<T extends DecodedItem, Row>(
   message: HeldMessage,
   items: readonly T[],
   context: ResolveContext,
-  add: (item: T, placement: Placement) => void,
-): void {
+  rowOf: (item: T, placement: Placement) => Row,
+): Row[] {
+  // Of its length at once: one that grows by push keeps room for sixteen more, which a held message would take with it.
+  const rows = new Array<Row>(items.length)
+  let count = 0
   for (const item of items) {
     const result = resolveItem(item, context)
     if (isReject(result)) message.rejects.push(result)
-    else add(item, result)
+    else rows[count++] = rowOf(item, result)
   }
+  rows.length = count
+  return rows
 }
