@@ -7,6 +7,7 @@ import type { Committer } from './committer.ts'
 import { DatabaseAwayError } from './database-away.ts'
 import type { DatabaseGate } from './gate.ts'
 import { type HeldMessage, SUBJECTS, type Subject } from './message.ts'
+import { RefusedMessages } from './refused-messages.ts'
 import type { Spool, SpooledBatch } from './spool/types.ts'
 import { arrivalOf, countItems } from './spooled-message.ts'
 
@@ -45,9 +46,11 @@ export class SpoolDrain {
   #running: Promise<void> | undefined
   /** Batches that were in the spool at the start and have not left it; undefined before. */
   #earlier: number | undefined
+  readonly #refused: RefusedMessages
 
   constructor(options: SpoolDrainOptions) {
     this.#options = options
+    this.#refused = new RefusedMessages({ ...options, remove: (batches) => this.#remove(batches) })
   }
 
   start(): void {
@@ -63,7 +66,7 @@ export class SpoolDrain {
   /** Whether the spool still holds something that it held at the start. Damaged batches count until it is empty. */
   get hasEarlier(): boolean {
     const { batches } = this.#options.spool.stats
-    return batches > 0 && (this.#earlier ?? batches) > 0
+    return batches > 0 && ((this.#earlier ?? batches) > 0 || this.#refused.leftBatches.length > 0)
   }
 
   async #run(): Promise<void> {
@@ -81,7 +84,8 @@ export class SpoolDrain {
 
   async #step(): Promise<void> {
     const { gate, spool, signal } = this.#options
-    if (gate.mode === 'closed' && spool.stats.batches === 0) {
+    if (gate.mode === 'closed') await this.#refused.retry()
+    if (gate.mode === 'closed' && spool.stats.batches <= this.#refused.leftBatches.length) {
       await sleep(IDLE_MS, undefined, { signal }).catch(() => undefined)
       return
     }
@@ -118,8 +122,7 @@ export class SpoolDrain {
         stored,
         stored.map(({ id }) => ledger.get(id)),
       )
-    const refused: HeldMessage[] = []
-    const messages = await this.#prepare(batches, refused)
+    const messages = await this.#prepare(batches)
     const putBack = takeOut(books, batches, messages)
     try {
       // A name that another process has taken is no name of ours: then the transaction gets a new one.
@@ -136,8 +139,7 @@ export class SpoolDrain {
       if (error instanceof DrainedAlreadyError) return
       throw error
     }
-    for (const message of refused.splice(0)) await this.#setAside(message, refused)
-    await this.#remove(batches)
+    await this.#remove(await this.#refused.setAside(batches, messages))
   }
 
   /** Batches that are in the database already. */
@@ -162,7 +164,9 @@ export class SpoolDrain {
   async #oldest(): Promise<SpooledBatch[]> {
     const { spool, gate } = this.#options
     try {
-      return await spool.oldest({ batches: READ_BATCHES, bytes: READ_BYTES })
+      this.#refused.requireFew()
+      const except = this.#refused.leftBatches
+      return await spool.oldest({ batches: READ_BATCHES, bytes: READ_BYTES, except })
     } catch (error) {
       if (gate.mode === 'half_open') return []
       throw error
@@ -184,40 +188,18 @@ export class SpoolDrain {
     return end < 0 ? batches : batches.slice(0, end)
   }
 
-  async #prepare(batches: readonly SpooledBatch[], refused: HeldMessage[]): Promise<HeldMessage[]> {
+  async #prepare(batches: readonly SpooledBatch[]): Promise<HeldMessage[]> {
     const { routeOf, prepare, signal } = this.#options
     const arrivals = batches.flatMap(({ messages }) => messages.map((message) => arrivalOf(message, routeOf)))
     signal.throwIfAborted()
     return Promise.all(
       arrivals.map(async (arrival) => {
         const message: HeldMessage = await prepare(arrival, (error) => {
-          if (error) refused.push(message)
+          if (error) this.#refused.note(message)
         })
         return message
       }),
     )
-  }
-
-  /**
-   * PostgreSQL refuses something of the message that is no row. It was acknowledged, so it is kept as rejected, or, if
-   * it refuses even that, in the spool.
-   */
-  async #setAside(message: HeldMessage, refused: HeldMessage[]): Promise<void> {
-    const { committer, signal, log, books } = this.#options
-    itemsRecounted(books, message.subject, 1 - message.items)
-    message.items = 1
-    const detail = 'the database refused the message; it was acknowledged while the database was away'
-    Object.assign(message, { readings: [], doors: [], status: null, receipt: null })
-    message.rejects = [{ reason: 'invalid', detail, device: null, item: null, sqlstate: null }]
-    await committer.write([message], {})
-    if (refused.length === 0) return
-    log.error(
-      { topic: message.arrival.topic },
-      'the database refuses to keep a rejected message: it stays in the spool',
-    )
-    while (!(await committer.spool([message]))) {
-      await sleep(IDLE_MS, undefined, { signal })
-    }
   }
 }
 

@@ -5,7 +5,7 @@ import { DiskRoom } from './disk-room.ts'
 import { isSqliteError, SpoolFailedError } from './errors.ts'
 import { batchDamaged, diskFailed, diskFull, fileGone } from './reasons.ts'
 import { openDatabase } from './spool-database.ts'
-import type { SpoolStats } from './types.ts'
+import type { ReadLimits, SpoolStats } from './types.ts'
 import type { EncodedBatch, SpoolReport, Trouble } from './worker-messages.ts'
 
 /** Above this the write-ahead log is brought into the database. */
@@ -91,7 +91,7 @@ export class SpoolFile {
   }
 
   /** The first batches, up to the limits; damaged ones are passed over. Throws a `SpoolFailedError`. */
-  oldest(limits: { batches: number; bytes: number }): EncodedBatch[] {
+  oldest(limits: ReadLimits): EncodedBatch[] {
     try {
       return this.#read(limits)
     } catch (error) {
@@ -182,12 +182,13 @@ export class SpoolFile {
     return refusals.map((refusal) => refusal ?? reason)
   }
 
-  #read(limits: { batches: number; bytes: number }): EncodedBatch[] {
+  #read({ batches, bytes: bytesMax, except = [] }: ReadLimits): EncodedBatch[] {
     const found: EncodedBatch[] = []
     let bytes = 0
     for (let row = this.#next(FIRST_ROW); row; row = this.#next(row.seq)) {
+      if (except.some(({ id, writer }) => id === row.id && writer === row.writer)) continue
       bytes += row.contentBytes
-      if (found.length > 0 && (found.length >= limits.batches || bytes > limits.bytes)) break
+      if (found.length > 0 && (found.length >= batches || bytes > bytesMax)) break
       const content = this.#contentOf(row)
       if (content) found.push({ ...row, content })
       else this.#passOver(row)

@@ -48,6 +48,13 @@ export interface SpoolStats {
  */
 export type SpoolState = 'ready' | 'full' | 'failed'
 
+/** Which batches are read: at most so many, and so many bytes in the file; those of `except` are passed over. */
+export interface ReadLimits {
+  batches: number
+  bytes: number
+  except?: readonly { id: bigint; writer: string }[]
+}
+
 /** Batches kept on the local disk, in order, until the database has them. */
 export interface Spool {
   /** Right at open and after every call. */
@@ -65,7 +72,7 @@ export interface Spool {
    * there is any. A batch whose bytes are damaged is passed over: it stays in the file, leaves the stats, and the state
    * is `failed`. Rejects with a `SpoolFailedError` when the file cannot be read.
    */
-  oldest(limits: { batches: number; bytes: number }): Promise<SpooledBatch[]>
+  oldest(limits: ReadLimits): Promise<SpooledBatch[]>
   /**
    * Removes batches, of several with one id the first; ids that are not there are ignored. Resolves when that is on disk, synced. Where the disk does not
    * take it (`full`, `failed`), they are gone for this process and come back when the spool is opened again: the ledger

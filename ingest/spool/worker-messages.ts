@@ -1,5 +1,5 @@
 import type { Subject } from '../message.ts'
-import type { SpoolStats } from './types.ts'
+import type { ReadLimits, SpoolStats } from './types.ts'
 
 /** A batch on its way to or from the file. */
 export interface EncodedBatch {
@@ -23,7 +23,7 @@ export interface Trouble {
 /** What the thread can be asked; `append` answers for each append why it was refused, or null. */
 export interface SpoolCalls {
   append: { question: EncodedBatch[][]; answer: (string | null)[] }
-  oldest: { question: { batches: number; bytes: number }; answer: EncodedBatch[] }
+  oldest: { question: ReadLimits; answer: EncodedBatch[] }
   remove: { question: { id: bigint; writer: string }[]; answer: null }
   close: { question: null; answer: null }
 }

@@ -4,7 +4,7 @@ import { AppendQueue } from './append-queue.ts'
 import { decodeMessages, encodeMessages } from './encoding.ts'
 import { SpoolFailedError, SpoolFullError } from './errors.ts'
 import { contentUnknown, isClosed, threadDied, tooOld } from './reasons.ts'
-import type { Spool, SpooledBatch, SpoolState, SpoolStats } from './types.ts'
+import type { ReadLimits, Spool, SpooledBatch, SpoolState, SpoolStats } from './types.ts'
 import { WorkerCalls } from './worker-calls.ts'
 import type { EncodedBatch, Trouble } from './worker-messages.ts'
 
@@ -77,7 +77,7 @@ export class WorkerSpool implements Spool {
     if (refusal !== null) throw new SpoolFullError(refusal)
   }
 
-  async oldest(limits: { batches: number; bytes: number }): Promise<SpooledBatch[]> {
+  async oldest(limits: ReadLimits): Promise<SpooledBatch[]> {
     this.#requireOpen()
     const batches = await this.#calls.call('oldest', limits)
     try {
