@@ -1,11 +1,14 @@
 import { Client } from 'pg'
 import { endConnection } from './end-connection.ts'
 
+const ROUNDS = 20
+
 /**
  * Throws when `client`, a connection to `url`, has no session of its own: a pooler in transaction mode stands between,
  * and what is set or locked for the session would stay behind in one that others use. A pooler hands out first what was
  * used last, so it gives the client's backend to a second connection, or the second one's to the client afterwards.
- * Under heavy traffic it may slip through; PostgreSQL itself is never mistaken for one.
+ * Beside the traffic of others it may slip through once, so both are asked again and again; PostgreSQL itself is never
+ * mistaken for one.
  */
 export async function requireOwnSession(client: Client, url: string, timeoutMs: number): Promise<void> {
   const backend = await backendOf(client)
@@ -17,7 +20,12 @@ export async function requireOwnSession(client: Client, url: string, timeoutMs: 
   other.on('error', () => {})
   try {
     await other.connect()
-    if ((await backendOf(other)) !== backend && (await backendOf(client)) === backend) return
+    const otherBackend = await backendOf(other)
+    let isOwn = otherBackend !== backend
+    for (let round = 0; isOwn && round < ROUNDS; round++) {
+      isOwn = (await backendOf(client)) === backend && (await backendOf(other)) === otherBackend
+    }
+    if (isOwn) return
   } finally {
     await endConnection(other)
   }
