@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { Pool, type PoolClient } from 'pg'
+import { Client, Pool, type PoolClient } from 'pg'
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { createBatchIds } from '../db/batches/batch-id.ts'
@@ -303,7 +303,7 @@ async function waitingForLocks(): Promise<number> {
 
 test('while the database hangs one save is under way, and stop tries once more', async () => {
   const { receipts, tick } = await startReceipts()
-  const saves = vi.spyOn(pool, 'query')
+  const saves = vi.spyOn(Client.prototype, 'query')
   let stopped: Promise<void> | undefined
   await holding('LOCK TABLE pipeline.receipts', [], async () => {
     for (let seq = 1; seq <= 5; seq++) {
