@@ -6,17 +6,25 @@ import { NORTH_HUB, northDevice } from '../contract/testing/fleet.ts'
 import { startTestService, type TestService } from '../contract/testing/service.ts'
 import { nextTime } from '../contract/testing/times.ts'
 import { until } from '../db/testing/poll.ts'
+import { createTestDatabase, type TestDatabase } from '../db/testing/test-database.ts'
 import { untilSettled } from './testing/settled.ts'
 
+let database: TestDatabase
 let service: TestService
 let hub: RawClient
 
 beforeEach(async () => {
-  service = await startTestService({ env: { INGEST_HOLD_MS: '300' } })
+  database = await createTestDatabase()
+  // The server must carry out what nobody waits for: it does not look for a client that has gone.
+  const databaseUrl = `${database.url}?options=-c%20client_connection_check_interval%3D0`
+  service = await startTestService({ databaseUrl, env: { INGEST_HOLD_MS: '300' } })
   hub = await connectRaw(service, NORTH_HUB)
 })
 
-afterEach(() => service.close())
+afterEach(async () => {
+  await service.close()
+  await database.drop()
+})
 
 /** A message that is rejected whole, with text to know it by; returns when it is acknowledged. */
 async function publishGarbage(text: string, messageId: number): Promise<void> {
