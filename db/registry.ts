@@ -1,5 +1,5 @@
 import type { Pool } from 'pg'
-import { queryWithLimit } from './limited-query.ts'
+import { lookUpWithLimit } from './limited-query.ts'
 
 /** Where a device belonged from `fromMs` to before `toMs` (epoch milliseconds, ±Infinity at the open ends). */
 export interface Assignment {
@@ -33,11 +33,11 @@ const PAGE_ROWS = 5_000
 
 /** Grows with every change of what `loadDevices` and `loadLogIns` return (kept by triggers). */
 export async function registryVersion(pool: Pool): Promise<string> {
-  const result = await queryWithLimit<{ version: string }>(
+  const rows = await lookUpWithLimit<{ version: string }>(
     pool,
     'SELECT version FROM pipeline.registry_version',
   )
-  return result.rows[0]?.version ?? '0'
+  return rows[0]?.version ?? '0'
 }
 
 /** All live devices, a page at a time so that 100,000 of them do not hold up the event loop. */
@@ -77,8 +77,7 @@ interface DeviceAssignmentRow {
 }
 
 async function queryDevices(pool: Pool, where: string, value: unknown): Promise<DeviceRecord[]> {
-  const result = await queryWithLimit<DeviceAssignmentRow>(
-    pool,
+  const result = await pool.query<DeviceAssignmentRow>(
     `SELECT d.id, d.device_eui AS dev_eui, d.organization_id, a.unit_id, a.site_id,
        (extract(epoch FROM a.valid_from) * 1000)::float8 AS from_ms,
        (extract(epoch FROM a.valid_to) * 1000)::float8 AS to_ms
@@ -106,8 +105,7 @@ async function queryDevices(pool: Pool, where: string, value: unknown): Promise<
 }
 
 async function queryLogIns(pool: Pool, names: readonly string[] | null): Promise<LogInRecord[]> {
-  const result = await queryWithLimit<LogInRecord>(
-    pool,
+  const result = await pool.query<LogInRecord>(
     `SELECT kind, name, id, organization_id AS "organizationId", site_id AS "siteId", credential_hash AS "credentialHash"
      FROM (
        SELECT 'hub' AS kind, key AS name, id, organization_id, site_id, credential_hash

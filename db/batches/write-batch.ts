@@ -1,8 +1,8 @@
-import type { Pool, PoolClient } from 'pg'
+import { escapeLiteral, type Pool, type PoolClient } from 'pg'
 import type { DoorRow } from '../copy/doors.ts'
 import type { ReadingRow } from '../copy/readings.ts'
 import { databaseError, verdictOf } from '../errors.ts'
-import { queryWithLimit } from '../limited-query.ts'
+import { lookUpWithLimit } from '../limited-query.ts'
 import { recordedRange } from './recorded-range.ts'
 import { dropEmptyPayloads, requireArrivalTimes, takeRejected } from './replayed-items.ts'
 import { onConnection } from './transaction.ts'
@@ -104,14 +104,13 @@ export async function findBatch(
   pool: Pool,
   { id, writer }: Pick<Batch, 'id' | 'writer'>,
 ): Promise<BatchOutcome | undefined> {
-  const result = await queryWithLimit<BatchOutcome>(
+  const rows = await lookUpWithLimit<BatchOutcome>(
     pool,
     `SELECT readings, readings_duplicate AS "readingsDuplicate", doors, doors_duplicate AS "doorsDuplicate"
-     FROM pipeline.ingest_batches WHERE id = $1 AND writer = $2`,
-    [id, writer],
+     FROM pipeline.ingest_batches WHERE id = ${id} AND writer = ${escapeLiteral(writer)}`,
   )
-  if (result.rows.length > 0) await confirmDurable(pool)
-  return result.rows[0]
+  if (rows.length > 0) await confirmDurable(pool)
+  return rows[0]
 }
 
 /** What of these the ledger has, by id; `writer` tells whether it is the same batch. */
@@ -119,14 +118,13 @@ export async function findBatches(
   pool: Pool,
   ids: readonly bigint[],
 ): Promise<Map<bigint, BatchOutcome & { writer: string }>> {
-  const result = await queryWithLimit<BatchOutcome & { id: string; writer: string }>(
+  const rows = await lookUpWithLimit<BatchOutcome & { id: string; writer: string }>(
     pool,
     `SELECT id, writer, readings, readings_duplicate AS "readingsDuplicate", doors, doors_duplicate AS "doorsDuplicate"
-     FROM pipeline.ingest_batches WHERE id = ANY ($1::bigint[])`,
-    [ids.map(String)],
+     FROM pipeline.ingest_batches WHERE id = ANY ('{${ids.join()}}'::bigint[])`,
   )
-  if (result.rows.length > 0) await confirmDurable(pool)
-  return new Map(result.rows.map(({ id, ...row }) => [BigInt(id), row]))
+  if (rows.length > 0) await confirmDurable(pool)
+  return new Map(rows.map(({ id, ...row }) => [BigInt(id), row]))
 }
 
 /**
