@@ -29,7 +29,8 @@ let tests = 0
 
 beforeAll(async () => {
   database = await createTestDatabase()
-  const through = await startUrlProxy(database.url)
+  // PostgreSQL is to carry out a COMMIT whose client has gone, however long that is held.
+  const through = await startUrlProxy(`${database.url}?options=-c%20client_connection_check_interval%3D0`)
   proxy = through.proxy
   service = await startLoadedService({
     databaseUrl: through.url,
