@@ -72,10 +72,13 @@ test('a batch ends at its limits in rows and in bytes, but takes a message of an
   expect(bytes.sizes()).toEqual([2, 1, 1])
 })
 
-test('is drained when nothing waits and nothing is under way', async () => {
-  const { commits, batches } = held({ batchRowsMax: 1 })
-  commits.add(message(1))
-  commits.add(message(1))
+test.each([
+  ['live messages', message, { batchRowsMax: 1 }],
+  ['old ones', oldMessage, { lanes: 2, batchRowsMax: 1 }],
+])('is drained when nothing waits and nothing is under way: %s', async (_what, make, limits) => {
+  const { commits, batches } = held(limits)
+  commits.add(make(1))
+  commits.add(make(1))
   let drained = false
   const wait = commits.drained().then(() => {
     drained = true
@@ -129,22 +132,6 @@ test('live messages without end leave one batch in five to the backlog', async (
   }
   const queues = batches.map(({ messages }) => (messages[0]?.arrival.isBacklog ? 'b' : 'l')).join('')
   expect(queues).toBe('llllbllllbllllbl')
-})
-
-test('is drained only when the backlog is too', async () => {
-  const { commits, batches } = held({ lanes: 2, batchRowsMax: 1 })
-  commits.add(oldMessage(1))
-  commits.add(oldMessage(1))
-  let drained = false
-  const wait = commits.drained().then(() => {
-    drained = true
-  })
-  await turn()
-  batches[0]?.end()
-  await turn()
-  expect([batches.length, drained]).toEqual([2, false])
-  batches[1]?.end()
-  await wait
 })
 
 test('batches of old readings are small until no live message has come for a second', async () => {
