@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pool } from 'pg'
 import type { Principal, Route } from '../../broker/types.ts'
 import { createBatchIds } from '../../db/batches/batch-id.ts'
@@ -38,6 +39,9 @@ export interface ReplayOptions {
 /** How far after an arrival the stored times are read at first: a flood of readings without a time is spread so far. */
 const ARRIVAL_SPAN_FIRST_MS = 10_000
 const ARRIVAL_SPAN_MAX_MS = 10_000_000
+/** Others that write times of arrival of the same devices come in between so often, before it is given up. */
+const ARRIVAL_ATTEMPTS_MAX = 20
+const ARRIVAL_PAUSE_MAX_MS = 200
 
 interface Run extends ReplayOptions {
   tally: ReplayTally
@@ -92,17 +96,22 @@ async function logInsOf(pool: Pool, { payloads }: RejectedPage): Promise<Map<str
   return new Map(found.map((record) => [usernameOf(record), record]))
 }
 
-/** Where a time of arrival turns out to be taken, what is not stored yet is placed again with more known. */
+/**
+ * Where a time of arrival turns out to be taken, what is not stored yet is placed again with more known. Runs beside this
+ * one take such times too: each pauses at random, so that one of them comes through.
+ */
 async function storeMessages(messages: readonly OpenedMessage[], run: Run): Promise<RefusedItem[]> {
   const settled = new Set<RejectedEntry>()
   let left = messages
-  for (let spanMs = ARRIVAL_SPAN_FIRST_MS; ; spanMs *= 10) {
+  for (let attempt = 1; ; attempt++) {
+    const spanMs = Math.min(ARRIVAL_SPAN_FIRST_MS * 10 ** (attempt - 1), ARRIVAL_SPAN_MAX_MS)
     const { storable, refused } = await placeWanted(run.pool, left, spanMs)
     try {
       const refusedByDatabase = await storeItems(storable, storeOptions(run, settled))
       return [...refused, ...refusedByDatabase]
     } catch (error) {
-      if (!(error instanceof ArrivalTimeTakenError) || spanMs >= ARRIVAL_SPAN_MAX_MS) throw error
+      if (!(error instanceof ArrivalTimeTakenError) || attempt === ARRIVAL_ATTEMPTS_MAX) throw error
+      await sleep(Math.random() * ARRIVAL_PAUSE_MAX_MS)
       left = left.map((message) => ({
         ...message,
         entries: message.entries.filter((entry) => !settled.has(entry)),
