@@ -1,0 +1,170 @@
+/*
+ * The words of the evaluator. Times are epoch milliseconds; temperatures are integers of 0.01 °C ("centi"), calibrated.
+ * Everything here can be written as JSON, but for the infinite bounds of spans.
+ */
+
+/** What a sensor said, ready to be judged. Unique by device and `recordedAtMs`. */
+export interface ReadingInput {
+  kind: 'reading'
+  deviceId: number
+  /** Evaluation time: the earlier one of `recordedAtMs` and `receivedAtMs`. */
+  atMs: number
+  recordedAtMs: number
+  receivedAtMs: number
+  /** Calibrated; null = none, or unknown because of a fault. */
+  temperatureCenti: number | null
+  /** Percent. */
+  battery: number | null
+  fault: string | null
+}
+
+/** Unique by device, `recordedAtMs` and state. */
+export interface DoorInput {
+  kind: 'door'
+  deviceId: number
+  atMs: number
+  recordedAtMs: number
+  receivedAtMs: number
+  isOpen: boolean
+}
+
+export type Input = ReadingInput | DoorInput
+
+export type Direction = 'above' | 'below'
+
+export type Condition =
+  /** `forMs` null = the confirm time of the evaluator, which is longer while the door is open. */
+  | {
+      type: 'temperature_above' | 'temperature_below'
+      limitCenti: number
+      hysteresisCenti: number
+      inclusive: boolean
+      forMs: number | null
+    }
+  | { type: 'temperature_cumulative'; direction: Direction; limitCenti: number; totalMs: number; windowMs: number }
+  | { type: 'temperature_n_of_m'; direction: Direction; limitCenti: number; n: number; m: number }
+  | { type: 'rate_of_change'; direction: 'rising' | 'falling'; deltaCenti: number; windowMs: number }
+  | { type: 'no_data'; missed: number }
+  | { type: 'door_open'; forMs: number }
+  | { type: 'battery_below'; limit: number }
+  | { type: 'sensor_fault'; kind: 'stuck'; forMs: number; minReadings: number }
+  | { type: 'sensor_fault'; kind: 'jump'; maxStepCenti: number }
+  | { type: 'sensor_fault'; kind: 'fault'; forMs: number }
+  | { type: 'manual_log_overdue'; afterMs: number }
+  | { type: 'calibration_due'; daysAhead: number }
+
+export type ConditionType = Condition['type']
+export type Severity = 'info' | 'warning' | 'critical'
+export type AlertType =
+  | 'alarm_active'
+  | 'monitoring_interrupted'
+  | 'missed_manual_entry'
+  | 'low_battery'
+  | 'sensor_fault'
+  | 'door_open'
+  | 'calibration_due'
+
+/** A version of a rule while it is in force for a unit: from `fromMs` to before `toMs`, in event time. */
+export interface RuleVersion {
+  version: number
+  fromMs: number
+  toMs: number
+  condition: Condition
+  severity: Severity
+  /**
+   * It sees what was before, but triggers only at a reading (door, instant) whose time of this kind is not before `fromMs`:
+   * `received` where nothing of its condition type was in force before it (then `fromMs` above is -Infinity).
+   */
+  triggers: { by: 'received' | 'at'; fromMs: number }
+}
+
+/**
+ * One rule as it applies to one unit, after the cascade: its versions in order of time, not overlapping. A hole between
+ * them, or an end, is time in which it does not apply (disabled, deleted, covered by a narrower rule).
+ */
+export interface RuleTrack {
+  /** Of `alert_rules`; null = a limit of the unit itself (`temp_min`, `temp_max`). */
+  ruleId: number | null
+  name: string
+  conditionType: ConditionType
+  alertType: AlertType
+  versions: readonly RuleVersion[]
+}
+
+/** A value from `fromMs` on, until the next one begins. In order; the first begins at -Infinity. */
+export interface From<T> {
+  fromMs: number
+  value: T
+}
+
+export interface DeviceConfig {
+  deviceId: number
+  hubId: number | null
+  /** temperature, door, temperature_door, ... */
+  deviceType: string
+  /** Whether readings of temperature are expected of it: a device for doors alone is exempt from silence. */
+  hasTemperature: boolean
+  /** Milliseconds between readings; 300,000 where the device has none. */
+  intervalMs: readonly From<number>[]
+}
+
+/** All that decides about a unit, with its past. Replaced as a whole when something of it changes. */
+export interface UnitConfig {
+  unitId: number
+  organizationId: number
+  siteId: number
+  tempMinCenti: number | null
+  tempMaxCenti: number | null
+  manualMonitoringRequired: boolean
+  monitoringEnabled: boolean
+  /** IANA name of the site's time zone. */
+  timezone: string
+  devices: readonly DeviceConfig[]
+  tracks: readonly RuleTrack[]
+}
+
+/** One uninterrupted time in which one device was found beyond one rule, from its first reading; raised or ended. */
+export interface Episode {
+  deviceId: number
+  ruleId: number | null
+  conditionType: ConditionType
+  ruleVersion: number
+  severity: Severity
+  startedAtMs: number
+  /** At which the condition was first met. */
+  triggeredAtMs: number
+  /** Null while it runs. */
+  endedAtMs: number | null
+  /** 'rule_changed': it did not end, its rule did. Null while it runs. */
+  resolution: 'recovered' | 'rule_changed' | null
+  /** °C in centi, or percent × 100, or °C per window: what triggered, the limit, and the worst of it. */
+  triggerCenti: number | null
+  limitCenti: number | null
+  peakCenti: number | null
+  confirmedMs: number
+  unknownMs: number
+  /** Of its device, while it runs: whether the newest reading is good. */
+  newestIsGood: boolean
+}
+
+/** What a row of `alerts` says, apart from its journal: the union of overlapping episodes of a unit (or device) and rule. */
+export interface AlertFacts {
+  unitId: number | null
+  hubId: number | null
+  /** Where it is about one device (silence, battery, sensor fault, calibration), else null. */
+  deviceId: number | null
+  ruleId: number | null
+  ruleVersion: number | null
+  conditionType: ConditionType
+  alertType: AlertType
+  severity: Severity
+  startedAtMs: number
+  triggeredAtMs: number
+  endedAtMs: number | null
+  resolution: 'recovered' | 'rule_changed' | null
+  triggerCenti: number | null
+  limitCenti: number | null
+  peakCenti: number | null
+  confirmedMs: number
+  unknownMs: number
+}
