@@ -20,13 +20,13 @@ export interface EpisodeRow {
   newestIsGood: boolean
 }
 
-/** Episodes to be forgotten: of a device in a unit that began in a time (both ends count, ±Infinity = unbounded). */
+/** Episodes to be forgotten: of a device in a unit that were triggered after one time, up to another (±Infinity = unbounded). */
 export interface EpisodeRange {
   unitId: number
   deviceId: number
   /** Those of its doors, or all others. */
   isDoor: boolean
-  fromMs: number
+  afterMs: number
   toMs: number
 }
 
@@ -78,10 +78,10 @@ const DELETE_SAME = `
 const DELETE_RANGES = `
   DELETE FROM pipeline.rule_episodes e
   USING unnest($1::int4[], $2::int4[], $3::bool[], $4::float8[], $5::float8[])
-    AS given (unit_id, device_id, is_door, from_ms, to_ms)
+    AS given (unit_id, device_id, is_door, after_ms, to_ms)
   WHERE e.unit_id = given.unit_id AND e.device_id = given.device_id
     AND (e.condition_type = 'door_open') = given.is_door
-    AND e.started_at BETWEEN to_timestamp(given.from_ms / 1000) AND to_timestamp(given.to_ms / 1000)
+    AND e.triggered_at > to_timestamp(given.after_ms / 1000) AND e.triggered_at <= to_timestamp(given.to_ms / 1000)
   RETURNING e.unit_id AS "unitId", e.rule_id AS "ruleId", e.condition_type AS "conditionType",
     (extract(epoch FROM e.started_at) * 1000)::float8 AS "fromMs"`
 
@@ -116,7 +116,7 @@ async function deleteRanges(client: ClientBase, ranges: readonly EpisodeRange[])
     ranges.map(({ unitId }) => unitId),
     ranges.map(({ deviceId }) => deviceId),
     ranges.map(({ isDoor }) => isDoor),
-    ranges.map(({ fromMs }) => fromMs),
+    ranges.map(({ afterMs }) => afterMs),
     ranges.map(({ toMs }) => toMs),
   ])
   return rows
