@@ -80,9 +80,10 @@ function isDownwards(track: RuleTrack, version: number): boolean {
   return condition !== undefined && isLowWorse(condition)
 }
 
+/** A change of temperature counts by its size, whichever its direction. */
 function isLowWorse(condition: Condition): boolean {
   if (condition.type === 'temperature_below' || condition.type === 'battery_below') return true
-  return 'direction' in condition && (condition.direction === 'below' || condition.direction === 'falling')
+  return 'direction' in condition && condition.direction === 'below'
 }
 
 function rankOf({ resolution }: Episode): number {

@@ -69,7 +69,9 @@ export function calibrationEpisodes(
       { fromMs: calibratedAtMs, endMs, receivedAtMs: null },
       {
         dueAt: (condition) =>
-          condition.type === 'calibration_due' ? dueMs(calibratedAtMs, expiresAtMs, condition.daysAhead) : Infinity,
+          condition.type === 'calibration_due'
+            ? dueMs(calibratedAtMs, expiresAtMs, condition.daysAhead)
+            : Infinity,
         judgedToMs: nowMs,
       },
     )

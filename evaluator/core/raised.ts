@@ -35,7 +35,11 @@ export function raisedSpans(track: RuleTrack, wait: Wait, judging: Judging): Rai
 
 /** When the rule that is in force at an instant stops to be, over its changes; Infinity = not known to. */
 export function ruleEndMs(track: RuleTrack, atMs: number): number {
-  return stretches(track.versions).map(endOf).find((endMs) => endMs > atMs) ?? atMs
+  return (
+    stretches(track.versions)
+      .map(endOf)
+      .find((endMs) => endMs > atMs) ?? atMs
+  )
 }
 
 /** A span of one device as an episode; what is measured of it is up to the condition. */
@@ -85,10 +89,7 @@ function isReached(triggeredAtMs: number, wait: Wait, judgedToMs: number): boole
 }
 
 /** An end of a rule that is known has happened, however far its waits are judged. */
-function endIn(
-  stretch: readonly RuleVersion[],
-  wait: Wait,
-): Pick<RaisedSpan, 'endedAtMs' | 'resolution'> {
+function endIn(stretch: readonly RuleVersion[], wait: Wait): Pick<RaisedSpan, 'endedAtMs' | 'resolution'> {
   const ruleEnds = endOf(stretch)
   if (wait.endMs !== null && wait.endMs <= ruleEnds) {
     return { endedAtMs: wait.endMs, resolution: 'recovered' }

@@ -55,7 +55,9 @@ export function silence(hearing: Hearing, listening: Listening, nowMs: number): 
   const running = judged.filter(({ spans }) => isRunning(spans))
   hearing.running = running.map(({ track, sinceMs }) => ({ ruleId: track.ruleId, sinceMs }))
   hearing.judgedToMs = Math.max(judgedToMs, nowMs)
-  const isNewlyEnded = judged.some(({ spans }) => spans.some((span) => (span.endedAtMs ?? -Infinity) > judgedToMs))
+  const isNewlyEnded = judged.some(({ spans }) =>
+    spans.some((span) => (span.endedAtMs ?? -Infinity) > judgedToMs),
+  )
   return {
     episodes: judged.flatMap(({ track, spans }) =>
       spans.map((span) => spanEpisode(track, listening.device.deviceId, span, 0)),
@@ -169,5 +171,7 @@ function isRunning(spans: readonly RaisedSpan[]): boolean {
 }
 
 function isSame(before: Hearing['running'], after: Hearing['running']): boolean {
-  return before.length === after.length && after.every(({ ruleId }) => before.some((one) => one.ruleId === ruleId))
+  return (
+    before.length === after.length && after.every(({ ruleId }) => before.some((one) => one.ruleId === ruleId))
+  )
 }

@@ -81,7 +81,8 @@ function isBeyond(device: StatusDevice, { tempMinCenti, tempMaxCenti }: StatusIn
   if (device.isPending) return true
   if (device.temperatureCenti === null) return false
   return (
-    device.temperatureCenti > (tempMaxCenti ?? Infinity) || device.temperatureCenti < (tempMinCenti ?? -Infinity)
+    device.temperatureCenti > (tempMaxCenti ?? Infinity) ||
+    device.temperatureCenti < (tempMinCenti ?? -Infinity)
   )
 }
 
