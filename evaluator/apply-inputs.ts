@@ -1,19 +1,17 @@
-import { deviceView, isInOrder, step } from './core/device.ts'
+import { isInOrder, step } from './core/device.ts'
 import { doorTimeline } from './core/doors.ts'
-import type { DoorInput, ReadingInput } from './core/types.ts'
-import { type DeviceContext, episodeKey, type UnitContext } from './unit-context.ts'
-
-/** Door events that a unit remembers; older ones are read again when something late comes. */
-const DOORS_KEPT_MS = 7 * 24 * 3_600_000
+import { hear } from './core/silence.ts'
+import type { DoorInput, Episode, ReadingInput } from './core/types.ts'
+import { deviceView } from './core/view.ts'
+import { type DeviceContext, episodeKey, noteLate, type UnitContext } from './unit-context.ts'
 
 /**
  * Takes inputs of a unit into its states: what is in order makes a step, what is not is noted as late, for a refold. Each
- * input is in the database already. Says how many belong to a device that the unit does not know.
+ * input is in the database already. Returns how many belong to a device that the unit does not know.
  */
 export function applyInputs(
   unit: UnitContext,
-  readings: readonly ReadingInput[],
-  doors: readonly DoorInput[],
+  { readings, doors }: { readings: readonly ReadingInput[]; doors: readonly DoorInput[] },
 ): number {
   if (doors.length > 0) addDoors(unit, doors)
   let unknown = 0
@@ -23,6 +21,11 @@ export function applyInputs(
     else unknown += inputs.length
   }
   return unknown
+}
+
+/** Takes note of raised episodes that are to be written. */
+export function noteEpisodes(unit: UnitContext, episodes: readonly Episode[]): void {
+  for (const episode of episodes) unit.changed.set(episodeKey(episode), episode)
 }
 
 function byDevice(readings: readonly ReadingInput[]): Map<number, ReadingInput[]> {
@@ -38,43 +41,49 @@ function byDevice(readings: readonly ReadingInput[]): Map<number, ReadingInput[]
 function applyReadings(unit: UnitContext, device: DeviceContext, inputs: ReadingInput[]): void {
   if (inputs.length > 1) inputs.sort(inOrder)
   for (const input of inputs) {
-    // The refold reads what comes after the late one from the database.
-    if (device.late || !isInOrder(device.state, input)) {
-      if (!isNewest(device, input)) noteLate(device, input.atMs, input.atMs)
-      continue
-    }
-    for (const episode of step(device.state, input, device.judging))
-      unit.changed.set(episodeKey(episode), { ...episode })
+    if (isNewest(device, input)) continue
+    // Silence is about arrival: it is heard in the order in which it comes.
+    noteEpisodes(unit, hear(device.hearing, input, device.listening))
+    // Behind one that came late, the refold reads the others from the database.
+    if (device.late || !isInOrder(device.state, input)) noteLate(device, { fromMs: input.atMs, toMs: input.atMs })
+    else noteEpisodes(unit, step(device.state, input, device.judging))
   }
   device.isUnsaved = true
   device.view = deviceView(device.state, device.judging)
+  unit.isHeard = true
 }
 
 function inOrder(a: ReadingInput, b: ReadingInput): number {
   return a.atMs - b.atMs || a.recordedAtMs - b.recordedAtMs
 }
 
-/** Seen before: after a restart, or by the ledger after the hand-over. */
+/** Seen before: from the hand-over, or before a restart. */
 function isNewest({ state }: DeviceContext, { atMs, recordedAtMs }: ReadingInput): boolean {
-  return state.newestAtMs === atMs && state.newestRecordedAtMs === recordedAtMs
-}
-
-/** The device must be folded again from its rows, at least from one time to the other. */
-export function noteLate(device: DeviceContext, fromMs: number, toMs: number): void {
-  device.late = {
-    fromMs: Math.min(device.late?.fromMs ?? fromMs, fromMs),
-    toMs: Math.max(device.late?.toMs ?? toMs, toMs),
-  }
+  return state.atMs === atMs && state.recordedAtMs === recordedAtMs
 }
 
 function addDoors(unit: UnitContext, doors: readonly DoorInput[]): void {
-  const fromMs = doors.reduce((earliest, { atMs }) => Math.min(earliest, atMs), Number.POSITIVE_INFINITY)
+  const known = new Set(unit.doors.map(doorKey))
+  const added = doors.filter((door) => !known.has(doorKey(door)))
+  if (added.length === 0) return
+  const fromMs = added.reduce((earliest, { atMs }) => Math.min(earliest, atMs), Infinity)
   unit.doorsFromMs = Math.min(unit.doorsFromMs ?? fromMs, fromMs)
-  unit.doors = [...unit.doors, ...doors]
+  unit.doors.push(...added)
   unit.timeline = doorTimeline(unit.doors)
+  if (!judgesByDoors(unit)) return
   for (const device of unit.devices.values()) {
-    // Readings that were judged with another state of the door.
-    if (device.state.newestAtMs >= fromMs && dependsOnDoors(device, unit))
-      noteLate(device, fromMs, device.state.newestAtMs)
+    // They were judged with the door in another state.
+    if (device.state.atMs >= fromMs) noteLate(device, { fromMs, toMs: device.state.atMs })
   }
+}
+
+/** Whether a rule leaves the confirm time to us, which is longer while the door is open. */
+function judgesByDoors({ config }: UnitContext): boolean {
+  return config.tracks.some(({ versions }) =>
+    versions.some(({ condition }) => 'forMs' in condition && condition.forMs === null),
+  )
+}
+
+function doorKey({ deviceId, recordedAtMs, isOpen }: DoorInput): string {
+  return `${deviceId} ${recordedAtMs} ${isOpen}`
 }

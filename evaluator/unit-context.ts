@@ -1,6 +1,26 @@
-import { type DeviceState, type DeviceView, deviceView, type Judging, newDeviceState } from './core/device.ts'
+import {
+  type DeviceState,
+  isStateOf,
+  type Judging,
+  newDeviceState,
+} from './core/device.ts'
 import { type DoorTimeline, doorTimeline } from './core/doors.ts'
+import { type Hearing, type Listening, newHearing } from './core/silence.ts'
 import type { DeviceConfig, DoorInput, Episode, UnitConfig } from './core/types.ts'
+import type { UnitStatus } from './core/unit-status.ts'
+import { type DeviceView, deviceView } from './core/view.ts'
+
+/** Inputs that are not in a state, by evaluation time: everything from the one to the other is to be folded again. */
+export interface Late {
+  fromMs: number
+  toMs: number
+}
+
+/** What is stored of a device, as JSON. */
+export interface SavedDevice {
+  readings: DeviceState
+  hearing: Hearing
+}
 
 /** A device in a unit, with what its readings have come to. */
 export interface DeviceContext {
@@ -8,63 +28,84 @@ export interface DeviceContext {
   state: DeviceState
   judging: Judging
   view: DeviceView
-  /** The state has changed since it was stored. */
+  hearing: Hearing
+  listening: Listening
+  /** It has changed since it was stored. */
   isUnsaved: boolean
-  /** Evaluation times of inputs that are not in the state because they came late; undefined: none. */
-  late: { fromMs: number; toMs: number } | undefined
+  late: Late | undefined
 }
 
-/** All that the evaluator holds of a unit. Whatever is in it can be read from the database again. */
+/** All that the evaluator holds of a unit. Whatever is in it can be made from the database again. */
 export interface UnitContext {
   config: UnitConfig
   devices: Map<number, DeviceContext>
-  /** In order of time; the oldest ones are forgotten while the door is closed. */
+  /** In no certain order. */
   doors: DoorInput[]
   timeline: DoorTimeline
   /** Raised episodes that have changed since they were written, by `episodeKey`. */
   changed: Map<string, Episode>
-  /** Devices whose doors were heard since the last write, with the earliest such time. */
+  /** The earliest door event since its doors were last judged; undefined: none. */
   doorsFromMs: number | undefined
-  status: string
-  lastReading: { atMs: number; temperatureCenti: number | null } | undefined
-  /** At this time of our clock something may be due though nothing arrives. */
-  dueAtMs: number
+  status: UnitStatus
+  /** A reading has come since its status was judged. */
+  isHeard: boolean
+  /** The rules have changed, so that alerts may have to end though nothing is heard. */
+  isReconfigured: boolean
 }
 
 export function openUnit(
   config: UnitConfig,
-  { states, doors, status }: { states: ReadonlyMap<number, DeviceState>; doors: DoorInput[]; status: string },
+  known: { saved: ReadonlyMap<number, SavedDevice>; doors: DoorInput[]; status: UnitStatus },
 ): UnitContext {
   const unit: UnitContext = {
     config,
     devices: new Map(),
-    doors,
-    timeline: doorTimeline(doors),
+    doors: known.doors,
+    timeline: doorTimeline(known.doors),
     changed: new Map(),
     doorsFromMs: undefined,
-    status,
-    lastReading: undefined,
-    dueAtMs: Number.NEGATIVE_INFINITY,
+    status: known.status,
+    isHeard: false,
+    isReconfigured: false,
   }
   for (const device of config.devices) {
-    const state = states.get(device.deviceId) ?? newDeviceState()
-    const judging: Judging = {
-      unit: config,
-      device,
-      // Through the unit: its timeline is replaced when an event comes late.
-      isDoorOpenAt: (atMs) => unit.timeline.isOpenAt(atMs),
-    }
-    const view = deviceView(state, judging)
-    unit.devices.set(device.deviceId, {
-      config: device,
-      state,
-      judging,
-      view,
-      isUnsaved: false,
-      late: undefined,
-    })
+    unit.devices.set(device.deviceId, openDevice(unit, device, known.saved.get(device.deviceId)))
   }
   return unit
+}
+
+function openDevice(unit: UnitContext, config: DeviceConfig, saved: SavedDevice | undefined): DeviceContext {
+  const judging: Judging = {
+    unit: unit.config,
+    device: config,
+    // Through the unit: its timeline is replaced with each event.
+    isDoorOpenAt: (atMs) => unit.timeline.isOpenAt(atMs),
+  }
+  const state = saved?.readings ?? newDeviceState()
+  const tracks = unit.config.tracks.filter(({ conditionType }) => conditionType === 'no_data')
+  return {
+    config,
+    state,
+    judging,
+    view: deviceView(state, judging),
+    hearing: saved?.hearing ?? newHearing(),
+    listening: { device: config, tracks, pauses: [] },
+    isUnsaved: false,
+    // A state of other rules: they have changed while nobody evaluated.
+    late: isStateOf(state, unit.config) ? undefined : { fromMs: state.atMs, toMs: state.atMs },
+  }
+}
+
+/** What is to be stored of a device. */
+export function savedDevice({ state, hearing }: DeviceContext): SavedDevice {
+  return { readings: state, hearing }
+}
+
+export function noteLate(device: DeviceContext, { fromMs, toMs }: Late): void {
+  device.late = {
+    fromMs: Math.min(device.late?.fromMs ?? fromMs, fromMs),
+    toMs: Math.max(device.late?.toMs ?? toMs, toMs),
+  }
 }
 
 export function episodeKey({ deviceId, ruleId, conditionType, startedAtMs }: Episode): string {
