@@ -24,7 +24,7 @@ export interface EpisodeRow {
 export interface EpisodeRange {
   unitId: number
   deviceId: number
-  /** Those of its doors, or all others. */
+  /** Those of its doors, or those of its readings. Silence is about arrival, and never judged again. */
   isDoor: boolean
   afterMs: number
   toMs: number
@@ -80,7 +80,8 @@ const DELETE_RANGES = `
   USING unnest($1::int4[], $2::int4[], $3::bool[], $4::float8[], $5::float8[])
     AS given (unit_id, device_id, is_door, after_ms, to_ms)
   WHERE e.unit_id = given.unit_id AND e.device_id = given.device_id
-    AND (e.condition_type = 'door_open') = given.is_door
+    AND CASE WHEN given.is_door THEN e.condition_type = 'door_open'
+      ELSE e.condition_type NOT IN ('door_open', 'no_data', 'calibration_due', 'manual_log_overdue') END
     AND e.triggered_at > to_timestamp(given.after_ms / 1000) AND e.triggered_at <= to_timestamp(given.to_ms / 1000)
   RETURNING e.unit_id AS "unitId", e.rule_id AS "ruleId", e.condition_type AS "conditionType",
     (extract(epoch FROM e.started_at) * 1000)::float8 AS "fromMs"`
