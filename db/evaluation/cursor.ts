@@ -47,7 +47,7 @@ export async function openCursor(
  */
 async function adoptLedger(client: ClientBase, name: string): Promise<LedgerCursor> {
   await client.query(`SET LOCAL statement_timeout = ${ADOPT_TIMEOUT_MS}`)
-  const { rows } = await client.query<{ tx: string }>({
+  const query = {
     text: `
       WITH known AS (
         SELECT tx, batch_id, updated_at - $2 * interval '1 minute' AS read_until FROM pipeline.evaluator_cursors WHERE name = $1
@@ -64,8 +64,10 @@ async function adoptLedger(client: ClientBase, name: string): Promise<LedgerCurs
         cluster = (SELECT system_identifier::text FROM pg_control_system())
       WHERE name = $1 RETURNING tx`,
     values: [name, RESTORED_OVERLAP_MINUTES],
+    // Instead of the pool's.
     query_timeout: ADOPT_TIMEOUT_MS,
-  })
+  }
+  const { rows } = await client.query<{ tx: string }>(query)
   const row = rows[0]
   if (!row) throw new Error(`The cursor ${name} went away while its ledger was adopted`)
   return { tx: row.tx, batchId: -1n }
