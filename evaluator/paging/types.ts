@@ -9,9 +9,6 @@ export interface Evidence {
   intervalMs: number
 }
 
-/** What people were told last of an alert: that it runs, that it is over, that it never was. */
-export type Told = 'nothing' | 'runs' | 'over' | 'withdrawn'
-
 /** An alert as paging sees it. */
 export interface PagedAlert {
   alertId: number
@@ -26,30 +23,31 @@ export interface PagedAlert {
   evidenceAtMs: number
   /** Our clock when it was first paged. */
   pagedAtMs: number | null
-  /** Our clock when people were last told that it runs: the page of its highest level, or that it is open again. */
-  levelAtMs: number | null
+  /** Our clock when it last went up a level; null = never. */
+  escalatedAtMs: number | null
   /** 0 = nobody has been paged. */
   escalationLevel: number
-  told: Told
+  /** What people were told of it, in order. */
+  told: readonly Told[]
   /** By its rule's schedule or a maintenance window. */
   isHeld: boolean
+  /** IANA name of its site's time zone. */
   timezone: string
   /** Whom it may page, at every level. */
   contacts: readonly Contact[]
-  /** The operators of its organization, who are paged where nobody else can be. */
+  /** The operators of its organization as a recipient: paged where nobody else can be. */
   operators: string
 }
 
 export interface Contact {
   contactId: number
   profileId: number | null
+  /** 1 is paged first. */
   level: number
-  /** Ways to reach the contact; `recipient` null = the contact has no address for this channel. */
+  /** `recipient` null = the contact has no address for this channel. */
   addresses: readonly { channel: Channel; recipient: string | null }[]
-  /** Hold what is not critical. */
+  /** They hold what is not critical. */
   quietHours: readonly WeeklyWindow[]
-  /** What the contact was told last of this alert. */
-  told: Told
 }
 
 export type Channel = 'push' | 'email' | 'sms'
@@ -60,20 +58,28 @@ export type Channel = 'push' | 'email' | 'sms'
  */
 export type DeliveryKind = 'page' | 'last_known' | 'reopened' | 'recovery' | 'correction'
 
-/** One message to one recipient about one alert. */
-export interface Delivery {
-  alertId: number
-  organizationId: number
+/** Where a message goes. */
+export interface Address {
+  /** Null = the operators of the organization. */
   contactId: number | null
   profileId: number | null
-  kind: DeliveryKind
-  escalationLevel: number
   channel: Channel
   recipient: string
-  /** Set where it cannot be sent: it is kept as failed. */
-  error: string | null
-  /** Not before this; messages of one recipient at the same time are one. */
+}
+
+/** A message that was written before. */
+export interface Told extends Address {
+  kind: DeliveryKind
+  escalationLevel: number
   scheduledAtMs: number
+  /** It had no address to go to. */
+  isUnreachable: boolean
+}
+
+/** One message to one recipient about one alert. Those of one recipient and channel at the same time are one. */
+export interface Delivery extends Told {
+  alertId: number
+  organizationId: number
 }
 
 export interface PagingLimits {
@@ -81,9 +87,9 @@ export interface PagingLimits {
   lastKnownAfterMs: number
   /** From one level to the next. */
   escalationMs: number
-  /** Messages to one recipient in `singlesWindowMs` before further ones are grouped. */
+  /** Messages to one recipient in `singlesWindowMs`; further ones are grouped. */
   singlesMax: number
   singlesWindowMs: number
-  /** Then one message in so much time. */
+  /** A recipient whose messages are grouped gets one in so much time. */
   groupMs: number
 }
