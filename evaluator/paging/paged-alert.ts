@@ -21,11 +21,7 @@ const KINDS: ReadonlySet<string> = new Set<DeliveryKind>([
 /** An alert as paging sees it, from the rows about it: the contacts of its organization, what was told of it. */
 export function pagedAlert(
   row: PagedAlertRow,
-  {
-    nowMs,
-    contacts,
-    told,
-  }: { nowMs: number; contacts: readonly ContactRow[]; told: readonly DeliveryRow[] },
+  { nowMs, contacts, told }: { nowMs: number; contacts: readonly ContactRow[]; told: readonly DeliveryRow[] },
 ): PagedAlert {
   const { timezone, slug, schedule, isInMaintenance, conditionType, triggeredAtMs, evidence, ...alert } = row
   const windows = windowsOf(schedule)

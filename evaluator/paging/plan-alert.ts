@@ -33,7 +33,8 @@ function planEnded(alert: PagedAlert, nowMs: number): AlertPlan {
   if (resolution === 'recovered') {
     return { ...nothing(alert), deliveries: notices(alert, nowMs, 'recovery'), isRetrospective }
   }
-  if (resolution === 'withdrawn') return { ...nothing(alert), deliveries: notices(alert, nowMs, 'correction') }
+  if (resolution === 'withdrawn')
+    return { ...nothing(alert), deliveries: notices(alert, nowMs, 'correction') }
   // Who ended it by hand knows, and a changed rule is no recovery.
   return nothing(alert)
 }

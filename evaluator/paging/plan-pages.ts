@@ -6,8 +6,8 @@ import {
   readAlertsToPage,
   readContacts,
 } from '../../db/paging/read-alerts.ts'
-import { type AlertPlan, planAlert } from './plan-alert.ts'
 import { pagedAlert } from './paged-alert.ts'
+import { type AlertPlan, planAlert } from './plan-alert.ts'
 import { spread } from './spread.ts'
 import type { Delivery, PagedAlert, PagingLimits } from './types.ts'
 

@@ -45,7 +45,11 @@ function minuteOf(time: string): number {
 
 /** 0 = Monday; minutes since midnight, as a clock on the wall shows them. */
 function wallClock(atMs: number, timezone: string): { day: number; minute: number } {
-  const parts = new Map(formatOf(timezone).formatToParts(atMs).map(({ type, value }) => [type, value]))
+  const parts = new Map(
+    formatOf(timezone)
+      .formatToParts(atMs)
+      .map(({ type, value }) => [type, value]),
+  )
   const weekday = parts.get('weekday')?.toLowerCase()
   return {
     day: DAYS.findIndex((name) => name === weekday),
