@@ -1,6 +1,6 @@
 import { isInOrder, step } from './core/device.ts'
 import { doorTimeline } from './core/doors.ts'
-import { hear } from './core/silence.ts'
+import { hear, type Silences } from './core/silence.ts'
 import type { DoorInput, Episode, ReadingInput } from './core/types.ts'
 import { deviceView } from './core/view.ts'
 import { type DeviceContext, episodeKey, noteLate, type UnitContext } from './unit-context.ts'
@@ -28,6 +28,14 @@ export function noteEpisodes(unit: UnitContext, episodes: readonly Episode[]): v
   for (const episode of episodes) unit.changed.set(episodeKey(episode), episode)
 }
 
+/** Takes note of what was judged of a device's silence. */
+export function noteSilences(unit: UnitContext, device: DeviceContext, silences: Silences): void {
+  if (!silences.isNews) return
+  unit.silent.add(device.config.deviceId)
+  device.isUnsaved = true
+  noteEpisodes(unit, silences.episodes)
+}
+
 function byDevice(readings: readonly ReadingInput[]): Map<number, ReadingInput[]> {
   const groups = new Map<number, ReadingInput[]>()
   for (const input of readings) {
@@ -43,7 +51,7 @@ function applyReadings(unit: UnitContext, device: DeviceContext, inputs: Reading
   for (const input of inputs) {
     if (isNewest(device, input)) continue
     // Silence is about arrival: it is heard in the order in which it comes.
-    noteEpisodes(unit, hear(device.hearing, input, device.listening))
+    noteSilences(unit, device, hear(device.hearing, input, device.listening))
     // Behind one that came late, the refold reads the others from the database.
     if (device.late || !isInOrder(device.state, input)) noteLate(device, { fromMs: input.atMs, toMs: input.atMs })
     else noteEpisodes(unit, step(device.state, input, device.judging))

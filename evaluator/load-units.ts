@@ -3,7 +3,7 @@ import { doorRows } from '../db/evaluation/door-rows.ts'
 import { readRuleStates } from '../db/evaluation/write-states.ts'
 import { readUnitStatuses } from '../db/evaluation/unit-statuses.ts'
 import { loadUnitConfigs } from './config/unit-configs.ts'
-import type { DoorInput, UnitConfig } from './core/types.ts'
+import type { UnitConfig } from './core/types.ts'
 import { openUnit, type SavedDevice, type UnitContext } from './unit-context.ts'
 
 /** Units whose states are read with one query. */
@@ -42,7 +42,7 @@ export async function loadUnits(pool: Pool, options: LoadOptions): Promise<UnitC
               newest: true,
             })
           : []
-        units.push(openUnit(config, { saved: new Map(saved), doors, status: statuses.get(config.unitId) }))
+        units.push(openUnit(config, { saved: new Map(saved), doors, status: statuses.get(config.unitId) ?? 'offline' }))
       }
     } finally {
       client.release()

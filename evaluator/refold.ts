@@ -1,4 +1,5 @@
-import { type DeviceState, fold, type Judging } from './core/device.ts'
+import type { DeviceState, Judging } from './core/device.ts'
+import { fold } from './core/fold.ts'
 import type { Episode, ReadingInput } from './core/types.ts'
 
 /** Reads the rows of one device in its unit, in order of evaluation. */

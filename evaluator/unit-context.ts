@@ -44,6 +44,8 @@ export interface UnitContext {
   timeline: DoorTimeline
   /** Raised episodes that have changed since they were written, by `episodeKey`. */
   changed: Map<string, Episode>
+  /** Devices whose silences were judged with news: those that run take the place of what is written. */
+  silent: Set<number>
   /** The earliest door event since its doors were last judged; undefined: none. */
   doorsFromMs: number | undefined
   status: UnitStatus
@@ -63,6 +65,7 @@ export function openUnit(
     doors: known.doors,
     timeline: doorTimeline(known.doors),
     changed: new Map(),
+    silent: new Set(),
     doorsFromMs: undefined,
     status: known.status,
     isHeard: false,

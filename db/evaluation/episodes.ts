@@ -24,8 +24,8 @@ export interface EpisodeRow {
 export interface EpisodeRange {
   unitId: number
   deviceId: number
-  /** Those of its doors, or those of its readings. Silence is about arrival, and never judged again. */
-  isDoor: boolean
+  /** Those of its doors, those of its readings, or its silences that run: of silence what is past is not judged again. */
+  kind: 'doors' | 'readings' | 'silence'
   afterMs: number
   toMs: number
 }
@@ -77,10 +77,11 @@ const DELETE_SAME = `
 
 const DELETE_RANGES = `
   DELETE FROM pipeline.rule_episodes e
-  USING unnest($1::int4[], $2::int4[], $3::bool[], $4::float8[], $5::float8[])
-    AS given (unit_id, device_id, is_door, after_ms, to_ms)
+  USING unnest($1::int4[], $2::int4[], $3::text[], $4::float8[], $5::float8[])
+    AS given (unit_id, device_id, kind, after_ms, to_ms)
   WHERE e.unit_id = given.unit_id AND e.device_id = given.device_id
-    AND CASE WHEN given.is_door THEN e.condition_type = 'door_open'
+    AND CASE given.kind WHEN 'doors' THEN e.condition_type = 'door_open'
+      WHEN 'silence' THEN e.condition_type = 'no_data' AND e.ended_at IS NULL
       ELSE e.condition_type NOT IN ('door_open', 'no_data', 'calibration_due', 'manual_log_overdue') END
     AND e.triggered_at > to_timestamp(given.after_ms / 1000) AND e.triggered_at <= to_timestamp(given.to_ms / 1000)
   RETURNING e.unit_id AS "unitId", e.rule_id AS "ruleId", e.condition_type AS "conditionType",
@@ -116,7 +117,7 @@ async function deleteRanges(client: ClientBase, ranges: readonly EpisodeRange[])
   const { rows } = await client.query<EpisodeScope>(DELETE_RANGES, [
     ranges.map(({ unitId }) => unitId),
     ranges.map(({ deviceId }) => deviceId),
-    ranges.map(({ isDoor }) => isDoor),
+    ranges.map(({ kind }) => kind),
     ranges.map(({ afterMs }) => afterMs),
     ranges.map(({ toMs }) => toMs),
   ])
