@@ -118,7 +118,8 @@ function stateRow({ unit, device }: { unit: UnitContext; device: DeviceContext }
 
 const HUNDREDTHS = 100
 
-function statusRow(unit: UnitContext) {
+/** The unit as its row says it. */
+export function statusRow(unit: UnitContext) {
   let newest: DeviceContext | undefined
   for (const device of unit.devices.values()) {
     if (device.view.newestAtMs === null || !device.config.hasTemperature) continue
