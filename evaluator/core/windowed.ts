@@ -52,7 +52,7 @@ export function judgeWindow(
   const finding = findIn(machine.window, condition, { centi, moment })
   if (!finding.isMet) {
     const endedAtMs = goGood(machine, moment)
-    machine.isOut = finding.isOut
+    machine.isOut = finding.isOut && machine.phase === 'raised'
     return endedAtMs
   }
   const wasIdle = machine.phase === 'idle'
