@@ -50,9 +50,8 @@ function wallClock(atMs: number, timezone: string): { day: number; minute: numbe
       .formatToParts(atMs)
       .map(({ type, value }) => [type, value]),
   )
-  const weekday = parts.get('weekday')?.toLowerCase()
   return {
-    day: DAYS.findIndex((name) => name === weekday),
+    day: DAYS.findIndex((name) => name === parts.get('weekday')?.toLowerCase()),
     minute: Number(parts.get('hour')) * 60 + Number(parts.get('minute')),
   }
 }
