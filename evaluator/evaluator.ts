@@ -118,14 +118,12 @@ export class Evaluator {
 
   async #open(lease: { name: string; holder: string; forMs: number }): Promise<Session> {
     const { pool, log, settings, metrics, onTold } = this.#options
-    const { cursor, restored } = await onConnection(pool, async (client) => {
-      const movedAtMs = await cursorMovedAt(client, EVALUATOR)
-      await client.query('BEGIN')
-      const opened = await openCursor(client, EVALUATOR)
-      for (const downtime of this.#downtimes(movedAtMs)) await writeDowntime(client, downtime)
-      await client.query('COMMIT')
-      return opened
+    await onConnection(pool, async (client) => {
+      for (const downtime of this.#downtimes(await cursorMovedAt(client, EVALUATOR))) {
+        await writeDowntime(client, downtime)
+      }
     })
+    const { cursor, restored } = await openCursor(pool, EVALUATOR)
     if (restored) log.warn('the database was restored: what was read in its last hour is evaluated again')
     return Session.open(
       {

@@ -1,12 +1,18 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Pool } from 'pg'
+import { onConnection } from '../db/batches/transaction.ts'
 import { type Calibration, readCalibrations } from '../db/evaluation/calibrations.ts'
 import { configVersion } from '../db/evaluation/config-version.ts'
+import { readDowntime } from '../db/evaluation/downtime.ts'
 import { loadUnitConfigs } from './config/unit-configs.ts'
+import { allPauses, type Pause } from './core/pauses.ts'
 import type { UnitConfig } from './core/types.ts'
 import { loadUnits } from './load-units.ts'
 import { noteLate, openUnit, savedDevice, type UnitContext } from './unit-context.ts'
 import type { Offsets } from './work.ts'
+
+/** Of a silence that began before, the pauses of that time do not matter any more. */
+const PAUSES_KEPT_MS = 30 * 24 * 3_600_000
 
 interface MemoryOptions {
   pool: Pool
@@ -18,6 +24,8 @@ interface MemoryOptions {
 export class FleetMemory {
   readonly units = new Map<number, UnitContext>()
   offsets: Offsets = new Map()
+  /** Our own downtimes: in them nobody is silent. */
+  #pauses: readonly Pause[] = []
   readonly #options: MemoryOptions
   #version = -1n
 
@@ -30,7 +38,8 @@ export class FleetMemory {
     // First: what changes meanwhile is loaded again.
     this.#version = await configVersion(pool)
     this.offsets = await loadOffsets(pool)
-    for (const unit of await loadUnits(pool, { nowMs: nowMs(), onDefect })) {
+    this.#pauses = await loadPauses(pool, nowMs())
+    for (const unit of await loadUnits(pool, { nowMs: nowMs(), pauses: this.#pauses, onDefect })) {
       this.units.set(unit.config.unitId, unit)
     }
   }
@@ -59,6 +68,7 @@ export class FleetMemory {
       saved,
       doors: before?.doors ?? [],
       status: before?.status ?? 'offline',
+      pauses: this.#pauses,
     })
     this.units.set(config.unitId, unit)
     if (!before) return unit
@@ -94,6 +104,10 @@ export class FleetMemory {
 
 async function loadOffsets(pool: Pool): Promise<Offsets> {
   return Map.groupBy(await readCalibrations(pool), ({ deviceId }) => deviceId)
+}
+
+async function loadPauses(pool: Pool, nowMs: number): Promise<Pause[]> {
+  return allPauses(await onConnection(pool, (client) => readDowntime(client, nowMs - PAUSES_KEPT_MS)), [])
 }
 
 function unshared(a: readonly Calibration[], b: readonly Calibration[]): Calibration[] {

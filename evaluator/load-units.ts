@@ -3,6 +3,7 @@ import { doorRows } from '../db/evaluation/door-rows.ts'
 import { readRuleStates } from '../db/evaluation/write-states.ts'
 import { readUnitStatuses } from '../db/evaluation/unit-statuses.ts'
 import { loadUnitConfigs } from './config/unit-configs.ts'
+import type { Pause } from './core/pauses.ts'
 import type { UnitConfig } from './core/types.ts'
 import { openUnit, type SavedDevice, type UnitContext } from './unit-context.ts'
 
@@ -14,12 +15,13 @@ const DOORS_KEPT_MS = 30 * 24 * 3_600_000
 interface LoadOptions {
   unitIds?: readonly number[] | undefined
   nowMs: number
+  pauses: readonly Pause[]
   onDefect: (message: string) => void
 }
 
 /** Units with what is known of them; all that are live when none are named. */
 export async function loadUnits(pool: Pool, options: LoadOptions): Promise<UnitContext[]> {
-  const { unitIds, nowMs, onDefect } = options
+  const { unitIds, nowMs, pauses, onDefect } = options
   const configs = await loadUnitConfigs(pool, unitIds, { onDefect })
   const units: UnitContext[] = []
   for (let start = 0; start < configs.length; start += UNITS_AT_ONCE) {
@@ -42,7 +44,8 @@ export async function loadUnits(pool: Pool, options: LoadOptions): Promise<UnitC
               newest: true,
             })
           : []
-        units.push(openUnit(config, { saved: new Map(saved), doors, status: statuses.get(config.unitId) ?? 'offline' }))
+        const status = statuses.get(config.unitId) ?? 'offline'
+        units.push(openUnit(config, { saved: new Map(saved), doors, status, pauses }))
       }
     } finally {
       client.release()

@@ -8,7 +8,7 @@ import { writeUnitStatuses } from '../db/evaluation/unit-statuses.ts'
 import { writeWatermark } from '../db/evaluation/watermark.ts'
 import type { WrittenChange } from './alert-changes.ts'
 import { LeaseLostError } from './lease.ts'
-import type { SessionOptions } from './session.ts'
+import type { SessionOptions } from './session-options.ts'
 import type { DeviceContext, UnitContext } from './unit-context.ts'
 import { statusRow, type TurnChanges, type TurnResult, writeTurn } from './write-turn.ts'
 

@@ -1,43 +1,23 @@
 import { setImmediate as breathe } from 'node:timers/promises'
-import type { ClientBase, Pool } from 'pg'
+import type { ClientBase } from 'pg'
 import { onConnection } from '../db/batches/transaction.ts'
 import { readUnproven } from '../db/evaluation/alert-rows.ts'
 import { batchRows } from '../db/evaluation/batch-rows.ts'
 import type { LedgerCursor } from '../db/evaluation/cursor.ts'
 import type { EpisodeRange, EpisodeScope } from '../db/evaluation/episodes.ts'
 import { connectedHubs } from '../db/evaluation/hub-states.ts'
-import type { Lease } from '../db/evaluation/lease.ts'
 import { applyInputs } from './apply-inputs.ts'
 import { FleetMemory } from './fleet-memory.ts'
-import type { HandOver } from './hand-over.ts'
 import { HubHorizons } from './hub-horizons.ts'
 import { hasOpenDoor, judgeDoors } from './judge-doors.ts'
 import { LedgerReader } from './ledger-reader.ts'
-import type { EvaluatorMetrics } from './metrics.ts'
-import type { PagingLimits } from './paging/types.ts'
 import { refoldDevice } from './refold-device.ts'
 import { lookAtSilence } from './session-clock.ts'
-import type { EvaluatorSettings } from './settings.ts'
+import type { SessionOptions } from './session-options.ts'
+import { SessionWriter } from './session-writer.ts'
 import { statusAt } from './status.ts'
 import type { DeviceContext, UnitContext } from './unit-context.ts'
 import { addHanded, addStored, type Work } from './work.ts'
-import { SessionWriter } from './session-writer.ts'
-
-export interface SessionOptions {
-  pool: Pool
-  lease: Lease
-  handOver: HandOver
-  metrics: EvaluatorMetrics
-  settings: Pick<EvaluatorSettings, 'EVALUATOR_PAGE_ROWS_MAX' | 'EVALUATOR_POLL_MS' | 'EVALUATOR_SAVE_MS'>
-  limits: PagingLimits
-  statementTimeoutMs: number
-  /** Epoch milliseconds. */
-  now: () => number
-  /** Told of rules that cannot be judged. */
-  onDefect: (message: string) => void
-  /** Told when messages wait to be published. */
-  onTold: () => void
-}
 
 /** How often the clock is let judge, and changed rules are looked for. */
 const TICK_MS = 1_000

@@ -5,6 +5,7 @@ import {
   newDeviceState,
 } from './core/device.ts'
 import { type DoorTimeline, doorTimeline } from './core/doors.ts'
+import type { Pause } from './core/pauses.ts'
 import { type Hearing, type Listening, newHearing } from './core/silence.ts'
 import type { DeviceConfig, DoorInput, Episode, UnitConfig } from './core/types.ts'
 import type { UnitStatus } from './core/unit-status.ts'
@@ -57,7 +58,12 @@ export interface UnitContext {
 
 export function openUnit(
   config: UnitConfig,
-  known: { saved: ReadonlyMap<number, SavedDevice>; doors: DoorInput[]; status: UnitStatus },
+  known: {
+    saved: ReadonlyMap<number, SavedDevice>
+    doors: DoorInput[]
+    status: UnitStatus
+    pauses: readonly Pause[]
+  },
 ): UnitContext {
   const unit: UnitContext = {
     config,
@@ -72,12 +78,17 @@ export function openUnit(
     isReconfigured: false,
   }
   for (const device of config.devices) {
-    unit.devices.set(device.deviceId, openDevice(unit, device, known.saved.get(device.deviceId)))
+    unit.devices.set(device.deviceId, openDevice(unit, device, known))
   }
   return unit
 }
 
-function openDevice(unit: UnitContext, config: DeviceConfig, saved: SavedDevice | undefined): DeviceContext {
+function openDevice(
+  unit: UnitContext,
+  config: DeviceConfig,
+  known: { saved: ReadonlyMap<number, SavedDevice>; pauses: readonly Pause[] },
+): DeviceContext {
+  const saved = known.saved.get(config.deviceId)
   const judging: Judging = {
     unit: unit.config,
     device: config,
@@ -92,7 +103,7 @@ function openDevice(unit: UnitContext, config: DeviceConfig, saved: SavedDevice 
     judging,
     view: deviceView(state, judging),
     hearing: saved?.hearing ?? newHearing(),
-    listening: { device: config, tracks, pauses: [] },
+    listening: { device: config, tracks, pauses: known.pauses },
     isUnsaved: false,
     // A state of other rules: they have changed while nobody evaluated.
     late: isStateOf(state, unit.config) ? undefined : { fromMs: state.atMs, toMs: state.atMs },
