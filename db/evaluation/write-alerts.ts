@@ -41,10 +41,10 @@ const plainFacts = Object.keys(FACTS).filter((name) => name !== 'resolution')
 
 const UPDATE = `
   UPDATE public.alerts a SET ${plainFacts.map((name) => `${name} = g.${name}`).join(', ')},
-    unproven = false, evidence_at = $1,
+    unproven = false, evidence_at = $1::timestamptz,
     retrospective = g.retrospective,
     resolution = CASE WHEN a.resolution = 'by_person' THEN 'by_person' ELSE g.resolution END,
-    resolved_at = CASE g.change WHEN 'resolve' THEN $1 WHEN 'reopen' THEN NULL ELSE a.resolved_at END,
+    resolved_at = CASE g.change WHEN 'resolve' THEN $1::timestamptz WHEN 'reopen' THEN NULL ELSE a.resolved_at END,
     status = CASE g.change
       WHEN 'resolve' THEN 'resolved'
       WHEN 'reopen' THEN CASE WHEN a.acknowledged_at IS NOT NULL THEN 'acknowledged'
@@ -80,8 +80,8 @@ export interface NewAlert {
 const INSERT = `
   INSERT INTO public.alerts (organization_id, detected_at, evidence_at, retrospective, status, resolved_at,
     ${[...Object.keys(SUBJECT), ...Object.keys(FACTS)].join(', ')})
-  SELECT organization_id, $1, $1, retrospective,
-    CASE WHEN ended_at IS NULL THEN 'active' ELSE 'resolved' END::alert_status, CASE WHEN ended_at IS NOT NULL THEN $1 END,
+  SELECT organization_id, $1::timestamptz, $1::timestamptz, retrospective,
+    CASE WHEN ended_at IS NULL THEN 'active' ELSE 'resolved' END::alert_status, CASE WHEN ended_at IS NOT NULL THEN $1::timestamptz END,
     ${[...Object.keys(SUBJECT), ...Object.keys(FACTS)].join(', ')}
   FROM unnest($2::int4[], $3::bool[], ${[...given(SUBJECT, 4), ...given(FACTS, 4 + Object.keys(SUBJECT).length)].join(', ')})
     WITH ORDINALITY
@@ -122,7 +122,8 @@ export async function withdrawAlerts(
   if (ids.length === 0) return
   await client.query(
     `UPDATE public.alerts
-     SET status = 'resolved', resolution = 'withdrawn', resolved_at = coalesce(resolved_at, $2), evidence_at = $2
+     SET status = 'resolved', resolution = 'withdrawn', resolved_at = coalesce(resolved_at, $2::timestamptz),
+       evidence_at = $2::timestamptz
      WHERE id = ANY ($1)`,
     [ids, new Date(nowMs)],
   )
