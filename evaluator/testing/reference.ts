@@ -1,0 +1,93 @@
+import type { AlertFacts, DoorInput, Episode, Input, ReadingInput, UnitConfig } from '../core/types.ts'
+import { referenceEpisodes } from './reference-episodes.ts'
+
+/** Alerts about one device each: their episodes are not joined. */
+const BY_DEVICE: ReadonlySet<string> = new Set(['battery_below', 'sensor_fault'])
+
+/**
+ * The alerts that a unit's readings must have raised, from all inputs at once, in any order: written from the
+ * specification alone and in the most plain way, so that the evaluator can be compared with it.
+ */
+export function referenceAlerts(inputs: readonly Input[], unit: UnitConfig): AlertFacts[] {
+  const readings = inputs.filter((input) => input.kind === 'reading')
+  const doors = inputs.filter((input) => input.kind === 'door')
+  return unit.tracks.flatMap((track) => {
+    const episodes = unit.devices.flatMap((device) =>
+      referenceEpisodes(ofDevice(readings, device.deviceId), {
+        unit,
+        device,
+        track,
+        isDoorOpenAt: (atMs) => isDoorOpenAt(doors, atMs),
+      }),
+    )
+    return joinEpisodes(episodes, { unitId: unit.unitId, alertType: track.alertType })
+  })
+}
+
+/** Episodes of one rule: those of a unit that overlap or touch are one alert. */
+export function joinEpisodes(
+  episodes: readonly Episode[],
+  about: Pick<AlertFacts, 'unitId' | 'alertType'>,
+): AlertFacts[] {
+  const groups: Episode[][] = []
+  for (const episode of episodes.toSorted((a, b) => a.startedAtMs - b.startedAtMs)) {
+    const group = BY_DEVICE.has(episode.conditionType)
+      ? undefined
+      : groups.find((others) => others.some((other) => endMs(other) >= episode.startedAtMs))
+    if (group) group.push(episode)
+    else groups.push([episode])
+  }
+  return groups.map((group) => factsOf(group, about))
+}
+
+/** Doors of which nothing is known are closed. At the same time `open` comes before `closed`. */
+export function isDoorOpenAt(doors: readonly DoorInput[], atMs: number): boolean {
+  const devices = new Set(doors.map(({ deviceId }) => deviceId))
+  return [...devices].some((deviceId) => {
+    const past = doors.filter((door) => door.deviceId === deviceId && door.atMs <= atMs)
+    const newestMs = Math.max(...past.map((door) => door.atMs))
+    return past.length > 0 && past.every((door) => door.atMs < newestMs || door.isOpen)
+  })
+}
+
+function factsOf(group: readonly Episode[], about: Pick<AlertFacts, 'unitId' | 'alertType'>): AlertFacts {
+  const first = group.toSorted((a, b) => a.triggeredAtMs - b.triggeredAtMs)[0]
+  const last = group.toSorted((a, b) => endMs(b) - endMs(a))[0]
+  const longest = group.toSorted((a, b) => b.confirmedMs - a.confirmedMs)[0]
+  if (!first || !last || !longest) throw new Error('a group of episodes is never empty')
+  const { ruleId, ruleVersion, conditionType, severity, triggeredAtMs, triggerCenti, limitCenti } = first
+  return {
+    ...about,
+    hubId: null,
+    deviceId: BY_DEVICE.has(conditionType) ? first.deviceId : null,
+    ruleId,
+    ruleVersion,
+    conditionType,
+    severity,
+    startedAtMs: Math.min(...group.map((episode) => episode.startedAtMs)),
+    triggeredAtMs,
+    endedAtMs: last.endedAtMs,
+    resolution: last.resolution,
+    triggerCenti,
+    limitCenti,
+    peakCenti: peakOf(group, first),
+    confirmedMs: longest.confirmedMs,
+    unknownMs: longest.unknownMs,
+  }
+}
+
+/** The side on which a value is worse is that of the limit on which the value lies that triggered. */
+function peakOf(group: readonly Episode[], first: Episode): number | null {
+  const peaks = group.flatMap(({ peakCenti }) => (peakCenti === null ? [] : [peakCenti]))
+  if (peaks.length === 0) return null
+  const isLowerWorse = first.conditionType === 'temperature_below'
+  return isLowerWorse ? Math.min(...peaks) : Math.max(...peaks)
+}
+
+function endMs({ endedAtMs }: Episode): number {
+  return endedAtMs ?? Number.POSITIVE_INFINITY
+}
+
+function ofDevice(readings: readonly ReadingInput[], deviceId: number): ReadingInput[] {
+  return readings.filter((reading) => reading.deviceId === deviceId)
+}
