@@ -1,8 +1,22 @@
-import type { AlertFacts, DoorInput, Episode, Input, ReadingInput, UnitConfig } from '../core/types.ts'
+import type {
+  AlertFacts,
+  Condition,
+  DoorInput,
+  Episode,
+  Input,
+  ReadingInput,
+  RuleTrack,
+  UnitConfig,
+} from '../core/types.ts'
 import { referenceEpisodes } from './reference-episodes.ts'
 
 /** Alerts about one device each: their episodes are not joined. */
 const BY_DEVICE: ReadonlySet<string> = new Set(['battery_below', 'sensor_fault'])
+
+interface About {
+  unitId: number
+  track: RuleTrack
+}
 
 /**
  * The alerts that a unit's readings must have raised, from all inputs at once, in any order: written from the
@@ -20,15 +34,12 @@ export function referenceAlerts(inputs: readonly Input[], unit: UnitConfig): Ale
         isDoorOpenAt: (atMs) => isDoorOpenAt(doors, atMs),
       }),
     )
-    return joinEpisodes(episodes, { unitId: unit.unitId, alertType: track.alertType })
+    return joinEpisodes(episodes, { unitId: unit.unitId, track })
   })
 }
 
 /** Episodes of one rule: those of a unit that overlap or touch are one alert. */
-export function joinEpisodes(
-  episodes: readonly Episode[],
-  about: Pick<AlertFacts, 'unitId' | 'alertType'>,
-): AlertFacts[] {
+export function joinEpisodes(episodes: readonly Episode[], about: About): AlertFacts[] {
   const groups: Episode[][] = []
   for (const episode of episodes.toSorted((a, b) => a.startedAtMs - b.startedAtMs)) {
     const group = BY_DEVICE.has(episode.conditionType)
@@ -50,19 +61,20 @@ export function isDoorOpenAt(doors: readonly DoorInput[], atMs: number): boolean
   })
 }
 
-function factsOf(group: readonly Episode[], about: Pick<AlertFacts, 'unitId' | 'alertType'>): AlertFacts {
+function factsOf(group: readonly Episode[], { unitId, track }: About): AlertFacts {
   const first = group.toSorted((a, b) => a.triggeredAtMs - b.triggeredAtMs)[0]
   const last = group.toSorted((a, b) => endMs(b) - endMs(a))[0]
   const longest = group.toSorted((a, b) => b.confirmedMs - a.confirmedMs)[0]
   if (!first || !last || !longest) throw new Error('a group of episodes is never empty')
   const { ruleId, ruleVersion, conditionType, severity, triggeredAtMs, triggerCenti, limitCenti } = first
   return {
-    ...about,
+    unitId,
     hubId: null,
     deviceId: BY_DEVICE.has(conditionType) ? first.deviceId : null,
     ruleId,
     ruleVersion,
     conditionType,
+    alertType: track.alertType,
     severity,
     startedAtMs: Math.min(...group.map((episode) => episode.startedAtMs)),
     triggeredAtMs,
@@ -70,18 +82,22 @@ function factsOf(group: readonly Episode[], about: Pick<AlertFacts, 'unitId' | '
     resolution: last.resolution,
     triggerCenti,
     limitCenti,
-    peakCenti: peakOf(group, first),
+    peakCenti: peakOf(group, track),
     confirmedMs: longest.confirmedMs,
     unknownMs: longest.unknownMs,
   }
 }
 
-/** The side on which a value is worse is that of the limit on which the value lies that triggered. */
-function peakOf(group: readonly Episode[], first: Episode): number | null {
+function peakOf(group: readonly Episode[], track: RuleTrack): number | null {
   const peaks = group.flatMap(({ peakCenti }) => (peakCenti === null ? [] : [peakCenti]))
   if (peaks.length === 0) return null
-  const isLowerWorse = first.conditionType === 'temperature_below'
-  return isLowerWorse ? Math.min(...peaks) : Math.max(...peaks)
+  return track.versions.some(({ condition }) => isLowerWorse(condition))
+    ? Math.min(...peaks)
+    : Math.max(...peaks)
+}
+
+function isLowerWorse(condition: Condition): boolean {
+  return 'direction' in condition ? condition.direction === 'below' : condition.type === 'temperature_below'
 }
 
 function endMs({ endedAtMs }: Episode): number {
