@@ -41,7 +41,13 @@ export type Condition =
       inclusive: boolean
       forMs: number | null
     }
-  | { type: 'temperature_cumulative'; direction: Direction; limitCenti: number; totalMs: number; windowMs: number }
+  | {
+      type: 'temperature_cumulative'
+      direction: Direction
+      limitCenti: number
+      totalMs: number
+      windowMs: number
+    }
   | { type: 'temperature_n_of_m'; direction: Direction; limitCenti: number; n: number; m: number }
   | { type: 'rate_of_change'; direction: 'rising' | 'falling'; deltaCenti: number; windowMs: number }
   | { type: 'no_data'; missed: number }

@@ -102,8 +102,7 @@ function randomTrack(random: Random, ruleId: number): RuleTrack {
 /** Draws conditions of one type, each with numbers of its own. */
 function randomCondition(random: Random): () => Condition {
   const direction: Direction = random.pick(['above', 'below'])
-  const limitCenti = () =>
-    MIDDLE_CENTI + (direction === 'above' ? 1 : -1) * STEP_CENTI * random.integer(0, 4)
+  const limitCenti = () => MIDDLE_CENTI + (direction === 'above' ? 1 : -1) * STEP_CENTI * random.integer(0, 4)
   const kinds: readonly (() => Condition)[] = [
     () => ({
       type: `temperature_${direction}`,

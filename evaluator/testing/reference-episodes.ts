@@ -1,12 +1,4 @@
-import type {
-  DeviceConfig,
-  Episode,
-  From,
-  ReadingInput,
-  RuleTrack,
-  RuleVersion,
-  UnitConfig,
-} from '../core/types.ts'
+import type { DeviceConfig, Episode, From, ReadingInput, RuleTrack, RuleVersion } from '../core/types.ts'
 import { type Judge, judgeOf, PENDING_GAP_MS_MAX, type Series } from './reference-judges.ts'
 
 /** An excursion that has not ended: pending, or raised once it has triggered. */
@@ -39,7 +31,7 @@ interface Walk {
  */
 export function referenceEpisodes(
   readings: readonly ReadingInput[],
-  parts: { unit: UnitConfig; device: DeviceConfig; track: RuleTrack; isDoorOpenAt(atMs: number): boolean },
+  parts: { device: DeviceConfig; track: RuleTrack; isDoorOpenAt(atMs: number): boolean },
 ): Episode[] {
   const episodes: Episode[] = []
   const ordered = readings.toSorted((a, b) => a.atMs - b.atMs || a.recordedAtMs - b.recordedAtMs)

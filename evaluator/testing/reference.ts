@@ -1,13 +1,5 @@
-import type {
-  AlertFacts,
-  Condition,
-  DoorInput,
-  Episode,
-  Input,
-  ReadingInput,
-  RuleTrack,
-  UnitConfig,
-} from '../core/types.ts'
+import type { AlertFacts, Condition, Episode, Input, RuleTrack, UnitConfig } from '../core/types.ts'
+import { isDoorOpenAt, referenceDoorEpisodes } from './reference-doors.ts'
 import { referenceEpisodes } from './reference-episodes.ts'
 
 /** Alerts about one device each: their episodes are not joined. */
@@ -19,21 +11,26 @@ interface About {
 }
 
 /**
- * The alerts that a unit's readings must have raised, from all inputs at once, in any order: written from the
- * specification alone and in the most plain way, so that the evaluator can be compared with it.
+ * The alerts that a unit's readings and doors must have raised, from all inputs at once, in any order: written from the
+ * specification alone and in the most plain way, so that the evaluator can be compared with it. Doors are judged up to
+ * `judgedToMs`.
  */
-export function referenceAlerts(inputs: readonly Input[], unit: UnitConfig): AlertFacts[] {
+export function referenceAlerts(
+  inputs: readonly Input[],
+  unit: UnitConfig,
+  judgedToMs: number,
+): AlertFacts[] {
   const readings = inputs.filter((input) => input.kind === 'reading')
   const doors = inputs.filter((input) => input.kind === 'door')
   return unit.tracks.flatMap((track) => {
-    const episodes = unit.devices.flatMap((device) =>
-      referenceEpisodes(ofDevice(readings, device.deviceId), {
-        unit,
+    const episodes = unit.devices.flatMap((device) => [
+      ...referenceEpisodes(ofDevice(readings, device.deviceId), {
         device,
         track,
         isDoorOpenAt: (atMs) => isDoorOpenAt(doors, atMs),
       }),
-    )
+      ...referenceDoorEpisodes(ofDevice(doors, device.deviceId), track, judgedToMs),
+    ])
     return joinEpisodes(episodes, { unitId: unit.unitId, track })
   })
 }
@@ -49,16 +46,6 @@ export function joinEpisodes(episodes: readonly Episode[], about: About): AlertF
     else groups.push([episode])
   }
   return groups.map((group) => factsOf(group, about))
-}
-
-/** Doors of which nothing is known are closed. At the same time `open` comes before `closed`. */
-export function isDoorOpenAt(doors: readonly DoorInput[], atMs: number): boolean {
-  const devices = new Set(doors.map(({ deviceId }) => deviceId))
-  return [...devices].some((deviceId) => {
-    const past = doors.filter((door) => door.deviceId === deviceId && door.atMs <= atMs)
-    const newestMs = Math.max(...past.map((door) => door.atMs))
-    return past.length > 0 && past.every((door) => door.atMs < newestMs || door.isOpen)
-  })
 }
 
 function factsOf(group: readonly Episode[], { unitId, track }: About): AlertFacts {
@@ -104,6 +91,6 @@ function endMs({ endedAtMs }: Episode): number {
   return endedAtMs ?? Number.POSITIVE_INFINITY
 }
 
-function ofDevice(readings: readonly ReadingInput[], deviceId: number): ReadingInput[] {
-  return readings.filter((reading) => reading.deviceId === deviceId)
+function ofDevice<T extends Input>(inputs: readonly T[], deviceId: number): T[] {
+  return inputs.filter((input) => input.deviceId === deviceId)
 }
