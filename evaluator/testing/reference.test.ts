@@ -33,7 +33,7 @@ function alertsOf(scenario: Scenario, order: (inputs: Input[]) => Input[]) {
         const track = config.tracks.find(
           ({ ruleId, conditionType }) => ruleId === facts.ruleId && conditionType === facts.conditionType,
         )
-        return { unit: name, rule: track?.name, ...written(facts) }
+        return { unit: name, rule: track?.ruleId === null ? null : track?.name, ...written(facts) }
       }),
     )
     .toSorted(byTime)
@@ -59,6 +59,6 @@ function written(facts: AlertFacts) {
   }
 }
 
-function byTime(a: { rule?: string | undefined; started_at: number }, b: typeof a): number {
+function byTime(a: { rule?: string | null | undefined; started_at: number }, b: typeof a): number {
   return a.started_at - b.started_at || (a.rule ?? '').localeCompare(b.rule ?? '')
 }

@@ -51,7 +51,8 @@ const fact = z.strictObject({
   /** Null for an alert about a hub. */
   unit: z.string().nullable(),
   hub: hub.optional(),
-  rule: z.string(),
+  /** Null for a limit of the unit itself. */
+  rule: z.string().nullable(),
   type: z.enum(alertType.enumValues).optional(),
   severity: z.enum(alertSeverity.enumValues).optional(),
   started_at: at,
