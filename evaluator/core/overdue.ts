@@ -1,0 +1,88 @@
+import { raisedSpans, spanEpisode, type Wait } from './raised.ts'
+import type { AlertFacts, Episode, RuleTrack } from './types.ts'
+
+const DAY_MS = 86_400_000
+
+/** Manual logs of a unit, by the time at which they were measured, in order. */
+export interface ManualLogs {
+  logsMs: readonly number[]
+  /** From when on they are expected, where there is none before them; null = older ones are left out. */
+  expectedFromMs: number | null
+}
+
+/** The times without a manual log for longer than a rule allows, up to the clock. */
+export function manualLogAlerts(
+  unitId: number,
+  track: RuleTrack,
+  { logsMs, expectedFromMs }: ManualLogs,
+  nowMs: number,
+): AlertFacts[] {
+  const isExpectedBefore = expectedFromMs !== null && expectedFromMs < (logsMs[0] ?? Infinity)
+  const beginsMs = isExpectedBefore ? [expectedFromMs, ...logsMs] : logsMs
+  return beginsMs.flatMap((fromMs, index) => {
+    const wait: Wait = { fromMs, endMs: beginsMs[index + 1] ?? null, receivedAtMs: null }
+    const spans = raisedSpans(track, wait, {
+      dueAt: (condition) => (condition.type === 'manual_log_overdue' ? fromMs + condition.afterMs : Infinity),
+      judgedToMs: nowMs,
+    })
+    return spans.map((span) => ({
+      unitId,
+      hubId: null,
+      deviceId: null,
+      ruleId: track.ruleId,
+      ruleVersion: span.version.version,
+      conditionType: track.conditionType,
+      alertType: track.alertType,
+      severity: span.version.severity,
+      startedAtMs: span.startedAtMs,
+      triggeredAtMs: span.triggeredAtMs,
+      endedAtMs: span.endedAtMs,
+      resolution: span.resolution,
+      triggerCenti: null,
+      limitCenti: null,
+      peakCenti: null,
+      confirmedMs: 0,
+      unknownMs: 0,
+    }))
+  })
+}
+
+/** A calibration of a device: in force until the next one. */
+export interface Calibration {
+  calibratedAtMs: number
+  /** Null = it does not expire. */
+  expiresAtMs: number | null
+}
+
+/** The times in which the calibration of a device in force has expired, or is about to, up to the clock. In order. */
+export function calibrationEpisodes(
+  deviceId: number,
+  track: RuleTrack,
+  calibrations: readonly Calibration[],
+  nowMs: number,
+): Episode[] {
+  return calibrations.flatMap(({ calibratedAtMs, expiresAtMs }, index) => {
+    if (expiresAtMs === null) return []
+    const endMs = calibrations[index + 1]?.calibratedAtMs ?? null
+    const spans = raisedSpans(
+      track,
+      { fromMs: calibratedAtMs, endMs, receivedAtMs: null },
+      {
+        dueAt: (condition) =>
+          condition.type === 'calibration_due'
+            ? dueMs(calibratedAtMs, expiresAtMs, condition.daysAhead)
+            : Infinity,
+        judgedToMs: nowMs,
+      },
+    )
+    return spans.map((span) =>
+      // It was good until it was due: what began then is not the calibration.
+      spanEpisode(track, deviceId, { ...span, startedAtMs: span.triggeredAtMs }, 0),
+    )
+  })
+}
+
+/** A calibration for less than the days ahead is due from its beginning. */
+function dueMs(calibratedAtMs: number, expiresAtMs: number, daysAhead: number): number {
+  return Math.max(calibratedAtMs, expiresAtMs - daysAhead * DAY_MS)
+}
