@@ -174,7 +174,7 @@ function sensorFaultJudge(condition: Extract<Condition, { type: 'sensor_fault' }
   if (condition.kind === 'fault') {
     return {
       ...temperatureJudge,
-      sees: (reading) => reading.fault !== null || reading.temperatureCenti !== null,
+      sees: () => true,
       verdict: ({ readings }, index) => (readings[index]?.fault === null ? 'good' : 'out'),
       isDue: ({ confirmedMs }) => confirmedMs >= condition.forMs,
       value: () => null,
