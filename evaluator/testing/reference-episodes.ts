@@ -12,6 +12,8 @@ interface Excursion {
   /** Of those at the end that are good, in a row: the time of the first, and how many. */
   goodSinceMs: number
   good: number
+  /** Confirmed when the first of them came: what is after it is not of an excursion that they end. */
+  confirmedToGoodMs: number
   triggered: Pick<
     Episode,
     'ruleVersion' | 'severity' | 'triggeredAtMs' | 'triggerCenti' | 'limitCenti'
@@ -112,33 +114,31 @@ function next(
   const excursion = before && passTime(walk, index, before)
 
   if (!excursion) {
-    const begins = verdict === 'out' || (verdict === 'good' && judge.beginsAgain)
+    const begins = verdict === 'out'
     return { excursion: begins ? triggerIfDue(walk, index, begin(walk, index)) : null, ended: null }
   }
   if (verdict === 'good') {
     const isFirst = excursion.good === 0 || series.isKnown[index] !== true
     const good = isFirst ? 1 : excursion.good + 1
     const goodSinceMs = isFirst ? reading.atMs : excursion.goodSinceMs
-    const went = { ...excursion, good, goodSinceMs }
+    const confirmedToGoodMs = isFirst ? excursion.confirmedMs : excursion.confirmedToGoodMs
+    const went = { ...excursion, good, goodSinceMs, confirmedToGoodMs }
     if (excursion.triggered && good < judge.goodToEnd) return { excursion: went, ended: null }
-    return {
-      excursion: judge.beginsAgain ? triggerIfDue(walk, index, begin(walk, index)) : null,
-      ended: excursion.triggered ? went : null,
-    }
+    const ended = { ...went, confirmedMs: confirmedToGoodMs }
+    return { excursion: null, ended: excursion.triggered ? ended : null }
   }
   const went = { ...excursion, good: 0, count: excursion.count + 1, peak: worst(walk, index, excursion.peak) }
   return { excursion: verdict === 'out' ? triggerIfDue(walk, index, went) : went, ended: null }
 }
 
-/** The time from the reading before to this one: held by that one if it is known, and confirmed if that one was not good. */
+/** The time from the reading before to this one: held by that one, if it is known. */
 function passTime(walk: Walk, index: number, excursion: Excursion): Excursion | null {
-  const { series } = walk
+  const { series, judge } = walk
   const passedMs = readingAt(series, index).atMs - readingAt(series, index - 1).atMs
   if (!excursion.triggered && passedMs > PENDING_GAP_MS_MAX) return null
   if (!series.isKnown[index]) return { ...excursion, unknownMs: excursion.unknownMs + passedMs }
-  return excursion.good > 0
-    ? { ...excursion }
-    : { ...excursion, confirmedMs: excursion.confirmedMs + passedMs }
+  const provenMs = judge.proves(series, index - 1) ? passedMs : 0
+  return { ...excursion, confirmedMs: excursion.confirmedMs + provenMs }
 }
 
 function begin(walk: Walk, index: number): Excursion {
@@ -148,19 +148,21 @@ function begin(walk: Walk, index: number): Excursion {
     startedAtMs: readingAt(series, beginning).atMs,
     confirmedMs: 0,
     unknownMs: 0,
-    count: 1,
+    count: index - beginning + 1,
     peak: worst(walk, beginning, null),
     good: 0,
     goodSinceMs: 0,
+    confirmedToGoodMs: 0,
     triggered: null,
   }
   // A rule that looks back finds the beginning only afterwards.
   for (let at = beginning + 1; at <= index; at += 1) {
     const passedMs = readingAt(series, at).atMs - readingAt(series, at - 1).atMs
     const isKnown = series.isKnown[at] === true
+    const isProven = isKnown && judge.provedBefore(series, at - 1)
     excursion = {
       ...excursion,
-      confirmedMs: excursion.confirmedMs + (isKnown ? passedMs : 0),
+      confirmedMs: excursion.confirmedMs + (isProven ? passedMs : 0),
       unknownMs: excursion.unknownMs + (isKnown ? 0 : passedMs),
       peak: worst(walk, at, excursion.peak),
     }

@@ -25,8 +25,10 @@ export interface Judge {
   value(series: Series, index: number): number | null
   isHigherWorse: boolean
   limit: number | null
-  /** Whether the reading that ends an excursion is the first one of the next. */
-  beginsAgain: boolean
+  /** Whether the time that a reading holds is proven to belong to the excursion. */
+  proves(series: Series, index: number): boolean
+  /** The same of the time before the reading at which it was found, for rules that look back. */
+  provedBefore(series: Series, index: number): boolean
 }
 
 const CONFIRM_MS = 600_000
@@ -58,12 +60,17 @@ export function judgeOf(condition: Condition): Judge | null {
 
 /** Judges of temperature that trigger at once share these. */
 const temperatureJudge = {
+  proves(this: Judge, series: Series, index: number) {
+    return this.verdict(series, index) !== 'good'
+  },
+  provedBefore(this: Judge, series: Series, index: number) {
+    return this.proves(series, index)
+  },
   sees: (reading: ReadingInput) => reading.temperatureCenti !== null,
   beginning: (_series: Series, index: number) => index,
   isDue: () => true,
   goodToEnd: 2,
   value: ({ readings }: Series, index: number) => readings[index]?.temperatureCenti ?? null,
-  beginsAgain: false,
 }
 
 function limitJudge(
@@ -103,6 +110,7 @@ function cumulativeJudge(condition: Extract<Condition, { type: 'temperature_cumu
       return sumMs >= totalMs ? 'out' : 'good'
     },
     beginning: (series, index) => holders(index).find((holder) => heldMs(series, holder, index) > 0) ?? index,
+    proves: (series, index) => isBeyondLimit(condition, temperatureAt(series, index)),
     isHigherWorse: condition.direction === 'above',
     limit: limitCenti,
   }
@@ -123,6 +131,7 @@ function nOfMJudge(condition: Extract<Condition, { type: 'temperature_n_of_m' }>
     ...temperatureJudge,
     verdict: (series, index) => (beyond(series, index).length >= n ? 'out' : 'good'),
     beginning: (series, index) => beyond(series, index)[0] ?? index,
+    proves: (series, index) => isBeyondLimit(condition, temperatureAt(series, index)),
     isHigherWorse: condition.direction === 'above',
     limit: limitCenti,
   }
@@ -149,6 +158,7 @@ function rateJudge(condition: Extract<Condition, { type: 'rate_of_change' }>): J
       comparable(series, index).find((from) => change(series, from, index) >= deltaCenti) ?? index,
     value: (series, index) =>
       Math.max(0, ...comparable(series, index).map((from) => change(series, from, index))),
+    provedBefore: () => true,
     isHigherWorse: true,
     limit: deltaCenti,
   }
@@ -182,30 +192,51 @@ function sensorFaultJudge(condition: Extract<Condition, { type: 'sensor_fault' }
       limit: null,
     }
   }
-  if (condition.kind === 'stuck') {
-    return {
-      ...temperatureJudge,
-      // The first reading of a value is the beginning of a run of one.
-      verdict: (series, index) =>
-        index === 0 || temperatureAt(series, index) === temperatureAt(series, index - 1) ? 'out' : 'good',
-      isDue: ({ confirmedMs, count }) => confirmedMs >= condition.forMs && count >= condition.minReadings,
-      goodToEnd: 1,
-      isHigherWorse: true,
-      limit: null,
-      beginsAgain: true,
-    }
+  if (condition.kind === 'stuck') return stuckJudge(condition)
+  return jumpJudge(condition.maxStepCenti)
+}
+
+function stuckJudge(condition: { forMs: number; minReadings: number }): Judge {
+  const verdict = (series: Series, index: number): Verdict => {
+    if (index === 0 || temperatureAt(series, index) !== temperatureAt(series, index - 1)) return 'good'
+    return atMs(series, index) - atMs(series, index - 1) > PENDING_GAP_MS_MAX ? 'between' : 'out'
   }
-  const stepCenti = (series: Series, index: number) =>
-    Math.abs(temperatureAt(series, index) - temperatureAt(series, index - 1))
   return {
     ...temperatureJudge,
-    verdict(series, index) {
-      if (series.isKnown[index] !== true) return 'between'
-      return stepCenti(series, index) > condition.maxStepCenti ? 'out' : 'good'
+    verdict,
+    // The run began with the first of the readings that are the same.
+    beginning(series, index) {
+      let first = index
+      while (verdict(series, first) === 'out') first -= 1
+      return first
+    },
+    isDue: ({ confirmedMs, count }) => confirmedMs >= condition.forMs && count >= condition.minReadings,
+    provedBefore: () => true,
+    goodToEnd: 1,
+    isHigherWorse: true,
+    limit: null,
+  }
+}
+
+function jumpJudge(maxStepCenti: number): Judge {
+  const stepCenti = (series: Series, index: number) =>
+    Math.abs(temperatureAt(series, index) - temperatureAt(series, index - 1))
+  const verdict = (series: Series, index: number): Verdict => {
+    if (series.isKnown[index] !== true) return 'between'
+    return stepCenti(series, index) > maxStepCenti ? 'out' : 'good'
+  }
+  return {
+    ...temperatureJudge,
+    verdict,
+    // After a gap there is no step: what the last one said still holds.
+    proves(series, index) {
+      let step = index
+      while (step > 0 && verdict(series, step) === 'between') step -= 1
+      return verdict(series, step) === 'out'
     },
     value: (series, index) => (series.isKnown[index] === true ? stepCenti(series, index) : null),
     isHigherWorse: true,
-    limit: condition.maxStepCenti,
+    limit: maxStepCenti,
   }
 }
 
