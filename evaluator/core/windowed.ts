@@ -50,11 +50,8 @@ export function judgeWindow(
   elapse(machine, moment)
   passTime(machine.window, moment)
   const finding = findIn(machine.window, condition, { centi, moment })
-  if (!finding.isMet) {
-    const endedAtMs = goGood(machine, moment)
-    machine.isOut = finding.isOut
-    return endedAtMs
-  }
+  // What such a reading holds is after the end, if it turns out to be one: no part of the alert, even beyond the limit.
+  if (!finding.isMet) return goGood(machine, moment)
   const wasIdle = machine.phase === 'idle'
   goBeyond(machine, machine.window[finding.first]?.atMs ?? moment.atMs)
   if (wasIdle) gatherEvidence(machine, condition, finding)

@@ -16,7 +16,7 @@ interface KnownDevice {
   device: DeviceConfig
   readings: Map<number, ReadingInput>
   state: DeviceState
-  /** The raised ones, by rule and start. */
+  /** The raised ones, by rule and the time they triggered. */
   episodes: Map<string, Episode>
 }
 
@@ -149,6 +149,7 @@ function versionsOf({ tracks }: UnitConfig): string {
   return tracks.map(({ versions }) => versions.map(({ toMs }) => toMs).join(' ')).join('; ')
 }
 
-function keyOf({ ruleId, conditionType, startedAtMs }: Episode): string {
-  return `${ruleId} ${conditionType} ${startedAtMs}`
+/** Two can have the same start: a rule that was off for a while sees the past again. */
+function keyOf({ ruleId, conditionType, triggeredAtMs }: Episode): string {
+  return `${ruleId} ${conditionType} ${triggeredAtMs}`
 }

@@ -12,8 +12,6 @@ interface Excursion {
   /** Of those at the end that are good, in a row: the time of the first, and how many. */
   goodSinceMs: number
   good: number
-  /** Confirmed when the first of them came: what is after it is not of an excursion that they end. */
-  confirmedToGoodMs: number
   triggered: Pick<
     Episode,
     'ruleVersion' | 'severity' | 'triggeredAtMs' | 'triggerCenti' | 'limitCenti'
@@ -121,11 +119,9 @@ function next(
     const isFirst = excursion.good === 0 || series.isKnown[index] !== true
     const good = isFirst ? 1 : excursion.good + 1
     const goodSinceMs = isFirst ? reading.atMs : excursion.goodSinceMs
-    const confirmedToGoodMs = isFirst ? excursion.confirmedMs : excursion.confirmedToGoodMs
-    const went = { ...excursion, good, goodSinceMs, confirmedToGoodMs }
+    const went = { ...excursion, good, goodSinceMs }
     if (excursion.triggered && good < judge.goodToEnd) return { excursion: went, ended: null }
-    const ended = { ...went, confirmedMs: confirmedToGoodMs }
-    return { excursion: null, ended: excursion.triggered ? ended : null }
+    return { excursion: null, ended: excursion.triggered ? went : null }
   }
   const went = { ...excursion, good: 0, count: excursion.count + 1, peak: worst(walk, index, excursion.peak) }
   return { excursion: verdict === 'out' ? triggerIfDue(walk, index, went) : went, ended: null }
@@ -152,7 +148,6 @@ function begin(walk: Walk, index: number): Excursion {
     peak: worst(walk, beginning, null),
     good: 0,
     goodSinceMs: 0,
-    confirmedToGoodMs: 0,
     triggered: null,
   }
   // A rule that looks back finds the beginning only afterwards.

@@ -1,4 +1,4 @@
-import type { Condition, ReadingInput } from '../core/types.ts'
+import type { Condition, Direction, ReadingInput } from '../core/types.ts'
 
 /** Out: beyond the rule. Good: inside it. Between: neither, so the state stays as it is found. */
 export type Verdict = 'out' | 'between' | 'good'
@@ -110,7 +110,7 @@ function cumulativeJudge(condition: Extract<Condition, { type: 'temperature_cumu
       return sumMs >= totalMs ? 'out' : 'good'
     },
     beginning: (series, index) => holders(index).find((holder) => heldMs(series, holder, index) > 0) ?? index,
-    proves: (series, index) => isBeyondLimit(condition, temperatureAt(series, index)),
+    ...provenBeyond(condition),
     isHigherWorse: condition.direction === 'above',
     limit: limitCenti,
   }
@@ -131,7 +131,7 @@ function nOfMJudge(condition: Extract<Condition, { type: 'temperature_n_of_m' }>
     ...temperatureJudge,
     verdict: (series, index) => (beyond(series, index).length >= n ? 'out' : 'good'),
     beginning: (series, index) => beyond(series, index)[0] ?? index,
-    proves: (series, index) => isBeyondLimit(condition, temperatureAt(series, index)),
+    ...provenBeyond(condition),
     isHigherWorse: condition.direction === 'above',
     limit: limitCenti,
   }
@@ -240,7 +240,21 @@ function jumpJudge(maxStepCenti: number): Judge {
   }
 }
 
-function isBeyondLimit(rule: { direction: 'above' | 'below'; limitCenti: number }, centi: number): boolean {
+/** Where it is met, and before it was found: only what is beyond the limit itself. */
+function provenBeyond(rule: {
+  direction: Direction
+  limitCenti: number
+}): Pick<Judge, 'proves' | 'provedBefore'> {
+  const provedBefore = (series: Series, index: number) => isBeyondLimit(rule, temperatureAt(series, index))
+  return {
+    provedBefore,
+    proves(this: Judge, series, index) {
+      return this.verdict(series, index) === 'out' && provedBefore(series, index)
+    },
+  }
+}
+
+function isBeyondLimit(rule: { direction: Direction; limitCenti: number }, centi: number): boolean {
   return rule.direction === 'above' ? centi > rule.limitCenti : centi < rule.limitCenti
 }
 

@@ -49,9 +49,11 @@ export function joinEpisodes(episodes: readonly Episode[], about: About): AlertF
 }
 
 function factsOf(group: readonly Episode[], { unitId, track }: About): AlertFacts {
-  const first = group.toSorted((a, b) => a.triggeredAtMs - b.triggeredAtMs)[0]
-  const last = group.toSorted((a, b) => endMs(b) - endMs(a))[0]
-  const longest = group.toSorted((a, b) => b.confirmedMs - a.confirmedMs)[0]
+  const first = group.toSorted((a, b) => a.triggeredAtMs - b.triggeredAtMs || a.deviceId - b.deviceId)[0]
+  // Of two that end at once, one whose rule ended has not recovered.
+  const isRecovered = ({ resolution }: Episode) => Number(resolution === 'recovered')
+  const last = group.toSorted((a, b) => endMs(b) - endMs(a) || isRecovered(a) - isRecovered(b))[0]
+  const longest = group.toSorted((a, b) => b.confirmedMs - a.confirmedMs || b.unknownMs - a.unknownMs)[0]
   if (!first || !last || !longest) throw new Error('a group of episodes is never empty')
   const { ruleId, ruleVersion, conditionType, severity, triggeredAtMs, triggerCenti, limitCenti } = first
   return {
