@@ -1,22 +1,23 @@
 import { allPauses, type Pause } from './pauses.ts'
-import { ruleEndMs } from './raised.ts'
+import { type RaisedSpan, ruleEndMs } from './raised.ts'
 import { type Hearing, type Listening, silentSpans } from './silence.ts'
 import type { AlertFacts, RuleTrack } from './types.ts'
 
 /** A hub that is away, and the devices that speak through it. */
 export interface DeadHub {
   hubId: number
-  outage: Pause
+  /** In order; the last one is judged. */
+  outages: readonly Pause[]
+  /** Our own. */
   downtimes: readonly Pause[]
   devices: readonly { hearing: Hearing; listening: Pick<Listening, 'device' | 'tracks'> }[]
   /** Its alert, if it has one that runs. */
   running: AlertFacts | null
 }
 
-interface Candidate {
+interface Candidate extends RaisedSpan {
   track: RuleTrack
   deviceId: number
-  facts: AlertFacts
 }
 
 /**
@@ -24,13 +25,15 @@ interface Candidate {
  * the hub is back too, before anything that it then sends is heard. A device that was silent before has its own alert.
  */
 export function hubSilence(hub: DeadHub, nowMs: number): AlertFacts | null {
-  const facts = hub.running ?? firstDue(hub, nowMs)
+  const outage = hub.outages.at(-1)
+  if (outage === undefined) return null
+  const facts = hub.running ?? firstDue(hub, outage, nowMs)
   if (facts === null) return null
   const track = hub.devices
     .flatMap(({ listening }) => listening.tracks)
     .find(({ ruleId }) => ruleId === facts.ruleId)
   const ruleEnds = track === undefined ? nowMs : ruleEndMs(track, facts.triggeredAtMs)
-  const hubIsBack = hub.outage.toMs ?? Infinity
+  const hubIsBack = outage.toMs ?? Infinity
   if (Math.min(ruleEnds, hubIsBack) === Infinity) return { ...facts, endedAtMs: null, resolution: null }
   const isBack = hubIsBack <= ruleEnds
   return {
@@ -40,54 +43,56 @@ export function hubSilence(hub: DeadHub, nowMs: number): AlertFacts | null {
   }
 }
 
-function firstDue(hub: DeadHub, nowMs: number): AlertFacts | null {
-  const judgedToMs = Math.min(nowMs, hub.outage.toMs ?? Infinity)
-  const candidates = hub.devices.flatMap((device) => dueBy(device, hub, judgedToMs))
-  return candidates.sort(inOrder)[0]?.facts ?? null
+function firstDue(hub: DeadHub, outage: Pause, nowMs: number): AlertFacts | null {
+  const judgedToMs = Math.min(nowMs, outage.toMs ?? Infinity)
+  // Earlier outages are not held against its devices, or one that was due in them would hide this one.
+  const pauses = allPauses(hub.downtimes, hub.outages.slice(0, -1))
+  const candidates = hub.devices
+    .flatMap(({ hearing, listening }) => dueBy(hearing, { ...listening, pauses }, judgedToMs))
+    .filter(({ triggeredAtMs }) => triggeredAtMs > outage.fromMs)
+  const first = candidates.sort(inOrder)[0]
+  return first === undefined ? null : hubFacts(hub.hubId, first)
 }
 
-function dueBy(
-  { hearing, listening }: DeadHub['devices'][number],
-  hub: DeadHub,
-  judgedToMs: number,
-): Candidate[] {
+function dueBy(hearing: Hearing, listening: Listening, judgedToMs: number): Candidate[] {
   const { newestAtMs } = hearing
-  const { device } = listening
+  const { device, tracks } = listening
   if (!device.hasTemperature || newestAtMs === null) return []
-  const pauses = allPauses(hub.downtimes, [])
-  return listening.tracks.flatMap((track) =>
-    silentSpans(newestAtMs, track, { ...listening, pauses }, judgedToMs)
-      .filter(({ triggeredAtMs }) => triggeredAtMs > hub.outage.fromMs)
-      .map((span) => ({
-        track,
-        deviceId: device.deviceId,
-        facts: {
-          unitId: null,
-          hubId: hub.hubId,
-          deviceId: null,
-          ruleId: track.ruleId,
-          ruleVersion: span.version.version,
-          conditionType: track.conditionType,
-          alertType: track.alertType,
-          severity: span.version.severity,
-          startedAtMs: span.startedAtMs,
-          triggeredAtMs: span.triggeredAtMs,
-          endedAtMs: null,
-          resolution: null,
-          triggerCenti: null,
-          limitCenti: null,
-          peakCenti: null,
-          confirmedMs: 0,
-          unknownMs: 0,
-        },
-      })),
+  return tracks.flatMap((track) =>
+    silentSpans(newestAtMs, track, listening, judgedToMs).map((span) => ({
+      ...span,
+      track,
+      deviceId: device.deviceId,
+    })),
   )
+}
+
+function hubFacts(hubId: number, { track, version, startedAtMs, triggeredAtMs }: Candidate): AlertFacts {
+  return {
+    unitId: null,
+    hubId,
+    deviceId: null,
+    ruleId: track.ruleId,
+    ruleVersion: version.version,
+    conditionType: track.conditionType,
+    alertType: track.alertType,
+    severity: version.severity,
+    startedAtMs,
+    triggeredAtMs,
+    endedAtMs: null,
+    resolution: null,
+    triggerCenti: null,
+    limitCenti: null,
+    peakCenti: null,
+    confirmedMs: 0,
+    unknownMs: 0,
+  }
 }
 
 /** The first one due; the rest only makes the choice one and the same every time. */
 function inOrder(a: Candidate, b: Candidate): number {
   return (
-    a.facts.triggeredAtMs - b.facts.triggeredAtMs ||
+    a.triggeredAtMs - b.triggeredAtMs ||
     a.deviceId - b.deviceId ||
     (a.track.ruleId ?? 0) - (b.track.ruleId ?? 0)
   )

@@ -30,14 +30,14 @@ const ORDER: readonly AlertChange['kind'][] = [
 ]
 
 /**
- * What makes the rows of one rule (and unit, device or hub) say the facts, by changes that keep their journal: detection, pages,
+ * What makes the rows of one rule in one unit (or of a hub) say the facts, by changes that keep their journal: detection, pages,
  * acknowledgements. Rows: all that are not withdrawn and overlap the time for which facts are given; facts: all of that time.
  * `isOut`: whether a device of the alert is still out, by its newest reading.
  */
 export function reconcile(
   rows: readonly AlertRow[],
   facts: readonly AlertFacts[],
-  context: { isOut: boolean },
+  context: { isOut: (row: AlertRow) => boolean },
 ): AlertChange[] {
   const taken = takeOver(rows, facts)
   const kept = new Set([...taken.values()].map(({ id }) => id))
@@ -58,14 +58,16 @@ function factChange(row: AlertRow | undefined, facts: AlertFacts): AlertChange |
   }
   if (row.resolvedBy === 'data' && facts.endedAtMs === null)
     return { kind: 'reopen', id, facts, notice: wasPaged }
-  if (isOpen(row) && isGrowth(row, facts)) return { kind: 'grow', id, facts }
-  return row.unproven || !isSameFacts(row.facts, facts) ? { kind: 'amend', id, facts } : undefined
+  // What a person has resolved stays so; only what happened is told as it was.
+  const told = row.resolvedBy === 'person' ? { ...row.facts, resolution: facts.resolution } : row.facts
+  if (!row.unproven && isSameFacts(told, facts)) return undefined
+  return { kind: isOpen(row) && isGrowth(row, facts) ? 'grow' : 'amend', id, facts }
 }
 
 /** Only an open row can still be out: what has ended is over. */
-function unsupported(row: AlertRow, isOut: boolean): AlertChange | undefined {
+function unsupported(row: AlertRow, isOut: (row: AlertRow) => boolean): AlertChange | undefined {
   if (row.facts.conditionType === 'no_data' && !isOpen(row)) return undefined
-  if (!isOpen(row) || !isOut) return { kind: 'withdraw', id: row.id, correction: row.wasPaged }
+  if (!isOpen(row) || !isOut(row)) return { kind: 'withdraw', id: row.id, correction: row.wasPaged }
   return row.unproven ? undefined : { kind: 'keep_unproven', id: row.id }
 }
 
@@ -73,7 +75,6 @@ function isGrowth(row: AlertRow, facts: AlertFacts): boolean {
   const { confirmedMs, unknownMs, peakCenti } = facts
   return (
     !row.unproven &&
-    !isSameFacts(row.facts, facts) &&
     confirmedMs >= row.facts.confirmedMs &&
     unknownMs >= row.facts.unknownMs &&
     isSameFacts({ ...row.facts, confirmedMs, unknownMs, peakCenti }, facts)

@@ -57,8 +57,13 @@ function pairs(rows: readonly AlertRow[], facts: readonly AlertFacts[]): Pair[] 
 
 /** Silence is never judged again: a silence is known by the reading that it began with, and may overlap the one before. */
 function isMatch(row: AlertRow, fact: AlertFacts): boolean {
+  if (!isSameSubject(row.facts, fact)) return false
   const isSame = row.facts.startedAtMs === fact.startedAtMs
   return fact.conditionType === 'no_data' ? isSame : isSame || overlapOf(row, fact) > 0
+}
+
+function isSameSubject(a: AlertFacts, b: AlertFacts): boolean {
+  return a.unitId === b.unitId && a.deviceId === b.deviceId && a.hubId === b.hubId
 }
 
 function overlapOf(row: AlertRow, fact: AlertFacts): number {

@@ -39,7 +39,10 @@ export interface StatusInput {
   nowMs: number
 }
 
-/** The status of a unit: from its silence first, then from its alerts and readings. It may pass over several at once. */
+/**
+ * The status of a unit: from its silence first, then from its alerts and readings. It may pass over several at once; what it
+ * passes over is only seen where it is asked after each reading.
+ */
 export function unitStatus(input: StatusInput): UnitStatus {
   return silenceStatus(input) ?? excursionStatus(input) ?? recoveryStatus(input)
 }
@@ -61,13 +64,14 @@ function excursionStatus({ devices, alarms, unit, previous }: StatusInput): Unit
 }
 
 /**
- * Only good readings lead from anything else to ok; a reading within the hysteresis, or of a fault, leads nowhere. A device
- * that is silent beside one that is heard holds nothing up: its silence has an alert of its own.
+ * Only good readings lead from anything else to ok; one of a fault leads nowhere. A device that is silent beside one that is
+ * heard holds nothing up: its silence has an alert of its own.
  */
 function recoveryStatus({ devices, previous }: StatusInput): UnitStatus {
   const heard = devices.filter(({ missed }) => missed === 0)
-  const isGoodAgain = heard.every(({ goodInARow }) => goodInARow >= 2)
-  return previous === 'ok' || isGoodAgain ? 'ok' : 'restoring'
+  const goodInARow = Math.min(...heard.map((device) => device.goodInARow))
+  if (previous === 'ok' || goodInARow >= 2) return 'ok'
+  return goodInARow === 1 ? 'restoring' : previous
 }
 
 function newestOf(devices: readonly StatusDevice[]): { newestAtMs: number; missed: number } | undefined {
