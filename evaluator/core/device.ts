@@ -2,8 +2,8 @@ import { episodeOf } from './episode.ts'
 import { judgeJump, judgeReported, judgeStuck } from './fault.ts'
 import { becomeIdle, isInside, type Machine, type Moment, NEVER_MS } from './machine.ts'
 import { type Judged, judgeBattery, judgeLimit } from './threshold.ts'
-import type { DeviceConfig, Episode, ReadingInput, RuleTrack, RuleVersion, UnitConfig } from './types.ts'
-import { leaveVersions, newTrackState, type TrackState } from './versions.ts'
+import type { DeviceConfig, Episode, ReadingInput, RuleVersion, UnitConfig } from './types.ts'
+import { leaveVersions, machineInForce, newTrackState, type TrackState } from './versions.ts'
 import { judgeWindow, WINDOW_READINGS_MAX } from './windowed.ts'
 
 /**
@@ -16,8 +16,8 @@ export interface DeviceState {
   /** Of the newest reading: what comes must be after it. */
   atMs: number
   recordedAtMs: number
-  /** Up to here, versions that ended have been left behind. */
-  versionsLeftMs: number
+  /** Up to here, the versions of rules have passed: those that ended have been left behind. */
+  versionsToMs: number
   /** Of the newest reading with a temperature. */
   temperatureAtMs: number
   temperatureCenti: number | null
@@ -34,7 +34,7 @@ export function newDeviceState(): DeviceState {
     tracks: [],
     atMs: NEVER_MS,
     recordedAtMs: NEVER_MS,
-    versionsLeftMs: NEVER_MS,
+    versionsToMs: NEVER_MS,
     temperatureAtMs: NEVER_MS,
     temperatureCenti: null,
     batteryAtMs: NEVER_MS,
@@ -53,7 +53,7 @@ export interface Judging {
 
 /** Whether `step` may take this reading next. If not, the device is to be folded from rows. */
 export function isInOrder(state: DeviceState, { atMs, recordedAtMs }: ReadingInput): boolean {
-  if (state.isOverfull || atMs < state.versionsLeftMs) return false
+  if (state.isOverfull || atMs < state.versionsToMs) return false
   return atMs > state.atMs || (atMs === state.atMs && recordedAtMs > state.recordedAtMs)
 }
 
@@ -119,16 +119,9 @@ export function advance(
       onEnded(episodeOf(machine, { deviceId: input.deviceId, track }, ending))
       becomeIdle(machine)
     }
-    isGood &&= track.alertType !== 'alarm_active' || isInsideTrack(track, trackState, input.atMs)
+    isGood &&= track.alertType !== 'alarm_active' || isInside(machineInForce(track, trackState, input.atMs))
   }
   remember(state, reading, isGood)
-}
-
-/** Whether the newest reading, at that time, is inside the version in force, if one is. */
-export function isInsideTrack(track: RuleTrack, { first, machines }: TrackState, atMs: number): boolean {
-  const machine = machines[0]
-  const version = track.versions[first]
-  return !machine || !version || atMs < version.fromMs || isInside(machine)
 }
 
 /** A reading as each of the device's series sees it. */

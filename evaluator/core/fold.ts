@@ -1,9 +1,8 @@
 import { advance, type DeviceState, type Judging, limitWindows, newDeviceState } from './device.ts'
 import { episodeOf } from './episode.ts'
-import { NEVER_MS } from './machine.ts'
 import { renewalFinder } from './renewals.ts'
 import type { Episode, ReadingInput } from './types.ts'
-import { leaveVersions } from './versions.ts'
+import { lastChangeMs, leaveVersions } from './versions.ts'
 
 export interface Fold {
   state: DeviceState
@@ -19,8 +18,8 @@ export interface Fold {
 }
 
 /**
- * Judges readings of a device in a unit, ordered by `isInOrder`, from idle; then lets the versions of rules pass that ended
- * after them.
+ * Judges readings of a device in a unit, ordered by `isInOrder`, from idle; then lets the versions of rules pass that began
+ * or ended after them.
  */
 export function fold(readings: readonly ReadingInput[], judging: Judging): Fold {
   const state = newDeviceState()
@@ -36,18 +35,13 @@ export function fold(readings: readonly ReadingInput[], judging: Judging): Fold 
   for (const [index, trackState] of state.tracks.entries()) {
     const track = judging.unit.tracks[index]
     if (!track) continue
-    const lastMs = lastBoundaryMs(track.versions)
+    const lastMs = lastChangeMs(track)
     episodes.push(...leaveVersions(trackState, { deviceId, track, atMs: lastMs }))
-    state.versionsLeftMs = Math.max(state.versionsLeftMs, lastMs)
+    state.versionsToMs = Math.max(state.versionsToMs, lastMs)
     const [machine] = trackState.machines
     if (machine?.phase === 'raised') episodes.push(episodeOf(machine, { deviceId, track }, null))
   }
   limitWindows(state)
   episodes.sort((a, b) => a.triggeredAtMs - b.triggeredAtMs)
   return { state, episodes, renewals }
-}
-
-/** The last time at which a version ends. Versions come from history, so it has passed. */
-function lastBoundaryMs(versions: readonly { toMs: number }[]): number {
-  return versions.reduce((last, { toMs }) => (Number.isFinite(toMs) ? Math.max(last, toMs) : last), NEVER_MS)
 }

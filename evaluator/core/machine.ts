@@ -51,24 +51,24 @@ export interface Machine {
   window: Held[]
 }
 
+/** What an idle machine says of an excursion: nothing. So that equal pasts give equal states. */
+const NO_EXCURSION = {
+  goodAtMs: NEVER_MS,
+  isOut: false,
+  startedAtMs: NEVER_MS,
+  confirmedMs: 0,
+  unknownMs: 0,
+  peakCenti: null,
+  count: 0,
+  triggeredAtMs: NEVER_MS,
+  triggerCenti: null,
+  limitCenti: null,
+  version: 0,
+  severity: 'info',
+} as const
+
 export function newMachine(): Machine {
-  return {
-    phase: 'idle',
-    good: 0,
-    goodAtMs: NEVER_MS,
-    isOut: false,
-    startedAtMs: NEVER_MS,
-    confirmedMs: 0,
-    unknownMs: 0,
-    peakCenti: null,
-    count: 0,
-    triggeredAtMs: NEVER_MS,
-    triggerCenti: null,
-    limitCenti: null,
-    version: 0,
-    severity: 'info',
-    window: [],
-  }
+  return { phase: 'idle', good: 0, ...NO_EXCURSION, window: [] }
 }
 
 /** A reading of a device as one of its series sees it: all readings, those with a temperature, or with a battery. */
@@ -90,7 +90,7 @@ export function elapse(machine: Machine, { elapsedMs, isGap }: Moment): void {
 
 export function becomeIdle(machine: Machine): void {
   machine.phase = 'idle'
-  machine.isOut = false
+  Object.assign(machine, NO_EXCURSION)
 }
 
 /** A reading beyond: begins an excursion at `startedAtMs`, or goes on with the one there is. */
@@ -100,10 +100,6 @@ export function goBeyond(machine: Machine, startedAtMs: number): void {
   if (machine.phase !== 'idle') return
   machine.phase = 'pending'
   machine.startedAtMs = startedAtMs
-  machine.confirmedMs = 0
-  machine.unknownMs = 0
-  machine.peakCenti = null
-  machine.count = 0
 }
 
 /** A reading that keeps the state it finds: its time counts, but it neither triggers nor ends anything. */
@@ -136,24 +132,24 @@ export function raise(
  * unknown time between; else null. The caller takes the episode and lets the machine `becomeIdle`.
  */
 export function goGood(machine: Machine, { atMs, isGap }: Moment): number | null {
-  machine.isOut = false
-  if (machine.good > 0 && !isGap) {
-    machine.good = 2
-    return machine.phase === 'raised' ? machine.goodAtMs : null
-  }
-  machine.good = 1
+  const isPaired = machine.good > 0 && !isGap
+  machine.good = isPaired ? 2 : 1
   if (machine.phase === 'idle') return null
+  if (machine.phase === 'pending') {
+    becomeIdle(machine)
+    return null
+  }
+  machine.isOut = false
+  if (isPaired) return machine.goodAtMs
   machine.goodAtMs = atMs
-  if (machine.phase === 'pending') machine.phase = 'idle'
   return null
 }
 
 /** The same where one good reading is enough. */
 export function endAtOnce(machine: Machine, atMs: number): number | null {
   machine.good = 2
-  machine.isOut = false
   if (machine.phase === 'raised') return atMs
-  machine.phase = 'idle'
+  if (machine.phase === 'pending') becomeIdle(machine)
   return null
 }
 
@@ -162,7 +158,7 @@ export function notePeak(machine: Machine, centi: number, sign: 1 | -1): void {
   if (machine.peakCenti === null || sign * (centi - machine.peakCenti) > 0) machine.peakCenti = centi
 }
 
-/** Whether the newest reading is inside. */
-export function isInside({ phase, good }: Machine): boolean {
-  return phase === 'idle' || good > 0
+/** Whether the newest reading is inside; where no rule is, nothing is outside. */
+export function isInside(machine: Machine | undefined): boolean {
+  return machine === undefined || machine.phase === 'idle' || machine.good > 0
 }

@@ -152,9 +152,10 @@ describe('unknown time', () => {
 
   it('a gap over 4 h drops what is pending, one of 4 h does not', () => {
     const hours4 = 4 * 3_600
-    const after = (seconds: number) => temperatures([0, 6], [300, 6], [300 + seconds, 6], [600 + seconds, 6])
-    expect(timesOf(after(hours4))).toEqual([[0, 600 + hours4, null]])
-    expect(timesOf(after(hours4 + 1))).toEqual([])
+    const afterGap = (seconds: number) =>
+      temperatures([0, 6], [300, 6], [300 + seconds, 6], [600 + seconds, 6])
+    expect(timesOf(afterGap(hours4))).toEqual([[0, 600 + hours4, null]])
+    expect(timesOf(afterGap(hours4 + 1))).toEqual([])
   })
 
   it('a raised alert whose device falls silent stays open', () => {

@@ -1,5 +1,5 @@
 import { episodeOf } from './episode.ts'
-import { type Machine, newMachine } from './machine.ts'
+import { type Machine, NEVER_MS, newMachine } from './machine.ts'
 import type { ConditionType, Episode, RuleTrack } from './types.ts'
 
 /** One rule on one device: a machine for the version in force, and for each one to come, which sees the past already. */
@@ -53,6 +53,22 @@ export function leaveVersions(
       ended.push(episodeOf(machine, { deviceId, track }, ending))
     }
   }
+}
+
+/** The machine of the version in force; undefined where there is none. To be asked when the others have been left. */
+export function machineInForce(
+  { versions }: RuleTrack,
+  { first, machines }: TrackState,
+  atMs: number,
+): Machine | undefined {
+  const version = versions[first]
+  return version && version.fromMs <= atMs ? machines[0] : undefined
+}
+
+/** The last time at which a version begins or ends. Versions come from history, so it has passed. */
+export function lastChangeMs({ versions }: RuleTrack): number {
+  const times = versions.flatMap(({ fromMs, toMs }) => [fromMs, toMs]).filter(Number.isFinite)
+  return Math.max(NEVER_MS, ...times)
 }
 
 /** What was raised goes on; what the newest reading is, the new version says. */

@@ -1,5 +1,6 @@
-import { type DeviceState, isInsideTrack, type Judging } from './device.ts'
-import { NEVER_MS } from './machine.ts'
+import type { DeviceState, Judging } from './device.ts'
+import { isInside, NEVER_MS } from './machine.ts'
+import { machineInForce } from './versions.ts'
 
 /** What paging and the status of a unit need to know of a device. */
 export interface DeviceView {
@@ -17,23 +18,21 @@ export interface DeviceView {
   goodInARow: number
 }
 
+/** As of the newest reading, by the rules in force since. */
 export function deviceView(state: DeviceState, { unit }: Judging): DeviceView {
-  let isGood = state.temperatureCenti !== null
-  let isPending = false
-  let isRaisedAlarm = false
-  for (const [index, trackState] of state.tracks.entries()) {
-    const track = unit.tracks[index]
-    if (track?.alertType !== 'alarm_active') continue
-    isGood &&= isInsideTrack(track, trackState, state.atMs)
-    isPending ||= trackState.machines[0]?.phase === 'pending'
-    isRaisedAlarm ||= trackState.machines[0]?.phase === 'raised'
-  }
+  const asOfMs = Math.max(state.atMs, state.versionsToMs)
+  const machines = unit.tracks.flatMap((track, index) => {
+    const trackState = track.alertType === 'alarm_active' ? state.tracks[index] : undefined
+    return (trackState && machineInForce(track, trackState, asOfMs)) ?? []
+  })
+  const isGood = state.temperatureCenti !== null && machines.every(isInside)
   return {
     newestAtMs: state.atMs === NEVER_MS ? null : state.atMs,
     temperatureCenti: state.temperatureCenti,
     isGood,
-    isPending,
-    isRaisedAlarm,
-    goodInARow: state.goodInARow,
+    isPending: machines.some(({ phase }) => phase === 'pending'),
+    isRaisedAlarm: machines.some(({ phase }) => phase === 'raised'),
+    // A rule that has changed since may see the newest reading otherwise.
+    goodInARow: isGood ? Math.max(state.goodInARow, 1) : 0,
   }
 }

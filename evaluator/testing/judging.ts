@@ -32,7 +32,11 @@ export function version(condition: Condition, given: Partial<RuleVersion> = {}):
 }
 
 /** The same of a later one: triggers from its start on, in seconds. */
-export function changedAt(seconds: number, condition: Condition, given: Partial<RuleVersion> = {}): RuleVersion {
+export function changedAt(
+  seconds: number,
+  condition: Condition,
+  given: Partial<RuleVersion> = {},
+): RuleVersion {
   const fromMs = seconds * 1_000
   return version(condition, { version: 2, fromMs, triggers: { by: 'at', fromMs }, ...given })
 }
@@ -49,7 +53,13 @@ export function judgingBy(
   given: Partial<Judging> & { intervalMs?: DeviceConfig['intervalMs'] } = {},
 ): Judging {
   const { intervalMs = [{ fromMs: Number.NEGATIVE_INFINITY, value: 300_000 }], ...rest } = given
-  const device = { deviceId: DEVICE_ID, hubId: 1, deviceType: 'temperature', hasTemperature: true, intervalMs }
+  const device = {
+    deviceId: DEVICE_ID,
+    hubId: 1,
+    deviceType: 'temperature',
+    hasTemperature: true,
+    intervalMs,
+  }
   const unit: UnitConfig = {
     unitId: UNIT_ID,
     organizationId: 1,
@@ -87,8 +97,12 @@ export function readingAt(seconds: number, given: Partial<ReadingInput> = {}): R
 }
 
 /** Seconds and °C of each reading. */
-export function temperatures(...readings: readonly (readonly [seconds: number, celsius: number])[]): ReadingInput[] {
-  return readings.map(([seconds, celsius]) => readingAt(seconds, { temperatureCenti: Math.round(celsius * 100) }))
+export function temperatures(
+  ...readings: readonly (readonly [seconds: number, celsius: number])[]
+): ReadingInput[] {
+  return readings.map(([seconds, celsius]) =>
+    readingAt(seconds, { temperatureCenti: Math.round(celsius * 100) }),
+  )
 }
 
 /** °C of readings every so many seconds. */
@@ -102,11 +116,21 @@ export function times({ startedAtMs, triggeredAtMs, endedAtMs }: Episode): (numb
 }
 
 /** Temperature above a limit in °C, for so many seconds (absent = the confirm time of the evaluator). */
-export function above(celsius: number, seconds: number | null, hysteresis = 0.5, inclusive = false): Condition {
+export function above(
+  celsius: number,
+  seconds: number | null,
+  hysteresis = 0.5,
+  inclusive = false,
+): Condition {
   return limit('temperature_above', { celsius, seconds, hysteresis, inclusive })
 }
 
-export function below(celsius: number, seconds: number | null, hysteresis = 0.5, inclusive = false): Condition {
+export function below(
+  celsius: number,
+  seconds: number | null,
+  hysteresis = 0.5,
+  inclusive = false,
+): Condition {
   return limit('temperature_below', { celsius, seconds, hysteresis, inclusive })
 }
 
