@@ -29,6 +29,8 @@ export function fold(readings: readonly ReadingInput[], judging: Judging): Fold 
   const findRenewal = renewalFinder(judging.unit)
   for (const reading of readings) {
     advance(state, reading, judging, take)
+    // What triggers at a renewal's own time must not be taken for older than it.
+    if (renewals.at(-1) === reading.atMs) renewals.pop()
     if (findRenewal(state, reading)) renewals.push(reading.atMs)
   }
   const deviceId = judging.device.deviceId
