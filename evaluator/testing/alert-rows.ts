@@ -2,9 +2,18 @@ import { Pool, type PoolClient } from 'pg'
 import { createTestFleet, type TestFleet } from '../../db/testing/fleet.ts'
 import { createTestDatabase } from '../../db/testing/test-database.ts'
 
-/** A database with a fleet of one unit, whose alerts are written by hand. */
+/** A database in which alerts are written by hand. */
+export interface AlertDatabase {
+  /** Forgets all alerts and makes a fleet for those to come. */
+  begin(): Promise<AlertRows>
+  close(): Promise<void>
+}
+
 export interface AlertRows {
   pool: Pool
+  /** Of the organization. */
+  slug: string
+  /** One unit with two devices. */
   fleet: TestFleet
   /** An open alert of the unit, with an episode of its first device that runs. Returns its id. */
   insertAlert(alert?: AlertValues): Promise<number>
@@ -12,30 +21,31 @@ export interface AlertRows {
   hear(reading: { atMs: number; isGood?: boolean; device?: number }): Promise<void>
   /** Runs work in a transaction that is committed. */
   inTransaction<T>(work: (client: PoolClient) => Promise<T>): Promise<T>
-  close(): Promise<void>
 }
 
 /** Columns of `alerts`; times are `Date`s. */
 export type AlertValues = Partial<Record<string, string | number | boolean | Date | null>>
 
-let fleets = 0
-
-export async function createAlertRows(): Promise<AlertRows> {
+export async function openAlertDatabase(): Promise<AlertDatabase> {
   const database = await createTestDatabase()
   const pool = new Pool({ connectionString: database.url })
-  fleets += 1
-  const fleet = await createTestFleet(pool, {
-    slug: `org-${fleets}`,
-    hubs: 1,
-    devices: 2,
-    euiPrefix: fleets.toString(16).padStart(4, '0'),
-  })
+  let fleets = 0
   return {
-    pool,
-    fleet,
-    insertAlert: (alert) => insertAlert(pool, fleet, alert ?? {}),
-    hear: (reading) => hear(pool, fleet, reading),
-    inTransaction: (work) => inTransaction(pool, work),
+    begin: async () => {
+      fleets += 1
+      await pool.query('TRUNCATE public.alerts, pipeline.rule_episodes, pipeline.outgoing_messages CASCADE')
+      const slug = `org-${fleets}`
+      const euiPrefix = fleets.toString(16).padStart(4, '0')
+      const fleet = await createTestFleet(pool, { slug, hubs: 1, devices: 2, euiPrefix })
+      return {
+        pool,
+        slug,
+        fleet,
+        insertAlert: (alert) => insertAlert(pool, fleet, alert ?? {}),
+        hear: (reading) => hear(pool, fleet, reading),
+        inTransaction: (work) => inTransaction(pool, work),
+      }
+    },
     close: async () => {
       await pool.end()
       await database.drop()
