@@ -9,6 +9,9 @@ export type AuditEvent = Omit<AuditContent, 'organizationId' | 'actorProfileId'>
   actorProfileId?: number | null
 }
 
+/** A transaction, of the database or of a client alone. */
+type AuditTransaction = Pick<Transaction, 'select' | 'insert'>
+
 /** Rows per statement: each has 11 parameters, and a statement holds 65,535. */
 const ROWS_PER_INSERT = 1_000
 
@@ -16,7 +19,7 @@ const ROWS_PER_INSERT = 1_000
  * Makes every other writer of the organization's audit log wait until this transaction ends, so that the chain has
  * no fork. Rows that refer to the organization (readings, alerts, ...) can still be written meanwhile.
  */
-export async function lockAuditChain(tx: Transaction, organizationId: number): Promise<void> {
+export async function lockAuditChain(tx: AuditTransaction, organizationId: number): Promise<void> {
   await tx
     .select({ id: organizations.id })
     .from(organizations)
@@ -29,7 +32,7 @@ export async function lockAuditChain(tx: Transaction, organizationId: number): P
  * stays locked (see `lockAuditChain`) until it ends, so call this last. Never hand it a secret or a hash of one.
  */
 export async function appendAuditEvents(
-  tx: Transaction,
+  tx: AuditTransaction,
   organizationId: number,
   events: readonly AuditEvent[],
 ): Promise<void> {
@@ -47,7 +50,7 @@ export async function appendAuditEvents(
 }
 
 /** Under the lock ids are given out in the order of the chain. */
-async function chainHead(tx: Transaction, organizationId: number): Promise<Buffer> {
+async function chainHead(tx: AuditTransaction, organizationId: number): Promise<Buffer> {
   const [last] = await tx
     .select({ hash: eventLogs.hash })
     .from(eventLogs)

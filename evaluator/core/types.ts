@@ -112,6 +112,8 @@ export interface DeviceConfig {
   hasTemperature: boolean
   /** Milliseconds between readings; 300,000 where the device has none. */
   intervalMs: readonly From<number>[]
+  /** When it left the unit or was deleted: what it said before still counts. Absent while it stands there. */
+  leftAtMs?: number
 }
 
 /** All that decides about a unit, with its past. Replaced as a whole when something of it changes. */

@@ -91,13 +91,13 @@ export const CHANNELS: Readonly<Record<string, Channel>> = {
     address: 'v1/orgs/{slug}/alerts',
     action: 'send',
     title: 'One message per alert transition of an organization',
-    payload: { description: 'The alert after its transition' },
+    payload: { schema: 'alert' },
   },
   unitStatus: {
     address: 'v1/orgs/{slug}/units/{unitPublicId}',
     action: 'send',
     title: 'Status of a unit',
-    payload: { description: 'The status of the unit' },
+    payload: { schema: 'unit-status' },
     retain: true,
   },
 }

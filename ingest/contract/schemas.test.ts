@@ -94,3 +94,28 @@ test('a rejected answer and a receipt as the server sends them', () => {
   expect(matches(schemas.receipt, { boot: 'a1b2', seq: 4711, missing: [4709], time: NOW_MS })).toBe(true)
   expect(matches(schemas.receipt, { boot: 'a1b2', time: NOW_MS })).toBe(false)
 })
+
+test('messages to operators as the server sends them', () => {
+  const UNIT = '01890a5d-ac96-774b-bcce-b302099a8057'
+  const alert = {
+    ...{
+      alert: UNIT,
+      transition: 'raised',
+      unit: UNIT,
+      unit_name: 'Cooler',
+      site: UNIT,
+      site_name: 'Berlin',
+    },
+    ...{ hub: null, hub_name: null, device: null, device_name: null },
+    ...{ rule: null, rule_name: null, rule_version: 1, type: 'alarm_active', condition: 'temperature_above' },
+    ...{ severity: 'critical', status: 'active', started_at: NOW_MS, triggered_at: NOW_MS, ended_at: null },
+    ...{ detected_at: NOW_MS, value: 6.4, limit: 5, peak: 6.4, confirmed_seconds: 600, unknown_seconds: 0 },
+    ...{ retrospective: false, unproven: false, resolution: null, paged: true, time: NOW_MS },
+  }
+  expect(matches(schemas.alert, alert)).toBe(true)
+  expect(matches(schemas.alert, { ...alert, transition: 'forgotten' })).toBe(false)
+  const unit = { unit: UNIT, name: 'Cooler', site: UNIT, site_name: 'Berlin', status: 'ok', temperature: 4.4 }
+  const status = { ...unit, last_reading_at: NOW_MS, since: NOW_MS, time: NOW_MS }
+  expect(matches(schemas['unit-status'], status)).toBe(true)
+  expect(matches(schemas['unit-status'], { ...status, since: null })).toBe(false)
+})

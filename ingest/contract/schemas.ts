@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { alertMessage, unitStatusMessage } from '../operator-payloads.ts'
 import * as payloads from '../payloads.ts'
 
 /** A JSON Schema of draft 7, which AsyncAPI documents take as it is. */
@@ -12,6 +13,8 @@ export type SchemaName =
   | 'device-doors'
   | 'rejected'
   | 'receipt'
+  | 'alert'
+  | 'unit-status'
 
 const SHAPES =
   'An object with a list, a bare array or a single item. Unknown fields are ignored, null means absent.'
@@ -47,6 +50,14 @@ export function publishedSchemas(): Record<SchemaName, JsonSchema> {
     receipt: jsonSchema(payloads.receiptMessage, {
       title: 'Receipt',
       description: 'Up to which message counter everything is durable.',
+    }),
+    alert: jsonSchema(alertMessage, {
+      title: 'Alert transition',
+      description: 'An alert as it is after what has become of it.',
+    }),
+    'unit-status': jsonSchema(unitStatusMessage, {
+      title: 'Status of a unit',
+      description: 'The status of a unit since it last changed.',
     }),
   }
 }
