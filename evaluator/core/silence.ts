@@ -10,8 +10,8 @@ const NO_NEWS: Silences = { episodes: [], isNews: false }
 export interface Hearing {
   /** Evaluation time of its newest reading; null = never a reading. */
   newestAtMs: number | null
-  /** By how much the clock of the device was behind ours then. */
-  newestLagMs: number
+  /** When that arrived. */
+  newestReceivedAtMs: number | null
   /** When anything last arrived from it. */
   heardAtMs: number | null
   /** How far its silence has been judged. Kept late, it makes news twice, which does no harm. */
@@ -39,18 +39,20 @@ export interface Silences {
 }
 
 export function newHearing(): Hearing {
-  return { newestAtMs: null, newestLagMs: 0, heardAtMs: null, judgedToMs: null, running: [] }
+  return { newestAtMs: null, newestReceivedAtMs: null, heardAtMs: null, judgedToMs: null, running: [] }
 }
 
-/** Judges by what has arrived up to the clock. Silence is a fact about arrival: what was judged is not judged again. */
+/** Judges by what has arrived up to the clock (no silence begins before its reading has arrived). Silence is a fact about arrival: what was judged is not judged again. */
 export function silence(hearing: Hearing, listening: Listening, nowMs: number): Silences {
   const { newestAtMs } = hearing
   if (!listening.device.hasTemperature || newestAtMs === null) return NO_NEWS
   const before = hearing.running
   const judgedToMs = hearing.judgedToMs ?? -Infinity
-  const judged = listening.tracks.map((track) => {
-    const sinceMs = before.find(({ ruleId }) => ruleId === track.ruleId)?.sinceMs ?? newestAtMs
-    return { track, sinceMs, spans: silentSpans(sinceMs, track, listening, nowMs) }
+  const isHeard = (hearing.newestReceivedAtMs ?? newestAtMs) <= nowMs
+  const judged = listening.tracks.flatMap((track) => {
+    const runsSinceMs = before.find(({ ruleId }) => ruleId === track.ruleId)?.sinceMs
+    const sinceMs = runsSinceMs ?? (isHeard ? newestAtMs : null)
+    return sinceMs === null ? [] : [{ track, sinceMs, spans: silentSpans(sinceMs, track, listening, nowMs) }]
   })
   const running = judged.filter(({ spans }) => isRunning(spans))
   hearing.running = running.map(({ track, sinceMs }) => ({ ruleId: track.ruleId, sinceMs }))
@@ -68,21 +70,22 @@ export function silence(hearing: Hearing, listening: Listening, nowMs: number): 
 
 /**
  * Takes in a reading: in order of arrival, and within a message in order of evaluation time. The silences that were due by
- * then are judged first, so that none is missed between two ticks of the clock.
+ * then are judged first, so that none is missed between two ticks of the clock; what arrives at once with it is not silence.
  */
 export function hear(hearing: Hearing, reading: ReadingInput, listening: Listening): Silences {
-  const { atMs, recordedAtMs, receivedAtMs } = reading
+  const { atMs, receivedAtMs } = reading
   const isNewer = atMs > (hearing.newestAtMs ?? -Infinity)
   const isSilent = isNewer && isMaybeSilent(hearing, listening, receivedAtMs)
-  const before = isSilent ? silence(hearing, listening, receivedAtMs) : NO_NEWS
-  hearing.heardAtMs = Math.max(hearing.heardAtMs ?? -Infinity, receivedAtMs)
+  const before = isSilent ? silence(hearing, listening, receivedAtMs - 1) : NO_NEWS
+  const heardAtMs = Math.max(hearing.heardAtMs ?? -Infinity, receivedAtMs)
+  hearing.heardAtMs = heardAtMs
   if (!isNewer) return NO_NEWS
   hearing.newestAtMs = atMs
-  hearing.newestLagMs = Math.max(0, receivedAtMs - recordedAtMs)
+  hearing.newestReceivedAtMs = receivedAtMs
   const ended = new Set(
     hearing.running
       .map(({ ruleId }) => ruleId)
-      .filter((ruleId) => !isStillSilent(ruleId, hearing, listening, receivedAtMs)),
+      .filter((ruleId) => !isStillSilent(ruleId, hearing, listening, heardAtMs)),
   )
   if (ended.size === 0) return before
   hearing.running = hearing.running.filter(({ ruleId }) => !ended.has(ruleId))
@@ -107,9 +110,10 @@ export function missedCheckIns(
 
 /** By how much the clock of a device is behind that counts as silent but is heard; null = it is not heard. */
 export function clockLagMs(hearing: Hearing, listening: Listening, nowMs: number): number | null {
-  if (hearing.heardAtMs === null || hearing.newestLagMs === 0) return null
-  const missed = missedCheckIns({ ...hearing, newestAtMs: hearing.heardAtMs }, listening, nowMs)
-  return missed === 0 ? hearing.newestLagMs : null
+  const { newestAtMs, newestReceivedAtMs, heardAtMs } = hearing
+  if (newestAtMs === null || newestReceivedAtMs === null || newestReceivedAtMs === newestAtMs) return null
+  const missed = missedCheckIns({ ...hearing, newestAtMs: heardAtMs }, listening, nowMs)
+  return missed === 0 ? newestReceivedAtMs - newestAtMs : null
 }
 
 /** The spans of silence that nothing ends, since a reading. */
