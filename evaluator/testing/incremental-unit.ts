@@ -66,6 +66,11 @@ export class IncrementalUnit {
     return this.#known(deviceId).state
   }
 
+  /** Those of readings that have been raised. */
+  episodes(): Episode[] {
+    return [...this.#devices.values()].flatMap(({ episodes }) => [...episodes.values()])
+  }
+
   facts(judgedToMs: number): AlertFacts[] {
     const timeline = doorTimeline([...this.#doors.values()])
     return this.#unit.tracks.flatMap((track) => {
