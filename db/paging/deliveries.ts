@@ -97,7 +97,6 @@ export interface PagedChange {
   pagedAtMs: number | null
   escalationLevel: number
   escalates: boolean
-  isRetrospective: boolean
 }
 
 /** A person may have acknowledged an alert meanwhile: that stays. */
@@ -111,18 +110,16 @@ export async function writePaged(
     `UPDATE public.alerts a SET
        paged_at = coalesce(a.paged_at, to_timestamp(g.paged_at_ms / 1000)),
        escalation_level = g.escalation_level,
-       escalated_at = CASE WHEN g.escalates THEN $6 ELSE a.escalated_at END,
-       status = CASE WHEN g.escalates AND a.status = 'active' THEN 'escalated' ELSE a.status END,
-       retrospective = a.retrospective OR g.is_retrospective
-     FROM unnest($1::int4[], $2::float8[], $3::int4[], $4::bool[], $5::bool[])
-       AS g (alert_id, paged_at_ms, escalation_level, escalates, is_retrospective)
+       escalated_at = CASE WHEN g.escalates THEN $5 ELSE a.escalated_at END,
+       status = CASE WHEN g.escalates AND a.status = 'active' THEN 'escalated' ELSE a.status END
+     FROM unnest($1::int4[], $2::float8[], $3::int4[], $4::bool[])
+       AS g (alert_id, paged_at_ms, escalation_level, escalates)
      WHERE a.id = g.alert_id`,
     [
       changes.map((change) => change.alertId),
       changes.map((change) => change.pagedAtMs),
       changes.map((change) => change.escalationLevel),
       changes.map((change) => change.escalates),
-      changes.map((change) => change.isRetrospective),
       new Date(nowMs),
     ],
   )

@@ -31,7 +31,7 @@ export function fold(readings: readonly ReadingInput[], judging: Judging): Fold 
     advance(state, reading, judging, take)
     // What triggers at a renewal's own time must not be taken for older than it.
     if (renewals.at(-1) === reading.atMs) renewals.pop()
-    if (findRenewal(state, reading)) renewals.push(reading.atMs)
+    if (findRenewal(state, reading) && isViewKnown(state, judging)) renewals.push(reading.atMs)
   }
   const deviceId = judging.device.deviceId
   for (const [index, trackState] of state.tracks.entries()) {
@@ -46,4 +46,9 @@ export function fold(readings: readonly ReadingInput[], judging: Judging): Fold 
   limitWindows(state)
   episodes.sort((a, b) => a.triggeredAtMs - b.triggeredAtMs)
   return { state, episodes, renewals }
+}
+
+/** Whether what `deviceView` says is the same whatever was before, also where no rule looks at temperatures. */
+function isViewKnown({ goodInARow }: DeviceState, { device }: Judging): boolean {
+  return !device.hasTemperature || goodInARow === 2
 }

@@ -49,6 +49,8 @@ export interface Machine {
   severity: Severity
   /** Readings in the window, of a windowed rule. */
   window: Held[]
+  /** Of a cumulative rule: how long those of them beyond the limit have been held. */
+  heldMs: number
 }
 
 /** What an idle machine says of an excursion: nothing. So that equal pasts give equal states. */
@@ -68,7 +70,7 @@ const NO_EXCURSION = {
 } as const
 
 export function newMachine(): Machine {
-  return { phase: 'idle', good: 0, ...NO_EXCURSION, window: [] }
+  return { phase: 'idle', good: 0, ...NO_EXCURSION, window: [], heldMs: 0 }
 }
 
 /** A reading of a device as one of its series sees it: all readings, those with a temperature, or with a battery. */

@@ -10,7 +10,7 @@ import {
   raise,
 } from './machine.ts'
 import type { Judged } from './threshold.ts'
-import type { Condition } from './types.ts'
+import type { Condition, Direction } from './types.ts'
 
 export type Windowed = Extract<
   Condition,
@@ -23,6 +23,11 @@ type Rate = Extract<Windowed, { type: 'rate_of_change' }>
 /** Readings that a rule keeps of its window in a state; with more, each reading is judged from rows. */
 export const WINDOW_READINGS_MAX = 4_096
 
+interface Newest {
+  centi: number
+  moment: Moment
+}
+
 /** What a window says at its newest reading. */
 interface Finding {
   isMet: boolean
@@ -31,46 +36,40 @@ interface Finding {
   /** That triggers where it is met. */
   centi: number
   limitCenti: number
+  /** The worst is the highest (1) or the lowest (-1). */
   sign: 1 | -1
-  /** Where its excursion begins, if it is met: index in the window. */
-  first: number
 }
 
 /**
- * Rules over the last readings of a device. True at a reading = beyond, false = good: no hysteresis. An excursion begins
- * with the first reading in the window that made it true. Returns when a raised alert ended, else null.
+ * Rules over the last readings of a device. True at a reading = beyond, false = good: no hysteresis. Returns when a raised
+ * alert ended, else null.
  */
 export function judgeWindow(
   machine: Machine,
   condition: Windowed,
   centi: number,
-  judged: Judged,
+  { moment, version, mayTrigger }: Judged,
 ): number | null {
-  const { moment, version } = judged
   elapse(machine, moment)
   passTime(machine.window, moment)
-  const finding = findIn(machine.window, condition, { centi, moment })
-  if (!finding.isMet) {
-    const endedAtMs = goGood(machine, moment)
-    machine.isOut = finding.isOut && machine.phase === 'raised'
-    return endedAtMs
-  }
-  const wasIdle = machine.phase === 'idle'
-  goBeyond(machine, machine.window[finding.first]?.atMs ?? moment.atMs)
-  if (wasIdle) gatherEvidence(machine, condition, finding)
+  const newest = { centi, moment }
+  const finding = findIn(machine, condition, newest)
+  // What such a reading holds is after the end, if it turns out to be one: no part of the alert, even beyond the limit.
+  if (!finding.isMet) return goGood(machine, moment)
+  if (machine.phase === 'idle') beginInWindow(machine, condition, newest)
+  else goBeyond(machine, moment.atMs)
   machine.isOut = finding.isOut
   notePeak(machine, finding.centi, finding.sign)
-  if (machine.phase === 'pending' && judged.mayTrigger) {
-    const { centi, limitCenti } = finding
-    raise(machine, version, { atMs: moment.atMs, centi, limitCenti })
+  if (machine.phase === 'pending' && mayTrigger) {
+    raise(machine, version, { atMs: moment.atMs, centi: finding.centi, limitCenti: finding.limitCenti })
   }
   return null
 }
 
-function findIn(window: Held[], condition: Windowed, newest: { centi: number; moment: Moment }): Finding {
-  if (condition.type === 'temperature_cumulative') return findCumulative(window, condition, newest)
-  if (condition.type === 'temperature_n_of_m') return findNOfM(window, condition, newest)
-  return findRate(window, condition, newest)
+function findIn(machine: Machine, condition: Windowed, newest: Newest): Finding {
+  if (condition.type === 'temperature_cumulative') return findCumulative(machine, condition, newest)
+  if (condition.type === 'temperature_n_of_m') return findNOfM(machine, condition, newest)
+  return findRate(machine, condition, newest)
 }
 
 /** The newest reading of the window has held until this one, or a gap followed it. */
@@ -83,83 +82,96 @@ function passTime(window: Held[], { elapsedMs, isGap }: Moment): void {
 
 /** Held time of readings beyond the limit. Of the others only those before a gap stay, for the unknown time. */
 function findCumulative(
-  window: Held[],
+  machine: Machine,
   { direction, limitCenti, totalMs, windowMs }: Cumulative,
-  { centi, moment: { atMs } }: { centi: number; moment: Moment },
+  { centi, moment: { atMs } }: Newest,
 ): Finding {
+  const { window } = machine
   const sign = signOf(direction)
-  const isBeyond = (value: number) => sign * (value - limitCenti) > 0
   const last = window.at(-1)
-  if (last && !isBeyond(last.centi) && last.unknownMs === 0) window.pop()
+  if (last && sign * (last.centi - limitCenti) > 0) machine.heldMs += last.heldMs
+  else if (last?.unknownMs === 0) window.pop()
   const fromMs = atMs - windowMs
-  dropWhile(window, (held) => held.atMs + held.heldMs + held.unknownMs <= fromMs)
-  let sumMs = 0
-  let first = -1
-  for (const [index, held] of window.entries()) {
-    const untilMs = held.atMs + held.heldMs
-    if (untilMs <= fromMs || held.heldMs === 0 || !isBeyond(held.centi)) continue
-    if (first < 0) first = index
-    sumMs += untilMs - Math.max(held.atMs, fromMs)
+  let oldest = window[0]
+  while (oldest && oldest.atMs + oldest.heldMs + oldest.unknownMs <= fromMs) {
+    if (sign * (oldest.centi - limitCenti) > 0) machine.heldMs -= oldest.heldMs
+    window.shift()
+    oldest = window[0]
   }
+  // Only the oldest one may reach out of the window.
+  const beforeMs = oldest && sign * (oldest.centi - limitCenti) > 0 ? fromMs - oldest.atMs : 0
+  const sumMs = machine.heldMs - Math.min(Math.max(beforeMs, 0), oldest?.heldMs ?? 0)
   window.push({ atMs, centi, heldMs: 0, unknownMs: 0 })
-  return { isMet: sumMs >= totalMs, isOut: isBeyond(centi), centi, limitCenti, sign, first }
+  return { isMet: sumMs >= totalMs, isOut: sign * (centi - limitCenti) > 0, centi, limitCenti, sign }
 }
 
 /** Of the last m readings, as many as there are, n are beyond the limit. */
 function findNOfM(
-  window: Held[],
+  { window }: Machine,
   { direction, limitCenti, n, m }: NOfM,
-  { centi, moment: { atMs, elapsedMs } }: { centi: number; moment: Moment },
+  { centi, moment: { atMs, elapsedMs } }: Newest,
 ): Finding {
   const sign = signOf(direction)
-  const isBeyond = (value: number) => sign * (value - limitCenti) > 0
   if (elapsedMs > PENDING_GAP_MS_MAX) window.length = 0
   window.push({ atMs, centi, heldMs: 0, unknownMs: 0 })
   if (window.length > m) window.shift()
   let count = 0
-  for (const held of window) if (isBeyond(held.centi)) count += 1
-  const first = window.findIndex((held) => isBeyond(held.centi))
-  return { isMet: count >= n, isOut: isBeyond(centi), centi, limitCenti, sign, first }
+  for (let index = 0; index < window.length; index += 1) {
+    const held = window[index]
+    if (held && sign * (held.centi - limitCenti) > 0) count += 1
+  }
+  return { isMet: count >= n, isOut: sign * (centi - limitCenti) > 0, centi, limitCenti, sign }
 }
 
 /** The change against any reading of the window since the last gap; the greatest is its value. */
 function findRate(
-  window: Held[],
+  { window }: Machine,
   { direction, deltaCenti, windowMs }: Rate,
-  { centi, moment: { atMs, isGap } }: { centi: number; moment: Moment },
+  { centi, moment: { atMs, isGap } }: Newest,
 ): Finding {
   const sign = direction === 'rising' ? 1 : -1
   if (isGap) window.length = 0
-  dropWhile(window, (held) => held.atMs < atMs - windowMs)
+  while (window[0] && window[0].atMs < atMs - windowMs) window.shift()
   let change = 0
-  let first = -1
-  for (const [index, held] of window.entries()) {
-    const step = sign * (centi - held.centi)
-    if (step > change) change = step
-    if (first < 0 && step >= deltaCenti) first = index
+  for (let index = 0; index < window.length; index += 1) {
+    const held = window[index]
+    if (held) change = Math.max(change, sign * (centi - held.centi))
   }
   window.push({ atMs, centi, heldMs: 0, unknownMs: 0 })
-  const isMet = first >= 0
-  return { isMet, isOut: isMet, centi: change, limitCenti: deltaCenti, sign: 1, first }
+  const isMet = change >= deltaCenti
+  return { isMet, isOut: isMet, centi: change, limitCenti: deltaCenti, sign: 1 }
 }
 
-/** What the readings in the window from the first one on say of the excursion that has just begun. */
-function gatherEvidence(machine: Machine, condition: Windowed, { first, sign }: Finding): void {
-  for (const { centi, heldMs, unknownMs } of machine.window.slice(first)) {
-    machine.unknownMs += unknownMs
-    if (condition.type === 'rate_of_change') machine.confirmedMs += heldMs
-    else if (sign * (centi - condition.limitCenti) > 0) {
-      machine.confirmedMs += heldMs
-      notePeak(machine, centi, sign)
+/** Begins with the first reading in the window that made it true; what follows there is its evidence. */
+function beginInWindow(machine: Machine, condition: Windowed, { centi, moment }: Newest): void {
+  const { window } = machine
+  const first = window.findIndex((held) => isPartOf(held, condition, { centi, moment }))
+  goBeyond(machine, window[first]?.atMs ?? moment.atMs)
+  for (const held of window.slice(first)) {
+    machine.unknownMs += held.unknownMs
+    if (condition.type === 'rate_of_change') machine.confirmedMs += held.heldMs
+    else if (isBeyond(held.centi, condition)) {
+      machine.confirmedMs += held.heldMs
+      notePeak(machine, held.centi, signOf(condition.direction))
     }
   }
 }
 
-function signOf(direction: 'above' | 'below'): 1 | -1 {
-  return direction === 'above' ? 1 : -1
+/** Whether a reading in the window makes the condition true, with others. */
+function isPartOf(held: Held, condition: Windowed, { centi, moment }: Newest): boolean {
+  if (condition.type === 'temperature_n_of_m') return isBeyond(held.centi, condition)
+  if (condition.type === 'rate_of_change') {
+    const change = centi - held.centi
+    return (condition.direction === 'rising' ? change : -change) >= condition.deltaCenti
+  }
+  const isInWindow = held.atMs + held.heldMs > moment.atMs - condition.windowMs
+  return isInWindow && held.heldMs > 0 && isBeyond(held.centi, condition)
 }
 
-function dropWhile(window: Held[], isOver: (held: Held) => boolean): void {
-  const kept = window.findIndex((held) => !isOver(held))
-  if (kept !== 0) window.splice(0, kept < 0 ? window.length : kept)
+function isBeyond(centi: number, { direction, limitCenti }: Cumulative | NOfM): boolean {
+  return signOf(direction) * (centi - limitCenti) > 0
+}
+
+function signOf(direction: Direction): 1 | -1 {
+  return direction === 'above' ? 1 : -1
 }

@@ -213,16 +213,9 @@ describe('an alert that is over', () => {
   const recovered = { status: 'resolved', resolution: 'recovered' } as const
   const withdrawn = { status: 'resolved', resolution: 'withdrawn' } as const
 
-  test('is retrospective where it ended before it could page, and pages nobody', () => {
-    expect(plan(alert(recovered))).toMatchObject({ deliveries: [], isRetrospective: true })
-    expect(plan(paged(MINUTE, recovered))).toMatchObject({ isRetrospective: false })
-  })
-
-  test('is not retrospective where only a hold or quiet hours kept it from paging', () => {
-    expect(plan(alert({ ...recovered, isHeld: true })).isRetrospective).toBe(false)
-    const quiet = [{ ...ANNA, quietHours: NIGHT }, BERT]
-    expect(plan(alert({ ...recovered, contacts: quiet })).isRetrospective).toBe(false)
-    expect(plan(alert({ ...recovered, contacts: quiet, severity: 'critical' })).isRetrospective).toBe(true)
+  test('and has paged nobody is told to nobody', () => {
+    expect(toldBy(alert(recovered))).toEqual([])
+    expect(toldBy(alert(withdrawn))).toEqual([])
   })
 
   test('is told to whoever was paged, once, also to who is no contact any more', () => {
@@ -243,7 +236,6 @@ describe('an alert that is over', () => {
     expect(toldBy(paged(MINUTE, { ...withdrawn, told: deliveries }))).toEqual([])
     const told = [tell(ANNA, 'page', NOW - MINUTE), tell(ANNA, 'recovery', NOW)]
     expect(toldBy(paged(MINUTE, { ...withdrawn, told }))).toEqual(['correction 1@example.com'])
-    expect(toldBy(alert(withdrawn))).toEqual([])
   })
 
   test('and opens again is told to whoever heard that it was over, once; escalation begins anew', () => {

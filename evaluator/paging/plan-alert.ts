@@ -13,8 +13,6 @@ export interface AlertPlan {
   /** The level that is reached by it; unchanged where nothing pages. */
   escalationLevel: number
   escalates: boolean
-  /** Data ended it before it could page. */
-  isRetrospective: boolean
   waits: Waits | null
 }
 
@@ -26,16 +24,12 @@ export function planAlert(alert: PagedAlert, nowMs: number, limits: PagingLimits
   return alert.status === 'resolved' ? planEnded(alert, nowMs) : planOpen(alert, nowMs, limits)
 }
 
+/** Who ended it by hand knows, and a changed rule is no recovery. */
 function planEnded(alert: PagedAlert, nowMs: number): AlertPlan {
-  const { resolution, pagedAtMs } = alert
-  const isRetrospective =
-    resolution === 'recovered' && pagedAtMs === null && !alert.isHeld && !isQuietForAll(alert, nowMs)
-  if (resolution === 'recovered') {
-    return { ...nothing(alert), deliveries: notices(alert, nowMs, 'recovery'), isRetrospective }
-  }
-  if (resolution === 'withdrawn')
+  if (alert.resolution === 'recovered')
+    return { ...nothing(alert), deliveries: notices(alert, nowMs, 'recovery') }
+  if (alert.resolution === 'withdrawn')
     return { ...nothing(alert), deliveries: notices(alert, nowMs, 'correction') }
-  // Who ended it by hand knows, and a changed rule is no recovery.
   return nothing(alert)
 }
 
@@ -57,7 +51,7 @@ function planOpen(alert: PagedAlert, nowMs: number, limits: PagingLimits): Alert
 }
 
 function nothing({ escalationLevel }: PagedAlert): AlertPlan {
-  return { deliveries: [], escalationLevel, escalates: false, isRetrospective: false, waits: null }
+  return { deliveries: [], escalationLevel, escalates: false, waits: null }
 }
 
 /** Whether the newest reading of one of its devices is fresh and not good. */
@@ -164,11 +158,4 @@ function awakeAt(alert: PagedAlert, contactId: number | null, nowMs: number): nu
 
 function isQuiet({ severity, timezone }: PagedAlert, { quietHours }: Contact, nowMs: number): boolean {
   return severity !== 'critical' && isWithin(quietHours, nowMs, timezone)
-}
-
-/** Whether everybody of the first level is quiet, so that nobody has been paged. */
-function isQuietForAll(alert: PagedAlert, nowMs: number): boolean {
-  const first = Math.min(...alert.contacts.map(({ level }) => level))
-  const contacts = alert.contacts.filter(({ level }) => level === first)
-  return contacts.length > 0 && contacts.every((contact) => isQuiet(alert, contact, nowMs))
 }

@@ -1,6 +1,12 @@
 /** SPEC.md, 6: who is paged, in a real database. */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type AlertRows, type AlertValues, createAlertRows } from '../testing/alert-rows.ts'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { until } from '../../db/testing/poll.ts'
+import {
+  type AlertDatabase,
+  type AlertRows,
+  type AlertValues,
+  openAlertDatabase,
+} from '../testing/alert-database.ts'
 import { pagingLimits } from './config.ts'
 import { planPages } from './plan-pages.ts'
 
@@ -16,11 +22,15 @@ const LIMITS = pagingLimits({
   PAGE_GROUP_SECONDS: 60,
 })
 
+let database: AlertDatabase
 let rows: AlertRows
-beforeEach(async () => {
-  rows = await createAlertRows()
+beforeAll(async () => {
+  database = await openAlertDatabase()
 })
-afterEach(() => rows.close())
+beforeEach(async () => {
+  rows = await database.begin()
+})
+afterAll(() => database.close())
 
 const plan = (nowMs: number, alertIds?: number[]) =>
   rows.inTransaction((client) =>
@@ -66,7 +76,7 @@ async function told(): Promise<string[]> {
 
 async function alertRow(alertId: number) {
   const { rows: found } = await rows.pool.query(
-    `SELECT status, escalation_level, paged_at, escalated_at, retrospective FROM alerts WHERE id = $1`,
+    `SELECT status, escalation_level, paged_at, escalated_at FROM alerts WHERE id = $1`,
     [alertId],
   )
   return found[0]
@@ -90,7 +100,6 @@ describe('a page', () => {
       status: 'active',
       escalation_level: 1,
       paged_at: new Date(NOW),
-      retrospective: false,
     })
   })
 
@@ -105,7 +114,7 @@ describe('a page', () => {
     client.release()
     expect(await told()).toEqual([])
     await plan(NOW + SECOND)
-    expect(await told()).toEqual(['page operator:org-2 1'])
+    expect(await told()).toEqual([`page operator:${rows.slug} 1`])
   })
 
   test('goes to the operators without contacts, and to contacts of its own site only', async () => {
@@ -118,7 +127,7 @@ describe('a page', () => {
     await addContact('gone', { deleted_at: new Date(NOW) })
     await raise()
     await plan(NOW)
-    expect(await told()).toEqual(['page operator:org-3 0'])
+    expect(await told()).toEqual([`page operator:${rows.slug} 0`])
     await addContact('here', { site_id: rows.fleet.siteId })
     await rows.insertAlert({ condition_type: 'rate_of_change' })
     await plan(NOW)
@@ -132,7 +141,7 @@ describe('a page', () => {
     await update(alertId, `status = 'resolved', resolution = 'recovered'`)
     await plan(NOW + SECOND, [alertId])
     expect(await told()).toEqual([])
-    expect(await alertRow(alertId)).toMatchObject({ retrospective: true, paged_at: null })
+    expect(await alertRow(alertId)).toMatchObject({ escalation_level: 0, paged_at: null })
   })
 
   test('without anything new comes as last known after ten minutes', async () => {
@@ -145,20 +154,20 @@ describe('a page', () => {
   })
 
   test.each([
-    ['no_data', 'monitoring_interrupted', 0],
-    ['manual_log_overdue', 'missed_manual_entry', 0],
-    ['calibration_due', 'calibration_due', 0],
-    ['battery_below', 'low_battery', 1],
-    ['sensor_fault', 'sensor_fault', 1],
-    ['temperature_above', 'alarm_active', 1],
-  ])('about %s needs a fresh reading: %i', async (condition_type, alert_type, isNeeded) => {
+    ['no_data', 'monitoring_interrupted', false],
+    ['manual_log_overdue', 'missed_manual_entry', false],
+    ['calibration_due', 'calibration_due', false],
+    ['battery_below', 'low_battery', true],
+    ['sensor_fault', 'sensor_fault', true],
+    ['temperature_above', 'alarm_active', true],
+  ] as const)('about %s (%s) needs a fresh reading: %s', async (condition_type, alert_type, isNeeded) => {
     await rows.insertAlert({
       condition_type,
       alert_type,
       device_id: rows.fleet.devices[0]?.id ?? null,
       detected_at: new Date(NOW),
     })
-    expect((await plan(NOW)).waiting.stale).toBe(isNeeded)
+    expect((await plan(NOW)).waiting.stale).toBe(isNeeded ? 1 : 0)
     await rows.hear({ atMs: NOW })
     await plan(NOW)
     expect(await told()).toHaveLength(1)
@@ -219,10 +228,7 @@ describe('a hold', () => {
     const { rows: rules } = await rows.pool.query<{ id: number }>(
       `INSERT INTO alert_rules (organization_id, name, alert_type, severity, condition_type, condition, schedule)
        VALUES ($1, 'Too warm', 'alarm_active', 'critical', 'temperature_above', '{}', $2) RETURNING id`,
-      [
-        rows.fleet.organizationId,
-        { windows: [{ days: ['fri'], from: '13:05', to: '13:10' }] },
-      ],
+      [rows.fleet.organizationId, { windows: [{ days: ['fri'], from: '13:05', to: '13:10' }] }],
     )
     await raise({ rule_id: rules[0]?.id ?? null })
     expect((await plan(NOW + 5 * MINUTE - 1)).waiting.held).toBe(1)
@@ -275,15 +281,18 @@ describe('what happens after a page', () => {
     await addContact('bert', { level: 2 })
     const alertId = await raise()
     await plan(NOW)
-    await rows.inTransaction(async (client) => {
-      await client.query(`UPDATE alerts SET status = 'acknowledged' WHERE id = $1`, [alertId])
-      const escalating = plan(NOW + 15 * MINUTE)
-      // It waits for the row by now, or has not come to it: either way it finds the acknowledgement.
-      await client.query('SELECT pg_sleep(0.2)')
-      await client.query('COMMIT')
-      await escalating
-      await client.query('BEGIN')
+    const person = await rows.pool.connect()
+    await person.query(`BEGIN; UPDATE alerts SET status = 'acknowledged' WHERE id = ${alertId}`)
+    const escalating = plan(NOW + 15 * MINUTE)
+    await until('the alert is waited for', async () => {
+      const waiting = await rows.pool.query(
+        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      )
+      return waiting.rowCount === 1
     })
+    await person.query('COMMIT')
+    person.release()
+    expect(await escalating).toMatchObject({ deliveries: 1 })
     expect(await alertRow(alertId)).toMatchObject({ status: 'acknowledged' })
   })
 
@@ -331,8 +340,8 @@ test('an alert storm: every alert is told, in few messages, and nothing is told 
   await rows.pool.query(
     `INSERT INTO alerts (organization_id, unit_id, alert_type, condition_type, severity, started_at, triggered_at,
        detected_at)
-     SELECT organization_id, id, 'door_open', 'door_open', 'warning', $1, $1, $1 FROM units`,
-    [new Date(NOW)],
+     SELECT organization_id, id, 'door_open', 'door_open', 'warning', $1, $1, $1 FROM units WHERE organization_id = $2`,
+    [new Date(NOW), rows.fleet.organizationId],
   )
   const { rows: alerts } = await rows.pool.query<{ id: number }>('SELECT id FROM alerts ORDER BY id')
   // As readings come: a hundred alerts a second.

@@ -42,7 +42,7 @@ export async function planPages(
   )
   await writeDeliveries(client, deliveries, nowMs)
   const firstAtMs = firstTimes(deliveries)
-  const changed = plans.filter(({ alert, plan }) => isChanged(alert, plan))
+  const changed = plans.filter(({ alert, plan }) => plan.escalationLevel !== alert.escalationLevel)
   await writePaged(
     client,
     changed.map(({ alert: { alertId }, plan }) => ({
@@ -50,22 +50,18 @@ export async function planPages(
       pagedAtMs: firstAtMs.get(alertId) ?? null,
       escalationLevel: plan.escalationLevel,
       escalates: plan.escalates,
-      isRetrospective: plan.isRetrospective,
     })),
     nowMs,
   )
   return {
-    transitions: changed.flatMap(({ alert: { alertId, status }, plan: { escalates } }) =>
-      status === 'resolved' ? [] : [{ alertId, transition: escalates ? 'escalated' : 'amended' }],
-    ),
+    transitions: changed.map(({ alert: { alertId }, plan: { escalates } }) => ({
+      alertId,
+      transition: escalates ? 'escalated' : 'amended',
+    })),
     deliveries: deliveries.length,
     grouped,
     waiting: waitingOf(plans.map(({ plan }) => plan)),
   }
-}
-
-function isChanged({ escalationLevel }: PagedAlert, plan: AlertPlan): boolean {
-  return plan.isRetrospective || plan.escalationLevel !== escalationLevel
 }
 
 function firstTimes(deliveries: readonly Delivery[]): Map<number, number> {

@@ -98,7 +98,14 @@ test('a rejected answer and a receipt as the server sends them', () => {
 test('messages to operators as the server sends them', () => {
   const UNIT = '01890a5d-ac96-774b-bcce-b302099a8057'
   const alert = {
-    ...{ alert: UNIT, transition: 'raised', unit: UNIT, unit_name: 'Cooler', site: UNIT, site_name: 'Berlin' },
+    ...{
+      alert: UNIT,
+      transition: 'raised',
+      unit: UNIT,
+      unit_name: 'Cooler',
+      site: UNIT,
+      site_name: 'Berlin',
+    },
     ...{ hub: null, hub_name: null, device: null, device_name: null },
     ...{ rule: null, rule_name: null, rule_version: 1, type: 'alarm_active', condition: 'temperature_above' },
     ...{ severity: 'critical', status: 'active', started_at: NOW_MS, triggered_at: NOW_MS, ended_at: null },
