@@ -1,6 +1,7 @@
 import type { DeviceState } from './device.ts'
 import type { Machine } from './machine.ts'
 import type { Condition, ReadingInput, RuleTrack, UnitConfig } from './types.ts'
+import { machinesOf } from './versions.ts'
 
 /** How far back the temperatures of a fold reach. */
 interface Reach {
@@ -25,10 +26,10 @@ export function renewalFinder({
   return (state, reading) => {
     if (reading.temperatureCenti !== null) extendReach(reach, reading.atMs)
     let isRenewal = true
-    for (const [index, { first, machines }] of state.tracks.entries()) {
+    for (const [index, trackState] of state.tracks.entries()) {
       const track = tracks[index]
-      for (const [ahead, machine] of machines.entries()) {
-        const condition = track?.versions[first + ahead]?.condition
+      for (const [ahead, machine] of machinesOf(trackState).entries()) {
+        const condition = track?.versions[trackState.first + ahead]?.condition
         if (!track || !condition) continue
         const isSettling = machine.good === 2 && isCovered(condition, reach)
         if (isSettling) settled.add(machine)
