@@ -17,8 +17,7 @@ export function manualLogAlerts(
   { logsMs, expectedFromMs }: ManualLogs,
   nowMs: number,
 ): AlertFacts[] {
-  const isExpectedBefore = expectedFromMs !== null && expectedFromMs < (logsMs[0] ?? Infinity)
-  const beginsMs = isExpectedBefore ? [expectedFromMs, ...logsMs] : logsMs
+  const beginsMs = expectedFromMs === null ? logsMs : [expectedFromMs, ...logsMs]
   return beginsMs.flatMap((fromMs, index) => {
     const wait: Wait = { fromMs, endMs: beginsMs[index + 1] ?? null, receivedAtMs: null }
     const spans = raisedSpans(track, wait, {
@@ -77,7 +76,7 @@ export function calibrationEpisodes(
     )
     return spans.map((span) =>
       // It was good until it was due: what began then is not the calibration.
-      spanEpisode(track, deviceId, { ...span, startedAtMs: span.triggeredAtMs }, 0),
+      spanEpisode(track, deviceId, { ...span, startedAtMs: span.triggeredAtMs }),
     )
   })
 }

@@ -42,13 +42,8 @@ export function ruleEndMs(track: RuleTrack, atMs: number): number {
   )
 }
 
-/** A span of one device as an episode; what is measured of it is up to the condition. */
-export function spanEpisode(
-  track: RuleTrack,
-  deviceId: number,
-  span: RaisedSpan,
-  confirmedMs: number,
-): Episode {
+/** A span of one device as an episode. No readings confirm it, and none are unknown: how long it lasted is in its times. */
+export function spanEpisode(track: RuleTrack, deviceId: number, span: RaisedSpan): Episode {
   return {
     deviceId,
     ruleId: track.ruleId,
@@ -62,7 +57,7 @@ export function spanEpisode(
     triggerCenti: null,
     limitCenti: null,
     peakCenti: null,
-    confirmedMs,
+    confirmedMs: 0,
     unknownMs: 0,
     newestIsGood: span.endedAtMs !== null,
   }

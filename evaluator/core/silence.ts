@@ -62,7 +62,7 @@ export function silence(hearing: Hearing, listening: Listening, nowMs: number): 
   )
   return {
     episodes: judged.flatMap(({ track, spans }) =>
-      spans.map((span) => spanEpisode(track, listening.device.deviceId, span, 0)),
+      spans.map((span) => spanEpisode(track, listening.device.deviceId, span)),
     ),
     isNews: isNewlyEnded || !isSame(before, hearing.running),
   }
