@@ -23,6 +23,8 @@ export interface EvaluatorOptions {
   settings: EvaluatorSettings & PagingSettings & { DATABASE_STATEMENT_TIMEOUT_MS: number }
   /** Told when messages to operators wait to be published. */
   onTold?: () => void
+  /** The wall clock, epoch milliseconds. */
+  now?: () => number
 }
 
 const RETRY_FIRST_MS = 250
@@ -41,7 +43,8 @@ export class Evaluator {
   readonly #handOver: HandOver
   readonly #end = new AbortController()
   readonly #holder = randomUUID()
-  readonly #clock = new ClockWatch(Date.now(), performance.now())
+  readonly #now: () => number
+  readonly #clock: ClockWatch
   #running: Promise<void> | undefined
   /** Since when the database has been failing, epoch milliseconds. */
   #failingSinceMs: number | undefined
@@ -50,6 +53,8 @@ export class Evaluator {
 
   constructor(options: EvaluatorOptions) {
     this.#options = options
+    this.#now = options.now ?? Date.now
+    this.#clock = new ClockWatch(this.#now(), performance.now())
     this.#handOver = new HandOver(options.settings.EVALUATOR_HANDED_ROWS_MAX)
   }
 
@@ -89,7 +94,7 @@ export class Evaluator {
     const { log, metrics } = this.#options
     if (this.#end.signal.aborted) return
     metrics.failures.inc()
-    this.#failingSinceMs ??= Date.now()
+    this.#failingSinceMs ??= this.#now()
     log.warn({ err: error }, 'the evaluator begins anew from the database')
     if (error instanceof LeaseLostError) this.#failingSinceMs = undefined
   }
@@ -134,7 +139,7 @@ export class Evaluator {
         settings,
         limits: pagingLimits(settings),
         statementTimeoutMs: settings.DATABASE_STATEMENT_TIMEOUT_MS,
-        now: Date.now,
+        now: this.#now,
         onDefect: (message) => log.warn(`a rule is left out: ${message}`),
         onTold: onTold ?? (() => {}),
       },
@@ -144,14 +149,14 @@ export class Evaluator {
 
   /** The time since somebody last evaluated, where that is long ago. */
   #downtimes(movedAtMs: number | undefined): Downtime[] {
-    const nowMs = Date.now()
+    const nowMs = this.#now()
     if (movedAtMs === undefined || nowMs - movedAtMs < STOOD_STILL_MS) return []
     const part = this.#failingSinceMs === undefined ? 'evaluator' : 'database'
     return [{ part, fromMs: movedAtMs, toMs: nowMs, detail: 'nothing was evaluated' }]
   }
 
   async #noteClockStep(): Promise<void> {
-    const step = this.#clock.check(Date.now(), performance.now())
+    const step = this.#clock.check(this.#now(), performance.now())
     if (!step) return
     this.#options.log.warn(step, 'the clock of this machine was set: silence is not judged across it')
     await onConnection(this.#options.pool, (client) =>

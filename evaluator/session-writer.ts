@@ -7,6 +7,7 @@ import { keepLease } from '../db/evaluation/lease.ts'
 import { writeUnitStatuses } from '../db/evaluation/unit-statuses.ts'
 import { writeWatermark } from '../db/evaluation/watermark.ts'
 import type { WrittenChange } from './alert-changes.ts'
+import type { HubFacts } from './hub-outages.ts'
 import { LeaseLostError } from './lease.ts'
 import type { SessionOptions } from './session-options.ts'
 import type { DeviceContext, UnitContext } from './unit-context.ts'
@@ -23,6 +24,7 @@ interface Turn {
   touched: readonly UnitContext[]
   ranges: readonly EpisodeRange[]
   scopes: readonly EpisodeScope[]
+  hubs: readonly HubFacts[]
   statuses: readonly UnitContext[]
   cursor: LedgerCursor
   newestId: bigint
@@ -74,7 +76,7 @@ export class SessionWriter {
     unit.isHeard = false
   }
 
-  #changesOf({ touched, ranges, scopes, statuses, isTick }: Turn, isSaving: boolean): TurnChanges {
+  #changesOf({ touched, ranges, scopes, hubs, statuses, isTick }: Turn, isSaving: boolean): TurnChanges {
     const ranged = new Set(ranges.map(({ unitId }) => unitId))
     const scoped = new Set(scopes.map(({ unitId }) => unitId))
     const units = touched.filter(
@@ -86,6 +88,7 @@ export class SessionWriter {
       units,
       ranges,
       scopes,
+      hubs,
       statuses,
       devices: devices.map(([device, unit]) => ({ device, unit })),
       isPagingAll: isTick && this.#openAlerts > 0,
@@ -154,6 +157,6 @@ export class SessionWriter {
   }
 }
 
-function hasChanges({ units, ranges, scopes, statuses, isPagingAll }: TurnChanges): boolean {
-  return units.length + ranges.length + scopes.length + statuses.length > 0 || isPagingAll
+function hasChanges({ units, ranges, scopes, hubs, statuses, isPagingAll }: TurnChanges): boolean {
+  return units.length + ranges.length + scopes.length + hubs.length + statuses.length > 0 || isPagingAll
 }

@@ -1,13 +1,15 @@
 import { setImmediate as breathe } from 'node:timers/promises'
 import type { ClientBase } from 'pg'
 import { onConnection } from '../db/batches/transaction.ts'
-import { readUnproven } from '../db/evaluation/alert-rows.ts'
+import { readOpenHubAlerts, readUnproven } from '../db/evaluation/alert-rows.ts'
 import { batchRows } from '../db/evaluation/batch-rows.ts'
 import type { LedgerCursor } from '../db/evaluation/cursor.ts'
 import type { EpisodeRange, EpisodeScope } from '../db/evaluation/episodes.ts'
-import { connectedHubs } from '../db/evaluation/hub-states.ts'
+import { readHubStates } from '../db/evaluation/hub-states.ts'
 import { applyInputs } from './apply-inputs.ts'
+import type { AlertFacts } from './core/types.ts'
 import { FleetMemory } from './fleet-memory.ts'
+import { type HubFacts, HubOutages } from './hub-outages.ts'
 import { HubHorizons } from './hub-horizons.ts'
 import { hasOpenDoor, judgeDoors } from './judge-doors.ts'
 import { LedgerReader } from './ledger-reader.ts'
@@ -33,11 +35,13 @@ export class Session {
   readonly #memory: FleetMemory
   readonly #ledger: LedgerReader
   readonly #horizons = new HubHorizons()
+  readonly #outages = new HubOutages()
   readonly #looks = new WeakMap<DeviceContext, number>()
   readonly #writer: SessionWriter
   /** Units of this turn at which something was heard or is due. */
   readonly #touched = new Set<UnitContext>()
   #ranges: EpisodeRange[] = []
+  #hubs: HubFacts[] = []
   #unproven = new Map<number, EpisodeScope[]>()
   #nextTickMs = 0
   #nextReadMs = 0
@@ -47,7 +51,7 @@ export class Session {
     const memory = new FleetMemory({ pool: options.pool, nowMs: options.now, onDefect: options.onDefect })
     await memory.load()
     const session = new Session(options, memory, cursor)
-    await onConnection(options.pool, (client) => session.#noteUnproven(client))
+    await onConnection(options.pool, (client) => session.#begin(client))
     for (const unit of memory.units.values()) {
       session.#horizons.heard(unit)
       // States of other rules than those of now.
@@ -135,15 +139,36 @@ export class Session {
 
   async #tick(nowMs: number): Promise<void> {
     this.#nextTickMs = performance.now() + TICK_MS
-    const { pool } = this.#options
-    for (const unit of await this.#memory.refresh()) this.#touched.add(unit)
-    this.#horizons.setConnected(await onConnection(pool, connectedHubs))
+    for (const unit of await this.#memory.refresh()) {
+      this.#setPauses(unit)
+      this.#touched.add(unit)
+    }
     const units = [...this.#memory.units.values()]
+    await this.#lookAtHubs(units, nowMs)
     for (const unit of lookAtSilence(units, nowMs, this.#looks)) this.#touched.add(unit)
     for (const unit of units) {
       if (!hasOpenDoor(unit)) continue
       unit.doorsFromMs ??= Infinity
       this.#touched.add(unit)
+    }
+  }
+
+  /** Before the devices: while their hub is away they are not silent. */
+  async #lookAtHubs(units: readonly UnitContext[], nowMs: number): Promise<void> {
+    const states = await onConnection(this.#options.pool, readHubStates)
+    this.#horizons.setConnected(new Set(states.flatMap(({ hubId, isOnline }) => (isOnline ? [hubId] : []))))
+    const changed = this.#outages.update(states, nowMs)
+    for (const unit of changed.size > 0 ? units : []) {
+      if (![...unit.devices.values()].some(({ config }) => changed.has(config.hubId ?? 0))) continue
+      this.#setPauses(unit)
+      this.#touched.add(unit)
+    }
+    this.#hubs.push(...this.#outages.judge(units, this.#memory.downtimes, nowMs))
+  }
+
+  #setPauses(unit: UnitContext): void {
+    for (const device of unit.devices.values()) {
+      device.listening.pauses = this.#outages.pausesOf(device.config.hubId, this.#memory.downtimes)
     }
   }
 
@@ -184,6 +209,7 @@ export class Session {
     const written = await this.#writer.write({
       touched,
       ranges: this.#ranges,
+      hubs: this.#hubs,
       scopes: touched.flatMap(({ config }) => this.#unproven.get(config.unitId) ?? []),
       statuses,
       cursor: this.#ledger.cursor,
@@ -194,9 +220,18 @@ export class Session {
     })
     this.#touched.clear()
     this.#ranges = []
+    this.#hubs = []
     if (written?.some(({ change }) => change.kind === 'keep_unproven') || this.#unproven.size > 0) {
       await onConnection(this.#options.pool, (client) => this.#noteUnproven(client))
     }
+  }
+
+  async #begin(client: ClientBase): Promise<void> {
+    await this.#noteUnproven(client)
+    this.#outages.update(await readHubStates(client), this.#options.now())
+    const running = await readOpenHubAlerts(client, null)
+    this.#outages.resume(running.map(({ facts }) => facts as AlertFacts))
+    for (const unit of this.#memory.units.values()) this.#setPauses(unit)
   }
 
   async #noteUnproven(client: ClientBase): Promise<void> {

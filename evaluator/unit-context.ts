@@ -49,11 +49,11 @@ export interface UnitContext {
   silent: Set<number>
   /** The earliest door event since its doors were last judged; undefined: none. */
   doorsFromMs: number | undefined
+  /** What was last found of its doors, as JSON. */
+  doorsFound: string
   status: UnitStatus
   /** A reading has come since its status was judged. */
   isHeard: boolean
-  /** The rules have changed, so that alerts may have to end though nothing is heard. */
-  isReconfigured: boolean
 }
 
 export function openUnit(
@@ -73,9 +73,9 @@ export function openUnit(
     changed: new Map(),
     silent: new Set(),
     doorsFromMs: undefined,
+    doorsFound: '',
     status: known.status,
     isHeard: false,
-    isReconfigured: false,
   }
   for (const device of config.devices) {
     unit.devices.set(device.deviceId, openDevice(unit, device, known))

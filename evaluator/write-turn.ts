@@ -1,6 +1,7 @@
 import { drizzle } from 'drizzle-orm/node-postgres'
 import type { PoolClient } from 'pg'
 import { type AuditEvent, appendAuditEvents } from '../db/audit/append.ts'
+import { readOpenHubAlerts } from '../db/evaluation/alert-rows.ts'
 import { type EpisodeRange, type EpisodeScope, replaceEpisodes } from '../db/evaluation/episodes.ts'
 import { writeUnitStatuses } from '../db/evaluation/unit-statuses.ts'
 import { writeRuleStates } from '../db/evaluation/write-states.ts'
@@ -11,7 +12,10 @@ import {
   type WrittenChange,
   writeAlertChanges,
 } from './alert-changes.ts'
+import type { HubFacts } from './hub-outages.ts'
 import { readScopes } from './alert-scopes.ts'
+import { reconcile } from './core/reconcile.ts'
+import type { AlertRow } from './core/take-over.ts'
 import { judgeAlerts } from './judge-alerts.ts'
 import { planPages } from './paging/plan-pages.ts'
 import type { PagingLimits } from './paging/types.ts'
@@ -27,6 +31,8 @@ export interface TurnChanges {
   ranges: readonly EpisodeRange[]
   /** To be looked at though no episode of them has changed. */
   scopes: readonly EpisodeScope[]
+  /** Hubs of which something else is to be said than before. */
+  hubs: readonly HubFacts[]
   /** Units whose status is another one now. */
   statuses: readonly UnitContext[]
   /** Devices whose state is to be stored, with their units. */
@@ -48,7 +54,7 @@ export async function writeTurn(
   { nowMs, limits }: { nowMs: number; limits: PagingLimits },
 ): Promise<TurnResult> {
   await writeRuleStates(client, turn.devices.map(stateRow))
-  const changes = await changesOf(client, turn)
+  const changes = [...(await changesOf(client, turn)), ...(await hubChanges(client, turn.hubs))]
   const alerts = await writeAlertChanges(client, changes, nowMs)
   await writeUnitStatuses(client, turn.statuses.map(statusRow))
   const transitions: Transition[] = alerts.flatMap((alert) => {
@@ -77,6 +83,24 @@ async function changesOf(client: PoolClient, { units, ranges, scopes }: TurnChan
   return contents.flatMap((content) => {
     const unit = byId.get(content.scope.unitId)
     return unit ? judgeAlerts(unit, content) : []
+  })
+}
+
+async function hubChanges(client: PoolClient, hubs: readonly HubFacts[]): Promise<OwnedChange[]> {
+  if (hubs.length === 0) return []
+  const stored = await readOpenHubAlerts(
+    client,
+    hubs.map(({ hubId }) => hubId),
+  )
+  const rowsOf = Map.groupBy(stored as AlertRow[], ({ facts }) => facts.hubId)
+  return hubs.flatMap(({ hubId, organizationId, facts }) => {
+    const rows = rowsOf.get(hubId) ?? []
+    const changes = reconcile(rows, facts ? [facts] : [], { isOut: () => false })
+    return changes.map((change) => ({
+      organizationId,
+      change,
+      before: change.kind === 'insert' ? undefined : rows.find(({ id }) => id === change.id),
+    }))
   })
 }
 
