@@ -112,7 +112,8 @@ export class Evaluator {
       this.#failingSinceMs = undefined
       while (!signal.aborted) {
         if (!session.isBehind) await this.#handOver.news(settings.EVALUATOR_POLL_MS, signal)
-        await this.#noteClockStep()
+        // What is known of silence is read again.
+        if (await this.#isClockSet()) return
         await session.turn()
       }
       await within(STOP_STEP_MS, session.end())
@@ -155,14 +156,14 @@ export class Evaluator {
     return [{ part, fromMs: movedAtMs, toMs: nowMs, detail: 'nothing was evaluated' }]
   }
 
-  async #noteClockStep(): Promise<void> {
+  /** Whether the wall clock was set by more than a minute; then that counts as downtime. */
+  async #isClockSet(): Promise<boolean> {
     const step = this.#clock.check(this.#now(), performance.now())
-    if (!step) return
+    if (!step) return false
     this.#options.log.warn(step, 'the clock of this machine was set: silence is not judged across it')
     await onConnection(this.#options.pool, (client) =>
       writeDowntime(client, { part: 'clock', ...step, detail: 'the clock of the machine was set' }),
     )
-    // The pauses are read again.
-    throw new Error('the clock of this machine was set')
+    return true
   }
 }
