@@ -58,7 +58,8 @@ function isRaisedAt({ triggeredAtMs, endedAtMs }: Episode, atMs: number): boolea
 /** What is left over from an excursion that has ended has no meaning. */
 function comparable(state: DeviceState): string {
   const tracks = state.tracks.map((track) => ({ ...track, machines: track.machines.map(meaningOf) }))
-  return JSON.stringify({ ...state, tracks })
+  const hasBatteryRule = tracks.some(({ conditionType }) => conditionType === 'battery_below')
+  return JSON.stringify({ ...state, batteryAtMs: hasBatteryRule ? state.batteryAtMs : null, tracks })
 }
 
 function meaningOf(machine: Machine): Partial<Machine> {
