@@ -36,17 +36,31 @@ export async function readUnitFacts(client: ClientBase, unitIds: readonly number
   return rows
 }
 
+const IS_UNPUBLISHED = `u.deleted_at IS NULL AND o.deleted_at IS NULL
+  AND NOT EXISTS (SELECT FROM pipeline.outgoing_messages m WHERE m.retain AND m.topic = ${TOPIC})`
+
 /**
- * Units of which no status is kept for publishing, `rowsMax` at most. They stay locked until the transaction ends: a status
- * that somebody else writes meanwhile is put behind the one that is made of these.
+ * Locks units of which no status is kept for publishing, `rowsMax` at most, until the transaction ends: a status that
+ * somebody else writes meanwhile is put behind the one that is made of these. Returns their ids; by the time they are
+ * locked some may have one (see `readUnpublishedUnits`).
  */
-export async function lockUnpublishedUnits(client: ClientBase, rowsMax: number): Promise<UnitFactsRow[]> {
-  const { rows } = await client.query<UnitFactsRow>(
-    `${FACTS}
-     WHERE u.deleted_at IS NULL AND o.deleted_at IS NULL
-       AND NOT EXISTS (SELECT FROM pipeline.outgoing_messages m WHERE m.retain AND m.topic = ${TOPIC})
-     ORDER BY u.id LIMIT $1 FOR NO KEY UPDATE OF u`,
+export async function lockUnpublishedUnits(client: ClientBase, rowsMax: number): Promise<number[]> {
+  const { rows } = await client.query<{ id: number }>(
+    `SELECT u.id FROM public.units u JOIN public.organizations o ON o.id = u.organization_id
+     WHERE ${IS_UNPUBLISHED} ORDER BY u.id LIMIT $1 FOR NO KEY UPDATE OF u`,
     [rowsMax],
+  )
+  return rows.map(({ id }) => id)
+}
+
+/** Those of these units of which no status is kept. */
+export async function readUnpublishedUnits(
+  client: ClientBase,
+  unitIds: readonly number[],
+): Promise<UnitFactsRow[]> {
+  const { rows } = await client.query<UnitFactsRow>(
+    `${FACTS} WHERE u.id = ANY ($1) AND ${IS_UNPUBLISHED} ORDER BY u.id`,
+    [unitIds],
   )
   return rows
 }

@@ -1,28 +1,21 @@
 import { episodeOf } from './episode.ts'
-import { judgeJump, judgeReported, judgeStuck } from './fault.ts'
-import { becomeIdle, isInside, type Machine, type Moment, NEVER_MS } from './machine.ts'
-import { type Judged, judgeBattery, judgeLimit } from './threshold.ts'
-import type { DeviceConfig, Episode, ReadingInput, RuleVersion, UnitConfig } from './types.ts'
-import { leaveVersions, machineInForce, newTrackState, type TrackState } from './versions.ts'
-import { judgeWindow, WINDOW_READINGS_MAX } from './windowed.ts'
+import { type Before, judge, type Reading, readingAfter } from './judge.ts'
+import { becomeIdle, type Doors, isInside, type Machine, NEVER_MS } from './machine.ts'
+import type { DeviceConfig, Episode, ReadingInput, RuleTrack, UnitConfig } from './types.ts'
+import { leaveVersions, machineInForce, machinesOf, newTrackState, type TrackState } from './versions.ts'
+import { WINDOW_READINGS_MAX } from './windowed.ts'
 
 /**
  * All that is known of a device in a unit after its readings so far, in O(1). Can be written as JSON. A cache: it belongs
  * to the configuration it was folded with, and is folded from rows again when that changes (`isStateOf`).
  */
-export interface DeviceState {
+export interface DeviceState extends Before {
   /** Beside those of the unit's configuration; empty before the first reading. */
   tracks: TrackState[]
-  /** Of the newest reading: what comes must be after it. */
-  atMs: number
+  /** Of the newest reading. What comes must be after it. */
   recordedAtMs: number
   /** Up to here, the versions of rules have passed: those that ended have been left behind. */
   versionsToMs: number
-  /** Of the newest reading with a temperature. */
-  temperatureAtMs: number
-  temperatureCenti: number | null
-  /** Of the newest reading with a battery. */
-  batteryAtMs: number
   /**
    * Consecutive readings inside every rule of temperature and the limits of the unit, up to the newest and without a gap
    * between: at most 2.
@@ -47,11 +40,9 @@ export function newDeviceState(): DeviceState {
 }
 
 /** By what the readings of a device are judged. */
-export interface Judging {
+export interface Judging extends Doors {
   unit: UnitConfig
   device: DeviceConfig
-  /** At the time of a reading, by the doors of the unit; unknown = closed. */
-  isDoorOpenAt(atMs: number): boolean
 }
 
 /** Whether `step` may take this reading next. If not, the device is to be folded from rows. */
@@ -64,10 +55,10 @@ export function isInOrder(state: DeviceState, { atMs, recordedAtMs }: ReadingInp
 export function isStateOf({ tracks }: DeviceState, { tracks: rules }: UnitConfig): boolean {
   if (tracks.length === 0) return true
   if (tracks.length !== rules.length) return false
-  return tracks.every(({ ruleId, conditionType, first, machines }, index) => {
+  return tracks.every(({ ruleId, conditionType, first, machine, later }, index) => {
     const rule = rules[index]
     if (rule?.ruleId !== ruleId || rule.conditionType !== conditionType) return false
-    return machines.length === 0 || first + machines.length === rule.versions.length
+    return machine === null || first + 1 + later.length === rule.versions.length
   })
 }
 
@@ -84,11 +75,12 @@ export function step(state: DeviceState, input: ReadingInput, judging: Judging):
     found ??= []
     found.push(episode)
   })
-  for (const [index, { machines }] of state.tracks.entries()) {
+  for (let index = 0; index < state.tracks.length; index += 1) {
+    const machine = state.tracks[index]?.machine
     const track = judging.unit.tracks[index]
-    if (machines[0]?.phase !== 'raised' || !track) continue
+    if (machine?.phase !== 'raised' || !track) continue
     found ??= []
-    found.push(episodeOf(machines[0], { deviceId, track }, null))
+    found.push(episodeOf(machine, { deviceId, track }, null))
   }
   limitWindows(state)
   return found ?? NONE
@@ -103,25 +95,14 @@ export function advance(
 ): void {
   const { tracks } = judging.unit
   if (state.tracks.length === 0) state.tracks = tracks.map(newTrackState)
-  const reading = lookAt(state, input, judging)
+  const reading = readingAfter(state, input, judging)
   let isGood = isInsideLimits(input.temperatureCenti, judging.unit)
   for (let index = 0; index < tracks.length; index += 1) {
     const track = tracks[index]
     const trackState = state.tracks[index]
-    if (!track || !trackState || trackState.machines.length === 0) continue
-    for (const episode of leaveVersions(trackState, { deviceId: input.deviceId, track, atMs: input.atMs })) {
-      onEnded(episode)
-    }
-    for (let ahead = 0; ahead < trackState.machines.length; ahead += 1) {
-      const machine = trackState.machines[ahead]
-      const version = track.versions[trackState.first + ahead]
-      if (!machine || !version) continue
-      const endedAtMs = judge(machine, version, reading)
-      if (endedAtMs === null) continue
-      const ending = { endedAtMs, resolution: 'recovered' } as const
-      onEnded(episodeOf(machine, { deviceId: input.deviceId, track }, ending))
-      becomeIdle(machine)
-    }
+    if (!track || !trackState?.machine) continue
+    leaveVersions(trackState, { deviceId: input.deviceId, track, atMs: input.atMs }, onEnded)
+    judgeTrack(trackState, track, reading, onEnded)
     isGood &&= track.alertType !== 'alarm_active' || isInside(machineInForce(track, trackState, input.atMs))
   }
   remember(state, reading, isGood)
@@ -132,108 +113,50 @@ export function isInsideLimits(centi: number | null, { tempMinCenti, tempMaxCent
   return centi === null || (centi >= (tempMinCenti ?? -Infinity) && centi <= (tempMaxCenti ?? Infinity))
 }
 
-/** A reading as each of the device's series sees it. */
-interface Look {
-  input: ReadingInput
-  previousCenti: number | null
-  all: Moment
-  temperature: Moment
-  battery: Moment
-  isDoorOpenAt(atMs: number): boolean
-}
-
-function lookAt(state: DeviceState, input: ReadingInput, judging: Judging): Look {
-  const { atMs } = input
-  const gapMs = 2 * intervalAt(judging.device, atMs)
-  return {
-    input,
-    previousCenti: state.temperatureCenti,
-    all: momentAfter(state.atMs, atMs, gapMs),
-    temperature: momentAfter(state.temperatureAtMs, atMs, gapMs),
-    battery: momentAfter(state.batteryAtMs, atMs, gapMs),
-    isDoorOpenAt: judging.isDoorOpenAt,
+/** By the version in force, or the next one to come, and by those after it, which cannot have raised anything. */
+function judgeTrack(
+  { machine, first, later }: TrackState,
+  track: RuleTrack,
+  reading: Reading,
+  onEnded: (episode: Episode) => void,
+): void {
+  const version = track.versions[first]
+  if (!machine || !version) return
+  const endedAtMs = judge(machine, version, reading)
+  if (endedAtMs !== null) {
+    const ending = { endedAtMs, resolution: 'recovered' } as const
+    onEnded(episodeOf(machine, { deviceId: reading.input.deviceId, track }, ending))
+    becomeIdle(machine)
+  }
+  for (let index = 0; index < later.length; index += 1) {
+    const next = later[index]
+    const nextVersion = track.versions[first + 1 + index]
+    if (next && nextVersion) judge(next, nextVersion, reading)
   }
 }
 
-function momentAfter(previousAtMs: number, atMs: number, gapMs: number): Moment {
-  const elapsedMs = atMs - previousAtMs
-  return { atMs, elapsedMs, isGap: elapsedMs > gapMs }
-}
-
-function intervalAt({ intervalMs }: DeviceConfig, atMs: number): number {
-  let value = intervalMs[0]?.value ?? INTERVAL_MS
-  for (let index = 1; index < intervalMs.length; index += 1) {
-    const next = intervalMs[index]
-    if (!next || next.fromMs > atMs) break
-    value = next.value
-  }
-  return value
-}
-
-/** Of a device that has none. */
-const INTERVAL_MS = 300_000
-
-/** Returns when a raised alert ended, else null. */
-function judge(machine: Machine, version: RuleVersion, reading: Look): number | null {
-  const { condition } = version
-  const { input } = reading
-  const { temperatureCenti: centi } = input
-  switch (condition.type) {
-    case 'temperature_above':
-    case 'temperature_below':
-      return centi === null
-        ? null
-        : judgeLimit(machine, condition, centi, judgedBy(version, reading, 'temperature'))
-    case 'temperature_cumulative':
-    case 'temperature_n_of_m':
-    case 'rate_of_change':
-      return centi === null
-        ? null
-        : judgeWindow(machine, condition, centi, judgedBy(version, reading, 'temperature'))
-    case 'battery_below':
-      if (input.battery === null) return null
-      return judgeBattery(machine, condition, input.battery, judgedBy(version, reading, 'battery'))
-    case 'sensor_fault': {
-      if (condition.kind === 'fault') {
-        return judgeReported(machine, condition, input.fault !== null, judgedBy(version, reading, 'all'))
-      }
-      if (centi === null) return null
-      const step = { centi, previousCenti: reading.previousCenti }
-      const judged = judgedBy(version, reading, 'temperature')
-      return condition.kind === 'stuck'
-        ? judgeStuck(machine, condition, step, judged)
-        : judgeJump(machine, condition, step, judged)
-    }
-    default:
-      return null
-  }
-}
-
-function judgedBy(version: RuleVersion, reading: Look, series: 'all' | 'temperature' | 'battery'): Judged {
-  const { atMs, receivedAtMs } = reading.input
-  const { by, fromMs } = version.triggers
-  const mayTrigger = atMs >= version.fromMs && (by === 'at' ? atMs : receivedAtMs) >= fromMs
-  return { moment: reading[series], version, mayTrigger, isDoorOpenAt: reading.isDoorOpenAt }
-}
-
-function remember(state: DeviceState, { input, temperature }: Look, isGood: boolean): void {
+function remember(state: DeviceState, { input, temperature }: Reading, isGood: boolean): void {
   state.atMs = input.atMs
   state.recordedAtMs = input.recordedAtMs
   if (input.battery !== null) state.batteryAtMs = input.atMs
-  if (input.temperatureCenti === null) return
+  if (!temperature) return
   state.temperatureAtMs = input.atMs
-  state.temperatureCenti = input.temperatureCenti
+  state.temperatureCenti = temperature.centi
   if (!isGood) state.goodInARow = 0
   else state.goodInARow = state.goodInARow > 0 && !temperature.isGap ? 2 : 1
 }
 
-/** To be called when the readings of a fold are over. */
+/** A state must stay small: with too many readings in a window it is given up, and its device is judged from rows. */
 export function limitWindows(state: DeviceState): void {
-  for (const { machines } of state.tracks) {
-    for (const machine of machines) {
-      if (machine.window.length <= WINDOW_READINGS_MAX) continue
-      machine.window = []
-      state.isOverfull = true
-    }
+  for (let index = 0; index < state.tracks.length; index += 1) {
+    const track = state.tracks[index]
+    if (track?.machine && isOverfull(track.machine)) state.isOverfull = true
+    if (track?.later.some(isOverfull)) state.isOverfull = true
   }
+  if (!state.isOverfull) return
+  for (const machine of state.tracks.flatMap(machinesOf)) machine.window = []
+}
+
+function isOverfull({ window }: Machine): boolean {
+  return window.length > WINDOW_READINGS_MAX
 }

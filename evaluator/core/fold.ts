@@ -38,9 +38,9 @@ export function fold(readings: readonly ReadingInput[], judging: Judging): Fold 
     const track = judging.unit.tracks[index]
     if (!track) continue
     const lastMs = lastChangeMs(track)
-    episodes.push(...leaveVersions(trackState, { deviceId, track, atMs: lastMs }))
+    leaveVersions(trackState, { deviceId, track, atMs: lastMs }, take)
     state.versionsToMs = Math.max(state.versionsToMs, lastMs)
-    const [machine] = trackState.machines
+    const { machine } = trackState
     if (machine?.phase === 'raised') episodes.push(episodeOf(machine, { deviceId, track }, null))
   }
   limitWindows(state)

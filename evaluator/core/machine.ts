@@ -1,4 +1,4 @@
-import type { Severity } from './types.ts'
+import type { ReadingInput, RuleVersion, Severity } from './types.ts'
 
 /** The earliest instant of a `Date`: before every reading. A plain number, so that a state can be written as JSON. */
 export const NEVER_MS = -8_640_000_000_000_000
@@ -73,13 +73,23 @@ export function newMachine(): Machine {
   return { phase: 'idle', good: 0, ...NO_EXCURSION, window: [], heldMs: 0 }
 }
 
-/** A reading of a device as one of its series sees it: all readings, those with a temperature, or with a battery. */
+/** Of a unit, at the time of a reading; unknown = closed. */
+export interface Doors {
+  isDoorOpenAt(atMs: number): boolean
+}
+
+/** A reading as one series of its device sees it: all readings, those with a temperature, or those with a battery. */
 export interface Moment {
-  atMs: number
+  input: ReadingInput
   /** Since the reading before it in the series; huge for the first one. */
   elapsedMs: number
   /** That time is unknown: over 2 x the reporting interval. */
   isGap: boolean
+  /** What the series is of: °C, or percent of a battery, x 100. */
+  centi: number
+  /** Of the reading before it in the series; null = there is none. */
+  previousCenti: number | null
+  doors: Doors
 }
 
 /** Lets the time until this reading pass. To be called once for each, before it is judged. */
@@ -110,21 +120,19 @@ export function keep(machine: Machine): void {
   machine.isOut = machine.phase !== 'idle'
 }
 
-export interface Trigger {
-  atMs: number
-  centi: number | null
-  limitCenti: number | null
-}
-
-export function raise(
+/** Raises what is pending, at a reading that meets the condition: if its version is in force there, and may trigger. */
+export function trigger(
   machine: Machine,
-  { version, severity }: { version: number; severity: Severity },
-  { atMs, centi, limitCenti }: Trigger,
+  { version, severity, fromMs, triggers }: RuleVersion,
+  { atMs, receivedAtMs }: ReadingInput,
+  evidence: { centi: number | null; limitCenti: number | null },
 ): void {
+  if (machine.phase !== 'pending' || atMs < fromMs) return
+  if ((triggers.by === 'at' ? atMs : receivedAtMs) < triggers.fromMs) return
   machine.phase = 'raised'
   machine.triggeredAtMs = atMs
-  machine.triggerCenti = centi
-  machine.limitCenti = limitCenti
+  machine.triggerCenti = evidence.centi
+  machine.limitCenti = evidence.limitCenti
   machine.version = version
   machine.severity = severity
 }
@@ -133,7 +141,7 @@ export function raise(
  * A good reading: ends what is pending. Returns when a raised alert ended: at the first of two good readings with no
  * unknown time between; else null. The caller takes the episode and lets the machine `becomeIdle`.
  */
-export function goGood(machine: Machine, { atMs, isGap }: Moment): number | null {
+export function goGood(machine: Machine, { input, isGap }: Moment): number | null {
   const isPaired = machine.good > 0 && !isGap
   machine.good = isPaired ? 2 : 1
   if (machine.phase === 'idle') return null
@@ -143,7 +151,7 @@ export function goGood(machine: Machine, { atMs, isGap }: Moment): number | null
   }
   machine.isOut = false
   if (isPaired) return machine.goodAtMs
-  machine.goodAtMs = atMs
+  machine.goodAtMs = input.atMs
   return null
 }
 
@@ -161,6 +169,6 @@ export function notePeak(machine: Machine, centi: number, sign: 1 | -1): void {
 }
 
 /** Whether the newest reading is inside; where no rule is, nothing is outside. */
-export function isInside(machine: Machine | undefined): boolean {
-  return machine === undefined || machine.phase === 'idle' || machine.good > 0
+export function isInside(machine: Machine | null): boolean {
+  return machine === null || machine.phase === 'idle' || machine.good > 0
 }

@@ -1,6 +1,7 @@
 import type { DeviceState, Judging } from './device.ts'
 import type { Machine } from './machine.ts'
 import type { Condition, ReadingInput, RuleTrack } from './types.ts'
+import { machinesOf } from './versions.ts'
 
 /** How far back the temperatures of a fold reach. */
 interface Reach {
@@ -27,10 +28,10 @@ export function renewalFinder({
     if (reading.temperatureCenti !== null) extendReach(reach, reading.atMs)
     // How many readings were good in a row takes two of them to know, also where no rule looks at them.
     let isRenewal = reach.count > 1 || !device.hasTemperature
-    for (const [index, { first, machines }] of state.tracks.entries()) {
+    for (const [index, trackState] of state.tracks.entries()) {
       const track = tracks[index]
-      for (const [ahead, machine] of machines.entries()) {
-        const condition = track?.versions[first + ahead]?.condition
+      for (const [ahead, machine] of machinesOf(trackState).entries()) {
+        const condition = track?.versions[trackState.first + ahead]?.condition
         if (!track || !condition) continue
         const isSettling = machine.good === 2 && isCovered(condition, reach)
         if (isSettling) settled.add(machine)

@@ -7,7 +7,7 @@ import {
   type Machine,
   type Moment,
   notePeak,
-  raise,
+  trigger,
 } from './machine.ts'
 import type { Condition, RuleVersion } from './types.ts'
 
@@ -21,26 +21,23 @@ const CONFIRM_DOOR_OPEN_MS = 1_200_000
 /** Points above its limit at which a battery is good again: somebody changed it. */
 const BATTERY_RECOVERED_POINTS = 5
 
-/** What a rule judges a reading by. */
-export interface Judged {
-  moment: Moment
-  version: RuleVersion
-  /** Whether the version is in force there, and may raise an alert. */
-  mayTrigger: boolean
-  isDoorOpenAt(atMs: number): boolean
-}
-
 /** Temperature above or below a limit for a while. Returns when a raised alert ended, else null. */
-export function judgeLimit(machine: Machine, condition: Limit, centi: number, judged: Judged): number | null {
-  const { moment, version } = judged
+export function judgeLimit(
+  machine: Machine,
+  condition: Limit,
+  version: RuleVersion,
+  moment: Moment,
+): number | null {
+  const { centi, input } = moment
+  const { limitCenti } = condition
   elapse(machine, moment)
   const sign = condition.type === 'temperature_above' ? 1 : -1
-  const excess = sign * (centi - condition.limitCenti)
+  const excess = sign * (centi - limitCenti)
   if (excess > 0 || (condition.inclusive && excess === 0)) {
-    goBeyond(machine, moment.atMs)
+    goBeyond(machine, input.atMs)
     notePeak(machine, centi, sign)
-    if (machine.phase === 'pending' && judged.mayTrigger && isConfirmed(machine, condition.forMs, judged)) {
-      raise(machine, version, { atMs: moment.atMs, centi, limitCenti: condition.limitCenti })
+    if (isConfirmed(machine, condition.forMs, moment)) {
+      trigger(machine, version, input, { centi, limitCenti })
     }
     return null
   }
@@ -49,38 +46,36 @@ export function judgeLimit(machine: Machine, condition: Limit, centi: number, ju
   return null
 }
 
-function isConfirmed(
-  { confirmedMs }: Machine,
-  forMs: number | null,
-  { moment, isDoorOpenAt }: Judged,
-): boolean {
+function isConfirmed({ confirmedMs }: Machine, forMs: number | null, { input, doors }: Moment): boolean {
   if (forMs !== null) return confirmedMs >= forMs
   if (confirmedMs < CONFIRM_MS) return false
-  return confirmedMs >= CONFIRM_DOOR_OPEN_MS || !isDoorOpenAt(moment.atMs)
+  return confirmedMs >= CONFIRM_DOOR_OPEN_MS || !doors.isDoorOpenAt(input.atMs)
 }
 
-/** A battery, in percent: raised by one reading, ended by one that is well above. In percent x 100 as evidence. */
+/** A battery: raised by one reading below, ended by one that is well above. Returns when a raised alert ended, else null. */
 export function judgeBattery(
   machine: Machine,
   condition: Battery,
-  percent: number,
-  judged: Judged,
+  version: RuleVersion,
+  moment: Moment,
 ): number | null {
-  const { moment, version } = judged
+  const { centi, input } = moment
   elapse(machine, moment)
-  const centi = Math.round(percent * 100)
-  const limitCenti = Math.round(condition.limit * 100)
+  const limitCenti = percentCenti(condition.limit)
   if (centi < limitCenti) {
-    goBeyond(machine, moment.atMs)
+    goBeyond(machine, input.atMs)
     notePeak(machine, centi, -1)
-    if (machine.phase === 'pending' && judged.mayTrigger) {
-      raise(machine, version, { atMs: moment.atMs, centi, limitCenti })
-    }
+    trigger(machine, version, input, { centi, limitCenti })
     return null
   }
-  if (centi < limitCenti + BATTERY_RECOVERED_POINTS * 100) {
+  if (centi < limitCenti + percentCenti(BATTERY_RECOVERED_POINTS)) {
     keep(machine)
     return null
   }
-  return endAtOnce(machine, moment.atMs)
+  return endAtOnce(machine, input.atMs)
+}
+
+/** Percent x 100. */
+export function percentCenti(percent: number): number {
+  return Math.round(percent * 100)
 }

@@ -2,15 +2,17 @@ import { episodeOf } from './episode.ts'
 import { type Machine, NEVER_MS, newMachine } from './machine.ts'
 import type { ConditionType, Episode, RuleTrack } from './types.ts'
 
-/** One rule on one device: a machine for the version in force, and for each one to come, which sees the past already. */
+/** One rule on one device: a machine for each version that has not ended. Those to come see the past already. */
 export interface TrackState {
   /** Of the track it belongs to, to tell a state of another configuration. */
   ruleId: number | null
   conditionType: ConditionType
-  /** Index in the track's versions of what `machines[0]` judges; those before it have ended. */
+  /** Index in the track's versions of the one that `machine` judges by; those before it have ended. */
   first: number
-  /** Empty where the condition is none of device readings, and after the last version. */
-  machines: Machine[]
+  /** Null where the condition is none of device readings, and after the last version. */
+  machine: Machine | null
+  /** Of the versions after that one. */
+  later: Machine[]
 }
 
 const OF_READINGS: ReadonlySet<ConditionType> = new Set<ConditionType>([
@@ -24,45 +26,50 @@ const OF_READINGS: ReadonlySet<ConditionType> = new Set<ConditionType>([
 ])
 
 export function newTrackState({ ruleId, conditionType, versions }: RuleTrack): TrackState {
-  const machines = OF_READINGS.has(conditionType) ? versions.map(newMachine) : []
-  return { ruleId, conditionType, first: 0, machines }
+  const [machine = null, ...later] = OF_READINGS.has(conditionType) ? versions.map(newMachine) : []
+  return { ruleId, conditionType, first: 0, machine, later }
+}
+
+export function machinesOf({ machine, later }: TrackState): Machine[] {
+  return machine ? [machine, ...later] : []
 }
 
 /**
  * Leaves the versions behind that ended up to this time. A raised alert goes on under the next version if that one follows
  * without a hole and its own state there is not idle; it keeps the version and the severity that triggered it, and the
- * evidence. Else it ends with its version: the returned episodes. The time from the last reading to that instant is not
- * counted: nothing proves it.
+ * evidence. Else it ends with its version, and is told. The time from the last reading to that instant is not counted:
+ * nothing proves it.
  */
 export function leaveVersions(
   state: TrackState,
   { deviceId, track, atMs }: { deviceId: number; track: RuleTrack; atMs: number },
-): Episode[] {
-  const ended: Episode[] = []
+  onEnded: (episode: Episode) => void,
+): void {
   for (;;) {
     const version = track.versions[state.first]
-    if (!version || version.toMs > atMs || state.machines.length === 0) return ended
-    const machine = state.machines.shift()
+    const { machine } = state
+    if (!machine || !version || version.toMs > atMs) return
+    state.machine = state.later.shift() ?? null
     state.first += 1
-    if (machine?.phase !== 'raised') continue
+    if (machine.phase !== 'raised') continue
     const following = track.versions[state.first]
-    const heir = state.machines[0]
-    if (heir && heir.phase !== 'idle' && following && following.fromMs <= version.toMs) inherit(heir, machine)
-    else {
+    if (following && following.fromMs <= version.toMs && state.machine && state.machine.phase !== 'idle') {
+      inherit(state.machine, machine)
+    } else {
       const ending = { endedAtMs: version.toMs, resolution: 'rule_changed' } as const
-      ended.push(episodeOf(machine, { deviceId, track }, ending))
+      onEnded(episodeOf(machine, { deviceId, track }, ending))
     }
   }
 }
 
-/** The machine of the version in force; undefined where there is none. To be asked when the others have been left. */
+/** The machine of the version in force; null where there is none. To be asked when the others have been left. */
 export function machineInForce(
   { versions }: RuleTrack,
-  { first, machines }: TrackState,
+  { first, machine }: TrackState,
   atMs: number,
-): Machine | undefined {
+): Machine | null {
   const version = versions[first]
-  return version && version.fromMs <= atMs ? machines[0] : undefined
+  return version && version.fromMs <= atMs ? machine : null
 }
 
 /** The last time at which a version begins or ends. Versions come from history, so it has passed. */

@@ -7,10 +7,9 @@ import {
   type Moment,
   notePeak,
   PENDING_GAP_MS_MAX,
-  raise,
+  trigger,
 } from './machine.ts'
-import type { Judged } from './threshold.ts'
-import type { Condition, Direction } from './types.ts'
+import type { Condition, Direction, RuleVersion } from './types.ts'
 
 export type Windowed = Extract<
   Condition,
@@ -22,11 +21,6 @@ type Rate = Extract<Windowed, { type: 'rate_of_change' }>
 
 /** Readings that a rule keeps of its window in a state; with more, each reading is judged from rows. */
 export const WINDOW_READINGS_MAX = 4_096
-
-interface Newest {
-  centi: number
-  moment: Moment
-}
 
 /** What a window says at its newest reading. */
 interface Finding {
@@ -47,29 +41,26 @@ interface Finding {
 export function judgeWindow(
   machine: Machine,
   condition: Windowed,
-  centi: number,
-  { moment, version, mayTrigger }: Judged,
+  version: RuleVersion,
+  moment: Moment,
 ): number | null {
   elapse(machine, moment)
   passTime(machine.window, moment)
-  const newest = { centi, moment }
-  const finding = findIn(machine, condition, newest)
+  const finding = findIn(machine, condition, moment)
   // What such a reading holds is after the end, if it turns out to be one: no part of the alert, even beyond the limit.
   if (!finding.isMet) return goGood(machine, moment)
-  if (machine.phase === 'idle') beginInWindow(machine, condition, newest)
-  else goBeyond(machine, moment.atMs)
+  if (machine.phase === 'idle') beginInWindow(machine, condition, moment)
+  else goBeyond(machine, moment.input.atMs)
   machine.isOut = finding.isOut
   notePeak(machine, finding.centi, finding.sign)
-  if (machine.phase === 'pending' && mayTrigger) {
-    raise(machine, version, { atMs: moment.atMs, centi: finding.centi, limitCenti: finding.limitCenti })
-  }
+  trigger(machine, version, moment.input, finding)
   return null
 }
 
-function findIn(machine: Machine, condition: Windowed, newest: Newest): Finding {
-  if (condition.type === 'temperature_cumulative') return findCumulative(machine, condition, newest)
-  if (condition.type === 'temperature_n_of_m') return findNOfM(machine, condition, newest)
-  return findRate(machine, condition, newest)
+function findIn(machine: Machine, condition: Windowed, moment: Moment): Finding {
+  if (condition.type === 'temperature_cumulative') return findCumulative(machine, condition, moment)
+  if (condition.type === 'temperature_n_of_m') return findNOfM(machine, condition, moment)
+  return findRate(machine, condition, moment)
 }
 
 /** The newest reading of the window has held until this one, or a gap followed it. */
@@ -84,7 +75,7 @@ function passTime(window: Held[], { elapsedMs, isGap }: Moment): void {
 function findCumulative(
   machine: Machine,
   { direction, limitCenti, totalMs, windowMs }: Cumulative,
-  { centi, moment: { atMs } }: Newest,
+  { centi, input: { atMs } }: Moment,
 ): Finding {
   const { window } = machine
   const sign = signOf(direction)
@@ -109,7 +100,7 @@ function findCumulative(
 function findNOfM(
   { window }: Machine,
   { direction, limitCenti, n, m }: NOfM,
-  { centi, moment: { atMs, elapsedMs } }: Newest,
+  { centi, elapsedMs, input: { atMs } }: Moment,
 ): Finding {
   const sign = signOf(direction)
   if (elapsedMs > PENDING_GAP_MS_MAX) window.length = 0
@@ -127,7 +118,7 @@ function findNOfM(
 function findRate(
   { window }: Machine,
   { direction, deltaCenti, windowMs }: Rate,
-  { centi, moment: { atMs, isGap } }: Newest,
+  { centi, isGap, input: { atMs } }: Moment,
 ): Finding {
   const sign = direction === 'rising' ? 1 : -1
   if (isGap) window.length = 0
@@ -143,10 +134,10 @@ function findRate(
 }
 
 /** Begins with the first reading in the window that made it true; what follows there is its evidence. */
-function beginInWindow(machine: Machine, condition: Windowed, { centi, moment }: Newest): void {
+function beginInWindow(machine: Machine, condition: Windowed, moment: Moment): void {
   const { window } = machine
-  const first = window.findIndex((held) => isPartOf(held, condition, { centi, moment }))
-  goBeyond(machine, window[first]?.atMs ?? moment.atMs)
+  const first = window.findIndex((held) => isPartOf(held, condition, moment))
+  goBeyond(machine, window[first]?.atMs ?? moment.input.atMs)
   for (const held of window.slice(first)) {
     machine.unknownMs += held.unknownMs
     if (condition.type === 'rate_of_change') machine.confirmedMs += held.heldMs
@@ -158,13 +149,13 @@ function beginInWindow(machine: Machine, condition: Windowed, { centi, moment }:
 }
 
 /** Whether a reading in the window makes the condition true, with others. */
-function isPartOf(held: Held, condition: Windowed, { centi, moment }: Newest): boolean {
+function isPartOf(held: Held, condition: Windowed, { centi, input }: Moment): boolean {
   if (condition.type === 'temperature_n_of_m') return isBeyond(held.centi, condition)
   if (condition.type === 'rate_of_change') {
     const change = centi - held.centi
     return (condition.direction === 'rising' ? change : -change) >= condition.deltaCenti
   }
-  const isInWindow = held.atMs + held.heldMs > moment.atMs - condition.windowMs
+  const isInWindow = held.atMs + held.heldMs > input.atMs - condition.windowMs
   return isInWindow && held.heldMs > 0 && isBeyond(held.centi, condition)
 }
 

@@ -1,6 +1,5 @@
 /** SPEC.md, 6: who is paged, in a real database. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { until } from '../../db/testing/poll.ts'
 import {
   type AlertDatabase,
   type AlertRows,
@@ -284,12 +283,7 @@ describe('what happens after a page', () => {
     const person = await rows.pool.connect()
     await person.query(`BEGIN; UPDATE alerts SET status = 'acknowledged' WHERE id = ${alertId}`)
     const escalating = plan(NOW + 15 * MINUTE)
-    await until('the alert is waited for', async () => {
-      const waiting = await rows.pool.query(
-        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-      )
-      return waiting.rowCount === 1
-    })
+    await rows.untilLocked()
     await person.query('COMMIT')
     person.release()
     expect(await escalating).toMatchObject({ deliveries: 1 })

@@ -1,6 +1,7 @@
 /** Windows of the week by the wall clock of a time zone: schedules of rules, and people's quiet hours. */
 
 const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
+const DAY_NAMES: readonly string[] = DAYS
 const MINUTE_MS = 60_000
 const WEEK_MINUTES = 7 * 24 * 60
 
@@ -51,7 +52,7 @@ function wallClock(atMs: number, timezone: string): { day: number; minute: numbe
       .map(({ type, value }) => [type, value]),
   )
   return {
-    day: DAYS.findIndex((name) => name === parts.get('weekday')?.toLowerCase()),
+    day: DAY_NAMES.indexOf(parts.get('weekday')?.toLowerCase() ?? ''),
     minute: Number(parts.get('hour')) * 60 + Number(parts.get('minute')),
   }
 }

@@ -5,6 +5,7 @@ import {
   deleteStatusesOfGoneUnits,
   lockUnpublishedUnits,
   readUnitFacts,
+  readUnpublishedUnits,
   type UnitFactsRow,
 } from '../../db/publishing/unit-facts.ts'
 import type { UnitStatusMessage } from '../../ingest/operator-payloads.ts'
@@ -37,17 +38,20 @@ export async function queueMissingStatuses(pool: Pool, nowMs: number): Promise<v
   await onConnection(pool, (client) => deleteStatusesOfGoneUnits(client))
   let units = 0
   do {
-    units = await onConnection(pool, async (client) => {
-      await client.query('BEGIN')
-      const rows = await lockUnpublishedUnits(client, UNITS_PER_TRANSACTION)
-      await putOutgoing(
-        client,
-        rows.map((row) => messageOf(row, { sinceMs: row.createdAtMs, nowMs })),
-      )
-      await client.query('COMMIT')
-      return rows.length
-    })
+    units = await onConnection(pool, (client) => queueMissingPage(client, nowMs))
   } while (units === UNITS_PER_TRANSACTION)
+}
+
+async function queueMissingPage(client: ClientBase, nowMs: number): Promise<number> {
+  await client.query('BEGIN')
+  const unitIds = await lockUnpublishedUnits(client, UNITS_PER_TRANSACTION)
+  const rows = await readUnpublishedUnits(client, unitIds)
+  await putOutgoing(
+    client,
+    rows.map((row) => messageOf(row, { sinceMs: row.createdAtMs, nowMs })),
+  )
+  await client.query('COMMIT')
+  return unitIds.length
 }
 
 function messageOf(

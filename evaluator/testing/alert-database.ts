@@ -1,5 +1,6 @@
 import { Pool, type PoolClient } from 'pg'
 import { createTestFleet, type TestFleet } from '../../db/testing/fleet.ts'
+import { until } from '../../db/testing/poll.ts'
 import { createTestDatabase } from '../../db/testing/test-database.ts'
 
 /** A database in which alerts are written by hand. */
@@ -21,6 +22,8 @@ export interface AlertRows {
   hear(reading: { atMs: number; isGood?: boolean; device?: number }): Promise<void>
   /** Runs work in a transaction that is committed. */
   inTransaction<T>(work: (client: PoolClient) => Promise<T>): Promise<T>
+  /** Resolves when a session of the database waits for a lock. */
+  untilLocked(): Promise<void>
 }
 
 /** Columns of `alerts`; times are `Date`s. */
@@ -44,6 +47,7 @@ export async function openAlertDatabase(): Promise<AlertDatabase> {
         insertAlert: (alert) => insertAlert(pool, fleet, alert ?? {}),
         hear: (reading) => hear(pool, fleet, reading),
         inTransaction: (work) => inTransaction(pool, work),
+        untilLocked: () => untilLocked(pool),
       }
     },
     close: async () => {
@@ -103,6 +107,15 @@ async function hear(
     'UPDATE pipeline.rule_episodes SET newest_is_good = $3 WHERE unit_id = $1 AND device_id = $2',
     [unitId, deviceId, isGood],
   )
+}
+
+function untilLocked(pool: Pool): Promise<void> {
+  return until('a session waits for a lock', async () => {
+    const waiting = await pool.query(
+      `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    )
+    return waiting.rowCount !== 0
+  })
 }
 
 async function inTransaction<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
