@@ -26,12 +26,12 @@ export function fold(readings: readonly ReadingInput[], judging: Judging): Fold 
   const episodes: Episode[] = []
   const renewals: number[] = []
   const take = (episode: Episode) => void episodes.push(episode)
-  const findRenewal = renewalFinder(judging.unit)
+  const findRenewal = renewalFinder(judging)
   for (const reading of readings) {
     advance(state, reading, judging, take)
     // What triggers at a renewal's own time must not be taken for older than it.
     if (renewals.at(-1) === reading.atMs) renewals.pop()
-    if (findRenewal(state, reading) && isViewKnown(state, judging)) renewals.push(reading.atMs)
+    if (findRenewal(state, reading)) renewals.push(reading.atMs)
   }
   const deviceId = judging.device.deviceId
   for (const [index, trackState] of state.tracks.entries()) {
@@ -46,9 +46,4 @@ export function fold(readings: readonly ReadingInput[], judging: Judging): Fold 
   limitWindows(state)
   episodes.sort((a, b) => a.triggeredAtMs - b.triggeredAtMs)
   return { state, episodes, renewals }
-}
-
-/** Whether what `deviceView` says is the same whatever was before, also where no rule looks at temperatures. */
-function isViewKnown({ goodInARow }: DeviceState, { device }: Judging): boolean {
-  return !device.hasTemperature || goodInARow === 2
 }

@@ -123,7 +123,8 @@ function next(
     if (excursion.triggered && good < judge.goodToEnd) return { excursion: went, ended: null }
     return { excursion: null, ended: excursion.triggered ? went : null }
   }
-  const went = { ...excursion, good: 0, count: excursion.count + 1, peak: worst(walk, index, excursion.peak) }
+  const peak = worse(judge, excursion.peak, judge.value(series, index))
+  const went = { ...excursion, good: 0, count: excursion.count + 1, peak }
   return { excursion: verdict === 'out' ? triggerIfDue(walk, index, went) : went, ended: null }
 }
 
@@ -145,7 +146,7 @@ function begin(walk: Walk, index: number): Excursion {
     confirmedMs: 0,
     unknownMs: 0,
     count: index - beginning + 1,
-    peak: worst(walk, beginning, null),
+    peak: worse(judge, null, valueFound(walk, beginning, index)),
     good: 0,
     goodSinceMs: 0,
     triggered: null,
@@ -159,7 +160,7 @@ function begin(walk: Walk, index: number): Excursion {
       ...excursion,
       confirmedMs: excursion.confirmedMs + (isProven ? passedMs : 0),
       unknownMs: excursion.unknownMs + (isKnown ? 0 : passedMs),
-      peak: worst(walk, at, excursion.peak),
+      peak: worse(judge, excursion.peak, valueFound(walk, at, index)),
     }
   }
   return excursion
@@ -186,10 +187,14 @@ function triggerIfDue(walk: Walk, index: number, excursion: Excursion): Excursio
   }
 }
 
-function worst({ judge, series }: Walk, index: number, peak: number | null): number | null {
-  const value = judge.value(series, index)
+/** Of a reading of an excursion that was found at `index`. */
+function valueFound({ judge, series }: Walk, at: number, index: number): number | null {
+  return at < index ? judge.valueBefore(series, at) : judge.value(series, at)
+}
+
+function worse({ isHigherWorse }: Judge, peak: number | null, value: number | null): number | null {
   if (peak === null || value === null) return peak ?? value
-  return judge.isHigherWorse ? Math.max(peak, value) : Math.min(peak, value)
+  return isHigherWorse ? Math.max(peak, value) : Math.min(peak, value)
 }
 
 function seriesOf(

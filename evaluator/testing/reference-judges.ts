@@ -23,6 +23,8 @@ export interface Judge {
   goodToEnd: number
   /** What the reading adds to the evidence, and whether a higher one is worse. */
   value(series: Series, index: number): number | null
+  /** The same of a reading before the one at which it was found. */
+  valueBefore(series: Series, index: number): number | null
   isHigherWorse: boolean
   limit: number | null
   /** Whether the time that a reading holds is proven to belong to the excursion. */
@@ -71,6 +73,9 @@ const temperatureJudge = {
   isDue: () => true,
   goodToEnd: 2,
   value: ({ readings }: Series, index: number) => readings[index]?.temperatureCenti ?? null,
+  valueBefore(this: Judge, series: Series, index: number) {
+    return this.value(series, index)
+  },
 }
 
 function limitJudge(
@@ -159,6 +164,7 @@ function rateJudge(condition: Extract<Condition, { type: 'rate_of_change' }>): J
     value: (series, index) =>
       Math.max(0, ...comparable(series, index).map((from) => change(series, from, index))),
     provedBefore: () => true,
+    valueBefore: () => null,
     isHigherWorse: true,
     limit: deltaCenti,
   }

@@ -3,6 +3,7 @@ import type { DeviceState } from '../core/device.ts'
 import { type Fold, fold } from '../core/fold.ts'
 import type { Machine } from '../core/machine.ts'
 import type { Episode, Input, UnitConfig } from '../core/types.ts'
+import { machinesOf } from '../core/versions.ts'
 import { IncrementalUnit } from './incremental-unit.ts'
 
 interface RenewalCheck {
@@ -57,8 +58,14 @@ function isRaisedAt({ triggeredAtMs, endedAtMs }: Episode, atMs: number): boolea
 
 /** What is left over from an excursion that has ended has no meaning. */
 function comparable(state: DeviceState): string {
-  const tracks = state.tracks.map((track) => ({ ...track, machines: track.machines.map(meaningOf) }))
-  return JSON.stringify({ ...state, tracks })
+  const tracks = state.tracks.map((track) => ({
+    ...track,
+    machine: null,
+    later: null,
+    machines: machinesOf(track).map(meaningOf),
+  }))
+  const hasBatteryRule = tracks.some(({ conditionType }) => conditionType === 'battery_below')
+  return JSON.stringify({ ...state, batteryAtMs: hasBatteryRule ? state.batteryAtMs : null, tracks })
 }
 
 function meaningOf(machine: Machine): Partial<Machine> {
