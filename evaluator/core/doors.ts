@@ -7,7 +7,7 @@ const DOOR_PATIENCE_MS = 30_000
 const HUB_QUIET_MS = 60_000
 
 /** One door from the first open to the next closed. */
-export interface Opening {
+interface Opening {
   deviceId: number
   openedAtMs: number
   /** When we heard of it. */

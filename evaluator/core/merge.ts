@@ -45,7 +45,7 @@ function factsOf(group: readonly Episode[], track: RuleTrack): Omit<AlertFacts, 
   const first = best(group, (a, b) => a.triggeredAtMs - b.triggeredAtMs || a.deviceId - b.deviceId)
   // Two that end at once: one whose rule ended has not recovered.
   const last = best(group, (a, b) => endOf(b) - endOf(a) || rankOf(a) - rankOf(b))
-  const proven = best(group, (a, b) => b.confirmedMs - a.confirmedMs)
+  const proven = best(group, (a, b) => b.confirmedMs - a.confirmedMs || b.unknownMs - a.unknownMs)
   return {
     hubId: null,
     ruleId: track.ruleId,
