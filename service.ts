@@ -12,6 +12,7 @@ import { createDatabase } from './db/client.ts'
 import { databaseSettings } from './db/config.ts'
 import type { DatabaseServer } from './db/database-server.ts'
 import { keepPartitions } from './db/partition-keeper.ts'
+import { pagingSettings } from './evaluator/paging/config.ts'
 import { imbalance } from './ingest/books.ts'
 import { checkIngestSettings, ingestSettings } from './ingest/config.ts'
 import { Ingest } from './ingest/ingest.ts'
@@ -27,6 +28,7 @@ const settingsShape = {
   ...databaseSettings,
   ...brokerSettings,
   ...ingestSettings,
+  ...pagingSettings,
   ...consoleSettings,
   ...logSettings,
 }
