@@ -67,7 +67,9 @@ test('devices of a hub that is away are silent as one: with it', async () => {
   fleet.startEvaluator()
   await until('it is raised', async () => (await fleet.alerts()).length > 0)
   await fleet.evaluated()
-  expect(await fleet.alerts()).toMatchObject([{ rule: 'Silent', status: 'active', started: 0, triggered: 25.5 }])
+  expect(await fleet.alerts()).toMatchObject([
+    { rule: 'Silent', status: 'active', started: 0, triggered: 25.5 },
+  ])
   const { rows } = await fleet.db.$client.query('SELECT hub_id IS NOT NULL AS "isHub", device_id FROM alerts')
   expect(rows).toEqual([{ isHub: true, device_id: null }])
   await setHub('true', 0)

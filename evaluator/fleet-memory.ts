@@ -39,7 +39,11 @@ export class FleetMemory {
     this.#version = await configVersion(pool)
     this.offsets = await loadOffsets(pool)
     this.downtimes = await loadDowntimes(pool, nowMs())
-    for (const unit of await loadUnits(pool, { nowMs: nowMs(), pauses: allPauses(this.downtimes, []), onDefect })) {
+    for (const unit of await loadUnits(pool, {
+      nowMs: nowMs(),
+      pauses: allPauses(this.downtimes, []),
+      onDefect,
+    })) {
       this.units.set(unit.config.unitId, unit)
     }
   }

@@ -61,7 +61,9 @@ export class HubOutages {
 
   /** What the clock says of hubs that are away, or were until now: those of which something else is to be said than before. */
   judge(units: Iterable<UnitContext>, downtimes: readonly Pause[], nowMs: number): HubFacts[] {
-    const away = [...this.#hubs].filter(([, { outages, running }]) => running || outages.at(-1)?.toMs === null)
+    const away = [...this.#hubs].filter(
+      ([, { outages, running }]) => running || outages.at(-1)?.toMs === null,
+    )
     if (away.length === 0) return []
     const devices = devicesByHub(units)
     return away.flatMap(([hubId, hub]) => {

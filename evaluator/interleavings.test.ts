@@ -41,7 +41,11 @@ async function openFleet(): Promise<EvaluatedFleet> {
 }
 
 /** Some batches are handed over, some twice, some never; evaluators stop and others begin. */
-async function commitInterleaved(fleet: EvaluatedFleet, parts: readonly Part[], random: Random): Promise<void> {
+async function commitInterleaved(
+  fleet: EvaluatedFleet,
+  parts: readonly Part[],
+  random: Random,
+): Promise<void> {
   let evaluator: Evaluator = fleet.startEvaluator()
   for (const { device, readings } of parts) {
     if (random.chance(0.1)) {
@@ -79,7 +83,10 @@ function randomParts(random: Random): Part[] {
 /** Nearly in order, as networks deliver. */
 function shuffled(random: Random, parts: readonly Part[]): Part[] {
   return parts
-    .map((part) => ({ part, at: (part.readings[0]?.[0] ?? 0) + (random.chance(0.2) ? random.uniform(0, 600) : 0) }))
+    .map((part) => ({
+      part,
+      at: (part.readings[0]?.[0] ?? 0) + (random.chance(0.2) ? random.uniform(0, 600) : 0),
+    }))
     .sort((a, b) => a.at - b.at)
     .map(({ part }) => part)
 }

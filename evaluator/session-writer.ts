@@ -106,7 +106,9 @@ export class SessionWriter {
     return onConnection(pool, async (client) => {
       await client.query(`BEGIN; SET LOCAL statement_timeout = ${Math.trunc(statementTimeoutMs)}`)
       if (!(await keepLease(client, lease))) {
-        throw new LeaseLostError('another process evaluates by now: what this one made of the last rows is not kept')
+        throw new LeaseLostError(
+          'another process evaluates by now: what this one made of the last rows is not kept',
+        )
       }
       const result = await writeTurn(client, changes, { nowMs: turn.nowMs, limits })
       if (isSaving) await this.#save(client, turn)

@@ -1,9 +1,4 @@
-import {
-  type DeviceState,
-  isStateOf,
-  type Judging,
-  newDeviceState,
-} from './core/device.ts'
+import { type DeviceState, isStateOf, type Judging, newDeviceState } from './core/device.ts'
 import { type DoorTimeline, doorTimeline } from './core/doors.ts'
 import type { Pause } from './core/pauses.ts'
 import { type Hearing, type Listening, newHearing } from './core/silence.ts'

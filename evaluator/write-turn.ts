@@ -12,10 +12,10 @@ import {
   type WrittenChange,
   writeAlertChanges,
 } from './alert-changes.ts'
-import type { HubFacts } from './hub-outages.ts'
 import { readScopes } from './alert-scopes.ts'
 import { reconcile } from './core/reconcile.ts'
 import type { AlertRow } from './core/take-over.ts'
+import type { HubFacts } from './hub-outages.ts'
 import { judgeAlerts } from './judge-alerts.ts'
 import { planPages } from './paging/plan-pages.ts'
 import type { PagingLimits } from './paging/types.ts'

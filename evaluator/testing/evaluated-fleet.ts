@@ -50,7 +50,7 @@ export const TOO_WARM: TestRule = {
 }
 
 /** What an alert says, times as minutes from the fleet's beginning. */
-export interface AlertSaid {
+interface AlertSaid {
   rule: string | null
   status: string
   started: number
@@ -237,7 +237,10 @@ async function readAlerts(pool: Pool, beginMs: number): Promise<AlertSaid[]> {
 }
 
 function fleetFile(devices: number, rules: readonly TestRule[]) {
-  const euis = Array.from({ length: devices }, (_, index) => `a84041000000${(256 + index).toString(16).padStart(4, '0')}`)
+  const euis = Array.from(
+    { length: devices },
+    (_, index) => `a84041000000${(256 + index).toString(16).padStart(4, '0')}`,
+  )
   return {
     organization: { slug: 'example', name: 'Example', timezone: 'Europe/Berlin' },
     sites: [
