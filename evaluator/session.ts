@@ -110,6 +110,7 @@ export class Session {
     const news = await this.#ledger.next(client)
     const ageMs = news.oldestCommittedAtMs === null ? 0 : Math.max(0, now() - news.oldestCommittedAtMs)
     metrics.lagSeconds.set(ageMs / 1_000)
+    metrics.handOverDropped.inc(handOver.takeDropped())
     if (news.parts.length > 0) this.#writer.noteCommitted(performance.now() - ageMs)
     for (const part of news.parts) {
       const work: Work = new Map()
