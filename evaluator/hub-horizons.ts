@@ -1,4 +1,5 @@
 import { doorHorizon } from './core/doors.ts'
+import type { Input } from './core/types.ts'
 import type { DeviceContext, UnitContext } from './unit-context.ts'
 
 interface Hub {
@@ -10,6 +11,7 @@ interface Hub {
 /** How far what each hub says can be judged: a backlog that comes oldest first must not raise what its end disproves. */
 export class HubHorizons {
   readonly #hubs = new Map<string, Hub>()
+  readonly #ofDevice = new WeakMap<DeviceContext, Hub>()
   #connected: ReadonlySet<number> = new Set()
 
   /** The hubs that are connected by now. */
@@ -17,23 +19,19 @@ export class HubHorizons {
     this.#connected = hubIds
   }
 
-  isConnected(hubId: number): boolean {
-    return this.#connected.has(hubId)
+  /** What is known of a unit's devices and doors. */
+  open(unit: UnitContext): void {
+    for (const device of unit.devices.values()) {
+      note(this.#of(device), device.view.newestAtMs, device.hearing.heardAtMs)
+    }
+    this.heard(unit, unit.doors)
   }
 
-  /** Something has been heard of the unit's devices. */
-  heard(unit: UnitContext): void {
-    for (const device of unit.devices.values()) {
-      const hub = this.#of(device)
-      hub.newestEventMs = latest(hub.newestEventMs, device.view.newestAtMs)
-      hub.heardAtMs = latest(hub.heardAtMs, device.hearing.heardAtMs)
-    }
-    for (const { deviceId, atMs, receivedAtMs } of unit.doors) {
+  /** Something has arrived. */
+  heard(unit: UnitContext, inputs: readonly Input[]): void {
+    for (const { deviceId, atMs, receivedAtMs } of inputs) {
       const device = unit.devices.get(deviceId)
-      if (!device) continue
-      const hub = this.#of(device)
-      hub.newestEventMs = latest(hub.newestEventMs, atMs)
-      hub.heardAtMs = latest(hub.heardAtMs, receivedAtMs)
+      if (device) note(this.#of(device), atMs, receivedAtMs)
     }
   }
 
@@ -52,14 +50,21 @@ export class HubHorizons {
     return hub.horizonMs
   }
 
-  #of({ config: { hubId, deviceId } }: DeviceContext): Hub {
-    const key = hubId === null ? `device ${deviceId}` : `hub ${hubId}`
-    const known = this.#hubs.get(key)
+  #of(device: DeviceContext): Hub {
+    const known = this.#ofDevice.get(device)
     if (known) return known
-    const hub = { newestEventMs: null, heardAtMs: null, horizonMs: -Infinity }
+    const { hubId, deviceId } = device.config
+    const key = hubId === null ? `device ${deviceId}` : `hub ${hubId}`
+    const hub = this.#hubs.get(key) ?? { newestEventMs: null, heardAtMs: null, horizonMs: -Infinity }
     this.#hubs.set(key, hub)
+    this.#ofDevice.set(device, hub)
     return hub
   }
+}
+
+function note(hub: Hub, atMs: number | null, heardAtMs: number | null): void {
+  hub.newestEventMs = latest(hub.newestEventMs, atMs)
+  hub.heardAtMs = latest(hub.heardAtMs, heardAtMs)
 }
 
 function latest(a: number | null, b: number | null): number | null {

@@ -59,7 +59,7 @@ export class Session {
     const session = new Session(options, memory, cursor)
     await onConnection(options.pool, (client) => session.#begin(client))
     for (const unit of memory.units.values()) {
-      session.#horizons.heard(unit)
+      session.#horizons.open(unit)
       // States of other rules than those of now.
       if ([...unit.devices.values()].some(({ late }) => late)) session.#touched.add(unit)
     }
@@ -134,7 +134,8 @@ export class Session {
       else {
         const unknown = applyInputs(unit, inputs)
         if (unknown > 0) metrics.notEvaluated.inc({ reason: 'no_device' }, unknown)
-        this.#horizons.heard(unit)
+        this.#horizons.heard(unit, inputs.readings)
+        this.#horizons.heard(unit, inputs.doors)
         this.#touched.add(unit)
       }
       rows += count
