@@ -67,8 +67,13 @@ export interface EvaluatedFleet {
   /** Applies rules as `npm run fleet:apply` does. */
   applyRules(rules: readonly TestRule[]): Promise<void>
   /** Readings of a device: minute and temperature. They are committed as one batch, and not handed over. */
-  commit(readings: readonly (readonly [minute: number, celsius: number])[], device?: number): Promise<CommittedBatch>
-  commitDoors(events: readonly (readonly [minute: number, state: 'open' | 'closed'])[]): Promise<CommittedBatch>
+  commit(
+    readings: readonly (readonly [minute: number, celsius: number])[],
+    device?: number,
+  ): Promise<CommittedBatch>
+  commitDoors(
+    events: readonly (readonly [minute: number, state: 'open' | 'closed'])[],
+  ): Promise<CommittedBatch>
   startEvaluator(env?: Record<string, string>): Evaluator
   /** All alerts, in order of their beginning. */
   alerts(): Promise<AlertSaid[]>
@@ -217,7 +222,10 @@ async function readAlerts(pool: Pool, beginMs: number): Promise<AlertSaid[]> {
 }
 
 function fleetFile(devices: number, rules: readonly TestRule[]) {
-  const euis = Array.from({ length: devices }, (_, index) => `a84041000000${(256 + index).toString(16).padStart(4, '0')}`)
+  const euis = Array.from(
+    { length: devices },
+    (_, index) => `a84041000000${(256 + index).toString(16).padStart(4, '0')}`,
+  )
   return {
     organization: { slug: 'example', name: 'Example', timezone: 'Europe/Berlin' },
     sites: [
