@@ -4,7 +4,10 @@ import type { Registry as MetricsRegistry } from 'prom-client'
 import { Evaluator } from './evaluator/evaluator.ts'
 import { createEvaluatorMetrics } from './evaluator/metrics.ts'
 import type { PagingSettings } from './evaluator/paging/config.ts'
-import { OutgoingPublisher, type OutgoingPublisherOptions } from './evaluator/publishing/outgoing-publisher.ts'
+import {
+  OutgoingPublisher,
+  type OutgoingPublisherOptions,
+} from './evaluator/publishing/outgoing-publisher.ts'
 import type { EvaluatorSettings } from './evaluator/settings.ts'
 import type { CommitListener } from './ingest/committed.ts'
 

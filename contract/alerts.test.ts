@@ -36,7 +36,8 @@ test('readings that a hub publishes become an alert, which its operators are tol
     temperature,
   }))
   await publish(hub, `v1/hubs/${NORTH_HUB}/readings`, { readings })
-  const alerts = () => service.query(`SELECT a.status, a.severity, r.name AS rule, u.name AS unit, u.status AS "unitStatus",
+  const alerts = () =>
+    service.query(`SELECT a.status, a.severity, r.name AS rule, u.name AS unit, u.status AS "unitStatus",
       a.triggered_at = to_timestamp(${nowMs} / 1000.0) AS "isTriggeredNow", a.paged_at IS NOT NULL AS "isPaged"
     FROM alerts a JOIN alert_rules r ON r.id = a.rule_id JOIN units u ON u.id = a.unit_id`)
   await until('there is an alert', async () => (await alerts()).length > 0)
@@ -51,7 +52,8 @@ test('readings that a hub publishes become an alert, which its operators are tol
       isPaged: true,
     },
   ])
-  const alarms = () => told.filter(({ body }) => body['transition'] === 'raised' || body['status'] === 'alarm_active')
+  const alarms = () =>
+    told.filter(({ body }) => body['transition'] === 'raised' || body['status'] === 'alarm_active')
   await until('they are told', () => alarms().length >= 2)
   expect(alarms().map(({ body }) => body)).toEqual(
     expect.arrayContaining([

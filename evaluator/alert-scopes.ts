@@ -10,7 +10,7 @@ export interface ScopeContents {
 }
 
 /** Each rule of each unit once, from the earliest time asked for. */
-export function distinctScopes(scopes: readonly EpisodeScope[]): EpisodeScope[] {
+function distinctScopes(scopes: readonly EpisodeScope[]): EpisodeScope[] {
   const distinct = new Map<string, EpisodeScope>()
   for (const scope of scopes) {
     const known = distinct.get(scopeKey(scope))
@@ -20,7 +20,7 @@ export function distinctScopes(scopes: readonly EpisodeScope[]): EpisodeScope[] 
   return [...distinct.values()]
 }
 
-export function scopeKey({
+function scopeKey({
   unitId,
   ruleId,
   conditionType,

@@ -53,7 +53,8 @@ function applyReadings(unit: UnitContext, device: DeviceContext, inputs: Reading
     // Silence is about arrival: it is heard in the order in which it comes.
     noteSilences(unit, device, hear(device.hearing, input, device.listening))
     // Behind one that came late, the refold reads the others from the database.
-    if (device.late || !isInOrder(device.state, input)) noteLate(device, { fromMs: input.atMs, toMs: input.atMs })
+    if (device.late || !isInOrder(device.state, input))
+      noteLate(device, { fromMs: input.atMs, toMs: input.atMs })
     else noteEpisodes(unit, step(device.state, input, device.judging))
   }
   device.isUnsaved = true

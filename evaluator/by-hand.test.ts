@@ -1,4 +1,4 @@
-/** SPEC.md, 6: people acknowledge and resolve alerts. */
+/** SPEC.md, 9: people acknowledge and resolve alerts. */
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { verifyAuditChain } from '../db/audit/verify.ts'

@@ -19,7 +19,7 @@ export class ClockWatch {
 
   /** The time that a step since the last call has skipped, or has given twice; undefined where there was none. */
   check(wallMs: number, monotonicMs: number): Interval | undefined {
-    const expectedMs = this.#wallMs + (monotonicMs - this.#monotonicMs)
+    const expectedMs = this.#wallMs + Math.round(monotonicMs - this.#monotonicMs)
     this.#wallMs = wallMs
     this.#monotonicMs = monotonicMs
     if (Math.abs(wallMs - expectedMs) <= STEP_MS) return undefined

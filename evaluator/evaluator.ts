@@ -11,7 +11,7 @@ import { ClockWatch } from './clock-watch.ts'
 import { HandOver } from './hand-over.ts'
 import { giveLeaseBack, LeaseLostError, waitForLease } from './lease.ts'
 import type { EvaluatorMetrics } from './metrics.ts'
-import { pagingLimits, type PagingSettings } from './paging/config.ts'
+import { type PagingSettings, pagingLimits } from './paging/config.ts'
 import { Session } from './session.ts'
 import { EVALUATOR } from './session-writer.ts'
 import type { EvaluatorSettings } from './settings.ts'
@@ -23,6 +23,8 @@ export interface EvaluatorOptions {
   settings: EvaluatorSettings & PagingSettings & { DATABASE_STATEMENT_TIMEOUT_MS: number }
   /** Told when messages to operators wait to be published. */
   onTold?: () => void
+  /** The wall clock, epoch milliseconds. */
+  now?: () => number
 }
 
 const RETRY_FIRST_MS = 250
@@ -41,7 +43,8 @@ export class Evaluator {
   readonly #handOver: HandOver
   readonly #end = new AbortController()
   readonly #holder = randomUUID()
-  readonly #clock = new ClockWatch(Date.now(), performance.now())
+  readonly #now: () => number
+  readonly #clock: ClockWatch
   #running: Promise<void> | undefined
   /** Since when the database has been failing, epoch milliseconds. */
   #failingSinceMs: number | undefined
@@ -50,6 +53,8 @@ export class Evaluator {
 
   constructor(options: EvaluatorOptions) {
     this.#options = options
+    this.#now = options.now ?? Date.now
+    this.#clock = new ClockWatch(this.#now(), performance.now())
     this.#handOver = new HandOver(options.settings.EVALUATOR_HANDED_ROWS_MAX)
   }
 
@@ -89,7 +94,7 @@ export class Evaluator {
     const { log, metrics } = this.#options
     if (this.#end.signal.aborted) return
     metrics.failures.inc()
-    this.#failingSinceMs ??= Date.now()
+    this.#failingSinceMs ??= this.#now()
     log.warn({ err: error }, 'the evaluator begins anew from the database')
     if (error instanceof LeaseLostError) this.#failingSinceMs = undefined
   }
@@ -107,7 +112,8 @@ export class Evaluator {
       this.#failingSinceMs = undefined
       while (!signal.aborted) {
         if (!session.isBehind) await this.#handOver.news(settings.EVALUATOR_POLL_MS, signal)
-        await this.#noteClockStep()
+        // What is known of silence is read again.
+        if (await this.#isClockSet()) return
         await session.turn()
       }
       await within(STOP_STEP_MS, session.end())
@@ -134,7 +140,7 @@ export class Evaluator {
         settings,
         limits: pagingLimits(settings),
         statementTimeoutMs: settings.DATABASE_STATEMENT_TIMEOUT_MS,
-        now: Date.now,
+        now: this.#now,
         onDefect: (message) => log.warn(`a rule is left out: ${message}`),
         onTold: onTold ?? (() => {}),
       },
@@ -144,20 +150,20 @@ export class Evaluator {
 
   /** The time since somebody last evaluated, where that is long ago. */
   #downtimes(movedAtMs: number | undefined): Downtime[] {
-    const nowMs = Date.now()
+    const nowMs = this.#now()
     if (movedAtMs === undefined || nowMs - movedAtMs < STOOD_STILL_MS) return []
     const part = this.#failingSinceMs === undefined ? 'evaluator' : 'database'
     return [{ part, fromMs: movedAtMs, toMs: nowMs, detail: 'nothing was evaluated' }]
   }
 
-  async #noteClockStep(): Promise<void> {
-    const step = this.#clock.check(Date.now(), performance.now())
-    if (!step) return
+  /** Whether the wall clock was set by more than a minute; then that counts as downtime. */
+  async #isClockSet(): Promise<boolean> {
+    const step = this.#clock.check(this.#now(), performance.now())
+    if (!step) return false
     this.#options.log.warn(step, 'the clock of this machine was set: silence is not judged across it')
     await onConnection(this.#options.pool, (client) =>
       writeDowntime(client, { part: 'clock', ...step, detail: 'the clock of the machine was set' }),
     )
-    // The pauses are read again.
-    throw new Error('the clock of this machine was set')
+    return true
   }
 }

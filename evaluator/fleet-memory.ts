@@ -25,7 +25,7 @@ export class FleetMemory {
   readonly units = new Map<number, UnitContext>()
   offsets: Offsets = new Map()
   /** Our own downtimes: in them nobody is silent. */
-  #pauses: readonly Pause[] = []
+  downtimes: readonly Pause[] = []
   readonly #options: MemoryOptions
   #version = -1n
 
@@ -38,8 +38,12 @@ export class FleetMemory {
     // First: what changes meanwhile is loaded again.
     this.#version = await configVersion(pool)
     this.offsets = await loadOffsets(pool)
-    this.#pauses = await loadPauses(pool, nowMs())
-    for (const unit of await loadUnits(pool, { nowMs: nowMs(), pauses: this.#pauses, onDefect })) {
+    this.downtimes = await loadDowntimes(pool, nowMs())
+    for (const unit of await loadUnits(pool, {
+      nowMs: nowMs(),
+      pauses: allPauses(this.downtimes, []),
+      onDefect,
+    })) {
       this.units.set(unit.config.unitId, unit)
     }
   }
@@ -68,7 +72,7 @@ export class FleetMemory {
       saved,
       doors: before?.doors ?? [],
       status: before?.status ?? 'offline',
-      pauses: this.#pauses,
+      pauses: allPauses(this.downtimes, []),
     })
     this.units.set(config.unitId, unit)
     if (!before) return unit
@@ -106,8 +110,8 @@ async function loadOffsets(pool: Pool): Promise<Offsets> {
   return Map.groupBy(await readCalibrations(pool), ({ deviceId }) => deviceId)
 }
 
-async function loadPauses(pool: Pool, nowMs: number): Promise<Pause[]> {
-  return allPauses(await onConnection(pool, (client) => readDowntime(client, nowMs - PAUSES_KEPT_MS)), [])
+function loadDowntimes(pool: Pool, nowMs: number): Promise<Pause[]> {
+  return onConnection(pool, (client) => readDowntime(client, nowMs - PAUSES_KEPT_MS))
 }
 
 function unshared(a: readonly Calibration[], b: readonly Calibration[]): Calibration[] {

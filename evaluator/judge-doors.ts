@@ -20,11 +20,14 @@ export function judgeDoors(unit: UnitContext, judgedToMs: (deviceId: number) => 
     firstMs,
     touched.reduce((first, { openedAtMs }) => Math.min(first, openedAtMs), eventMs),
   )
-  const episodes = tracks.flatMap((track) => doorEpisodes(timeline, track, { judgedToMs }))
-  noteEpisodes(
-    unit,
-    episodes.filter(({ startedAtMs }) => startedAtMs >= fromMs),
-  )
+  const episodes = tracks
+    .flatMap((track) => doorEpisodes(timeline, track, { judgedToMs }))
+    .filter(({ startedAtMs }) => startedAtMs >= fromMs)
+  const found = JSON.stringify(episodes)
+  // Only the clock has gone on.
+  if (eventMs === Infinity && found === unit.doorsFound) return []
+  unit.doorsFound = found
+  noteEpisodes(unit, episodes)
   const devices = new Set(timeline.openings.map(({ deviceId }) => deviceId))
   return [...devices].map((deviceId) => ({
     unitId: config.unitId,

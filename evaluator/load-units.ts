@@ -1,7 +1,7 @@
 import type { Pool } from 'pg'
 import { doorRows } from '../db/evaluation/door-rows.ts'
-import { readRuleStates } from '../db/evaluation/write-states.ts'
 import { readUnitStatuses } from '../db/evaluation/unit-statuses.ts'
+import { readRuleStates } from '../db/evaluation/write-states.ts'
 import { loadUnitConfigs } from './config/unit-configs.ts'
 import type { Pause } from './core/pauses.ts'
 import type { UnitConfig } from './core/types.ts'

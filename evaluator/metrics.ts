@@ -38,7 +38,10 @@ export function createEvaluatorMetrics(register: Registry): EvaluatorMetrics {
       registers,
     }),
     rows: counter('evaluated_rows_total', 'Readings and door events that the evaluator has seen'),
-    refolds: counter('evaluator_refolds_total', 'Devices folded again from their rows, because of late input'),
+    refolds: counter(
+      'evaluator_refolds_total',
+      'Devices folded again from their rows, because of late input',
+    ),
     notEvaluated: counter('not_evaluated_total', 'Readings and door events that nothing can judge', [
       'reason',
     ]),

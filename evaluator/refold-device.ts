@@ -21,7 +21,8 @@ export async function refoldDevice(
     {
       before: (beforeMs, notBeforeMs) =>
         deviceRowsBefore(client, { ...span, beforeMs, notBeforeMs, limit: BEFORE_ROWS_MAX }),
-      from: (fromMs, after, limit) => deviceRows(client, { ...span, fromMs, limit, ...(after ? { after } : {}) }),
+      from: (fromMs, after, limit) =>
+        deviceRows(client, { ...span, fromMs, limit, ...(after ? { after } : {}) }),
     },
     device.judging,
     late,

@@ -31,6 +31,9 @@ export function lookAtSilence(
 function isMaybeSilent({ config, hearing, listening }: DeviceContext, nowMs: number): boolean {
   if (!config.hasTemperature || hearing.newestAtMs === null) return false
   if (hearing.running.length > 0) return true
-  const intervalMs = listening.device.intervalMs.reduce((least, { value }) => Math.min(least, value), Infinity)
+  const intervalMs = listening.device.intervalMs.reduce(
+    (least, { value }) => Math.min(least, value),
+    Infinity,
+  )
   return nowMs - hearing.newestAtMs >= intervalMs + GRACE_MS
 }

@@ -7,7 +7,9 @@ import { keepLease } from '../db/evaluation/lease.ts'
 import { writeUnitStatuses } from '../db/evaluation/unit-statuses.ts'
 import { writeWatermark } from '../db/evaluation/watermark.ts'
 import type { WrittenChange } from './alert-changes.ts'
+import type { HubFacts } from './hub-outages.ts'
 import { LeaseLostError } from './lease.ts'
+import type { UnitFacts } from './overdue-looks.ts'
 import type { SessionOptions } from './session-options.ts'
 import type { DeviceContext, UnitContext } from './unit-context.ts'
 import { statusRow, type TurnChanges, type TurnResult, writeTurn } from './write-turn.ts'
@@ -23,6 +25,8 @@ interface Turn {
   touched: readonly UnitContext[]
   ranges: readonly EpisodeRange[]
   scopes: readonly EpisodeScope[]
+  unitFacts: readonly UnitFacts[]
+  hubs: readonly HubFacts[]
   statuses: readonly UnitContext[]
   cursor: LedgerCursor
   newestId: bigint
@@ -74,7 +78,10 @@ export class SessionWriter {
     unit.isHeard = false
   }
 
-  #changesOf({ touched, ranges, scopes, statuses, isTick }: Turn, isSaving: boolean): TurnChanges {
+  #changesOf(
+    { touched, ranges, scopes, unitFacts, hubs, statuses, isTick }: Turn,
+    isSaving: boolean,
+  ): TurnChanges {
     const ranged = new Set(ranges.map(({ unitId }) => unitId))
     const scoped = new Set(scopes.map(({ unitId }) => unitId))
     const units = touched.filter(
@@ -86,6 +93,8 @@ export class SessionWriter {
       units,
       ranges,
       scopes,
+      unitFacts,
+      hubs,
       statuses,
       devices: devices.map(([device, unit]) => ({ device, unit })),
       isPagingAll: isTick && this.#openAlerts > 0,
@@ -103,7 +112,9 @@ export class SessionWriter {
     return onConnection(pool, async (client) => {
       await client.query(`BEGIN; SET LOCAL statement_timeout = ${Math.trunc(statementTimeoutMs)}`)
       if (!(await keepLease(client, lease))) {
-        throw new LeaseLostError('another process evaluates by now: what this one made of the last rows is not kept')
+        throw new LeaseLostError(
+          'another process evaluates by now: what this one made of the last rows is not kept',
+        )
       }
       const result = await writeTurn(client, changes, { nowMs: turn.nowMs, limits })
       if (isSaving) await this.#save(client, turn)
@@ -154,6 +165,7 @@ export class SessionWriter {
   }
 }
 
-function hasChanges({ units, ranges, scopes, statuses, isPagingAll }: TurnChanges): boolean {
-  return units.length + ranges.length + scopes.length + statuses.length > 0 || isPagingAll
+function hasChanges(changes: TurnChanges): boolean {
+  const { units, ranges, scopes, unitFacts, hubs, statuses, isPagingAll } = changes
+  return isPagingAll || [units, ranges, scopes, unitFacts, hubs, statuses].some(({ length }) => length > 0)
 }

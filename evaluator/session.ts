@@ -1,16 +1,19 @@
 import { setImmediate as breathe } from 'node:timers/promises'
 import type { ClientBase } from 'pg'
 import { onConnection } from '../db/batches/transaction.ts'
-import { readUnproven } from '../db/evaluation/alert-rows.ts'
+import { readOpenHubAlerts, readUnproven } from '../db/evaluation/alert-rows.ts'
 import { batchRows } from '../db/evaluation/batch-rows.ts'
 import type { LedgerCursor } from '../db/evaluation/cursor.ts'
 import type { EpisodeRange, EpisodeScope } from '../db/evaluation/episodes.ts'
-import { connectedHubs } from '../db/evaluation/hub-states.ts'
+import { readHubStates } from '../db/evaluation/hub-states.ts'
 import { applyInputs } from './apply-inputs.ts'
+import type { AlertFacts } from './core/types.ts'
 import { FleetMemory } from './fleet-memory.ts'
 import { HubHorizons } from './hub-horizons.ts'
+import { type HubFacts, HubOutages } from './hub-outages.ts'
 import { hasOpenDoor, judgeDoors } from './judge-doors.ts'
 import { LedgerReader } from './ledger-reader.ts'
+import { OverdueLooks, type UnitFacts } from './overdue-looks.ts'
 import { refoldDevice } from './refold-device.ts'
 import { lookAtSilence } from './session-clock.ts'
 import type { SessionOptions } from './session-options.ts'
@@ -21,6 +24,8 @@ import { addHanded, addStored, type Work } from './work.ts'
 
 /** How often the clock is let judge, and changed rules are looked for. */
 const TICK_MS = 1_000
+/** How often manual logs and calibrations are looked at. */
+const OVERDUE_MS = 5_000
 /** Rows that are judged before others get their turn. */
 const ROWS_AT_ONCE = 2_000
 
@@ -33,13 +38,18 @@ export class Session {
   readonly #memory: FleetMemory
   readonly #ledger: LedgerReader
   readonly #horizons = new HubHorizons()
+  readonly #outages = new HubOutages()
+  readonly #overdue = new OverdueLooks()
   readonly #looks = new WeakMap<DeviceContext, number>()
   readonly #writer: SessionWriter
   /** Units of this turn at which something was heard or is due. */
   readonly #touched = new Set<UnitContext>()
   #ranges: EpisodeRange[] = []
+  #hubs: HubFacts[] = []
+  #unitFacts: UnitFacts[] = []
   #unproven = new Map<number, EpisodeScope[]>()
   #nextTickMs = 0
+  #nextOverdueMs = 0
   #nextReadMs = 0
   #isBehind = true
 
@@ -47,7 +57,7 @@ export class Session {
     const memory = new FleetMemory({ pool: options.pool, nowMs: options.now, onDefect: options.onDefect })
     await memory.load()
     const session = new Session(options, memory, cursor)
-    await onConnection(options.pool, (client) => session.#noteUnproven(client))
+    await onConnection(options.pool, (client) => session.#begin(client))
     for (const unit of memory.units.values()) {
       session.#horizons.heard(unit)
       // States of other rules than those of now.
@@ -135,15 +145,47 @@ export class Session {
 
   async #tick(nowMs: number): Promise<void> {
     this.#nextTickMs = performance.now() + TICK_MS
-    const { pool } = this.#options
-    for (const unit of await this.#memory.refresh()) this.#touched.add(unit)
-    this.#horizons.setConnected(await onConnection(pool, connectedHubs))
+    for (const unit of await this.#memory.refresh()) {
+      this.#setPauses(unit)
+      this.#touched.add(unit)
+    }
     const units = [...this.#memory.units.values()]
+    await this.#lookAtHubs(units, nowMs)
+    if (performance.now() >= this.#nextOverdueMs) await this.#lookForOverdue(units, nowMs)
     for (const unit of lookAtSilence(units, nowMs, this.#looks)) this.#touched.add(unit)
     for (const unit of units) {
       if (!hasOpenDoor(unit)) continue
       unit.doorsFromMs ??= Infinity
       this.#touched.add(unit)
+    }
+  }
+
+  /** Before the devices: while their hub is away they are not silent. */
+  async #lookAtHubs(units: readonly UnitContext[], nowMs: number): Promise<void> {
+    const states = await onConnection(this.#options.pool, readHubStates)
+    this.#horizons.setConnected(new Set(states.flatMap(({ hubId, isOnline }) => (isOnline ? [hubId] : []))))
+    const changed = this.#outages.update(states, nowMs)
+    for (const unit of changed.size > 0 ? units : []) {
+      if (![...unit.devices.values()].some(({ config }) => changed.has(config.hubId ?? 0))) continue
+      this.#setPauses(unit)
+      this.#touched.add(unit)
+    }
+    this.#hubs.push(...this.#outages.judge(units, this.#memory.downtimes, nowMs))
+  }
+
+  async #lookForOverdue(units: readonly UnitContext[], nowMs: number): Promise<void> {
+    this.#nextOverdueMs = performance.now() + OVERDUE_MS
+    const overdue = await onConnection(this.#options.pool, (client) =>
+      this.#overdue.look(client, units, nowMs),
+    )
+    this.#unitFacts.push(...overdue.unitFacts)
+    this.#ranges.push(...overdue.ranges)
+    for (const unit of overdue.units) this.#touched.add(unit)
+  }
+
+  #setPauses(unit: UnitContext): void {
+    for (const device of unit.devices.values()) {
+      device.listening.pauses = this.#outages.pausesOf(device.config.hubId, this.#memory.downtimes)
     }
   }
 
@@ -184,6 +226,8 @@ export class Session {
     const written = await this.#writer.write({
       touched,
       ranges: this.#ranges,
+      unitFacts: this.#unitFacts,
+      hubs: this.#hubs,
       scopes: touched.flatMap(({ config }) => this.#unproven.get(config.unitId) ?? []),
       statuses,
       cursor: this.#ledger.cursor,
@@ -194,9 +238,19 @@ export class Session {
     })
     this.#touched.clear()
     this.#ranges = []
+    this.#hubs = []
+    this.#unitFacts = []
     if (written?.some(({ change }) => change.kind === 'keep_unproven') || this.#unproven.size > 0) {
       await onConnection(this.#options.pool, (client) => this.#noteUnproven(client))
     }
+  }
+
+  async #begin(client: ClientBase): Promise<void> {
+    await this.#noteUnproven(client)
+    this.#outages.update(await readHubStates(client), this.#options.now())
+    const running = await readOpenHubAlerts(client, null)
+    this.#outages.resume(running.map(({ facts }) => facts as AlertFacts))
+    for (const unit of this.#memory.units.values()) this.#setPauses(unit)
   }
 
   async #noteUnproven(client: ClientBase): Promise<void> {

@@ -1,9 +1,4 @@
-import {
-  type DeviceState,
-  isStateOf,
-  type Judging,
-  newDeviceState,
-} from './core/device.ts'
+import { type DeviceState, isStateOf, type Judging, newDeviceState } from './core/device.ts'
 import { type DoorTimeline, doorTimeline } from './core/doors.ts'
 import type { Pause } from './core/pauses.ts'
 import { type Hearing, type Listening, newHearing } from './core/silence.ts'
@@ -49,11 +44,11 @@ export interface UnitContext {
   silent: Set<number>
   /** The earliest door event since its doors were last judged; undefined: none. */
   doorsFromMs: number | undefined
+  /** What was last found of its doors, as JSON. */
+  doorsFound: string
   status: UnitStatus
   /** A reading has come since its status was judged. */
   isHeard: boolean
-  /** The rules have changed, so that alerts may have to end though nothing is heard. */
-  isReconfigured: boolean
 }
 
 export function openUnit(
@@ -73,9 +68,9 @@ export function openUnit(
     changed: new Map(),
     silent: new Set(),
     doorsFromMs: undefined,
+    doorsFound: '',
     status: known.status,
     isHeard: false,
-    isReconfigured: false,
   }
   for (const device of config.devices) {
     unit.devices.set(device.deviceId, openDevice(unit, device, known))

@@ -29,9 +29,7 @@ export function tellCommitted(
   // Halved, or renamed: not all of it may be stored. Duplicates: other rows may be stored in their place.
   const isAsStored = names.length === 1 && outcome.readingsDuplicate + outcome.doorsDuplicate === 0
   try {
-    onCommitted(
-      isAsStored && name ? { id: name.id, readings: rows.readings, doors: rows.doors } : undefined,
-    )
+    onCommitted(isAsStored && name ? { id: name.id, readings: rows.readings, doors: rows.doors } : undefined)
   } catch (error) {
     log.error({ err: error }, 'committed, but not handed over')
   }

@@ -74,6 +74,21 @@ export async function readUnitAlerts(
   return rows.map(toStored)
 }
 
+/** Open alerts of hubs; of these hubs, or of all when none are named. */
+export async function readOpenHubAlerts(
+  client: ClientBase,
+  hubIds: readonly number[] | null,
+): Promise<StoredAlert[]> {
+  const { rows } = await client.query<Row>(
+    `SELECT ${COLUMNS} FROM public.alerts a
+     WHERE a.status IN ('active', 'acknowledged', 'escalated') AND a.unit_id IS NULL AND a.device_id IS NULL
+       AND a.hub_id IS NOT NULL AND ($1::int4[] IS NULL OR a.hub_id = ANY ($1))
+     ORDER BY a.id`,
+    [hubIds],
+  )
+  return rows.map(toStored)
+}
+
 function toStored(row: Row): StoredAlert {
   const { id, resolvedAtMs, unproven, retrospective, wasPaged, resolution, ...facts } = row
   const isByPerson = resolution === 'by_person'

@@ -208,6 +208,11 @@ describe('in a restored cluster', () => {
     expect(await readOn()).toEqual([])
     const next = await store()
     expect(await readAll(1)).toEqual([next])
+    // Nor will anything come again when this cluster has had as many transactions.
+    const { rows } = await pool.query(
+      'SELECT id FROM pipeline.ingest_batches WHERE tx > pg_current_xact_id()',
+    )
+    expect(rows).toEqual([])
   })
 
   test('reads what was committed shortly before the dump once more', async () => {

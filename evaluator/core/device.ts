@@ -2,7 +2,14 @@ import { episodeOf } from './episode.ts'
 import { type Before, judge, type Reading, readingAfter } from './judge.ts'
 import { becomeIdle, type Doors, isInside, type Machine, NEVER_MS } from './machine.ts'
 import type { DeviceConfig, Episode, ReadingInput, RuleTrack, UnitConfig } from './types.ts'
-import { leaveVersions, machineInForce, machinesOf, newTrackState, type TrackState } from './versions.ts'
+import {
+  hasLater,
+  leaveVersions,
+  machineInForce,
+  machinesOf,
+  newTrackState,
+  type TrackState,
+} from './versions.ts'
 import { WINDOW_READINGS_MAX } from './windowed.ts'
 
 /**
@@ -82,7 +89,7 @@ export function step(state: DeviceState, input: ReadingInput, judging: Judging):
     found ??= []
     found.push(episodeOf(machine, { deviceId, track }, null))
   }
-  limitWindows(state)
+  limitWindows(state, judging.unit)
   return found ?? NONE
 }
 
@@ -115,11 +122,12 @@ export function isInsideLimits(centi: number | null, { tempMinCenti, tempMaxCent
 
 /** By the version in force, or the next one to come, and by those after it, which cannot have raised anything. */
 function judgeTrack(
-  { machine, first, later }: TrackState,
+  state: TrackState,
   track: RuleTrack,
   reading: Reading,
   onEnded: (episode: Episode) => void,
 ): void {
+  const { machine, first } = state
   const version = track.versions[first]
   if (!machine || !version) return
   const endedAtMs = judge(machine, version, reading)
@@ -128,10 +136,10 @@ function judgeTrack(
     onEnded(episodeOf(machine, { deviceId: reading.input.deviceId, track }, ending))
     becomeIdle(machine)
   }
-  for (let index = 0; index < later.length; index += 1) {
-    const next = later[index]
-    const nextVersion = track.versions[first + 1 + index]
-    if (next && nextVersion) judge(next, nextVersion, reading)
+  if (!hasLater(state, track.versions)) return
+  for (const [index, later] of state.later.entries()) {
+    const laterVersion = track.versions[first + 1 + index]
+    if (laterVersion) judge(later, laterVersion, reading)
   }
 }
 
@@ -147,16 +155,18 @@ function remember(state: DeviceState, { input, temperature }: Reading, isGood: b
 }
 
 /** A state must stay small: with too many readings in a window it is given up, and its device is judged from rows. */
-export function limitWindows(state: DeviceState): void {
-  for (let index = 0; index < state.tracks.length; index += 1) {
+export function limitWindows(state: DeviceState, { tracks }: UnitConfig): void {
+  for (let index = 0; index < tracks.length; index += 1) {
     const track = state.tracks[index]
-    if (track?.machine && isOverfull(track.machine)) state.isOverfull = true
-    if (track?.later.some(isOverfull)) state.isOverfull = true
+    const versions = tracks[index]?.versions
+    if (!track?.machine || !versions) continue
+    if (isOverfull(track.machine)) state.isOverfull = true
+    if (hasLater(track, versions) && track.later.some(isOverfull)) state.isOverfull = true
   }
   if (!state.isOverfull) return
-  for (const machine of state.tracks.flatMap(machinesOf)) machine.window = []
+  for (const machine of state.tracks.flatMap(machinesOf)) machine.window = null
 }
 
 function isOverfull({ window }: Machine): boolean {
-  return window.length > WINDOW_READINGS_MAX
+  return window !== null && window.length > WINDOW_READINGS_MAX
 }

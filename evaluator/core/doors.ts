@@ -7,7 +7,7 @@ const DOOR_PATIENCE_MS = 30_000
 const HUB_QUIET_MS = 60_000
 
 /** One door from the first open to the next closed. */
-export interface Opening {
+interface Opening {
   deviceId: number
   openedAtMs: number
   /** When we heard of it. */
@@ -52,10 +52,7 @@ export function doorEpisodes(
         dueAt: (condition) => (condition.type === 'door_open' ? openedAtMs + condition.forMs : Infinity),
         judgedToMs: options.judgedToMs(deviceId) - DOOR_PATIENCE_MS,
       },
-    ).map((span) =>
-      // While it is open, no more than what triggered is proven: else its evidence would grow with every tick of the clock.
-      spanEpisode(track, deviceId, span, (span.endedAtMs ?? span.triggeredAtMs) - span.startedAtMs),
-    ),
+    ).map((span) => spanEpisode(track, deviceId, span)),
   )
 }
 

@@ -43,7 +43,7 @@ export function fold(readings: readonly ReadingInput[], judging: Judging): Fold 
     const { machine } = trackState
     if (machine?.phase === 'raised') episodes.push(episodeOf(machine, { deviceId, track }, null))
   }
-  limitWindows(state)
+  limitWindows(state, judging.unit)
   episodes.sort((a, b) => a.triggeredAtMs - b.triggeredAtMs)
   return { state, episodes, renewals }
 }

@@ -104,6 +104,15 @@ describe('a dead hub', () => {
     })
   })
 
+  test('whose rule ended has another alert under the next rule that is due', () => {
+    const ended = trackOf({ type: 'no_data', missed: 2 }, [
+      versionOf({ type: 'no_data', missed: 2 }, { toMs: seconds(2000) }),
+    ])
+    const hub = hubOf([pause(1000, null)], [device(1, 900, [{ ...ended, ruleId: 2 }]), device(2, 900)])
+    expect(hubSilence(hub, seconds(2001))).toMatchObject({ ruleId: 2, endedAtMs: seconds(2000) })
+    expect(hubSilence(hub, seconds(2430))).toMatchObject({ ruleId: 1, endedAtMs: null })
+  })
+
   test('without devices of temperature, or without a rule for silence, has none', () => {
     const doors = device(1, 900)
     const doorsOnly = {

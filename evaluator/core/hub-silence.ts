@@ -1,5 +1,5 @@
 import { allPauses, type Pause } from './pauses.ts'
-import { type RaisedSpan, ruleEndMs } from './raised.ts'
+import { type RaisedSpan, ruleEndMs, spanFacts } from './raised.ts'
 import { type Hearing, type Listening, silentSpans } from './silence.ts'
 import type { AlertFacts, RuleTrack } from './types.ts'
 
@@ -51,7 +51,7 @@ function firstDue(hub: DeadHub, outage: Pause, nowMs: number): AlertFacts | null
     .flatMap(({ hearing, listening }) => dueBy(hearing, { ...listening, pauses }, judgedToMs))
     .filter(({ triggeredAtMs }) => triggeredAtMs > outage.fromMs)
   const first = candidates.sort(inOrder)[0]
-  return first === undefined ? null : hubFacts(hub.hubId, first)
+  return first === undefined ? null : spanFacts(first.track, { unitId: null, hubId: hub.hubId }, first)
 }
 
 function dueBy(hearing: Hearing, listening: Listening, judgedToMs: number): Candidate[] {
@@ -67,31 +67,10 @@ function dueBy(hearing: Hearing, listening: Listening, judgedToMs: number): Cand
   )
 }
 
-function hubFacts(hubId: number, { track, version, startedAtMs, triggeredAtMs }: Candidate): AlertFacts {
-  return {
-    unitId: null,
-    hubId,
-    deviceId: null,
-    ruleId: track.ruleId,
-    ruleVersion: version.version,
-    conditionType: track.conditionType,
-    alertType: track.alertType,
-    severity: version.severity,
-    startedAtMs,
-    triggeredAtMs,
-    endedAtMs: null,
-    resolution: null,
-    triggerCenti: null,
-    limitCenti: null,
-    peakCenti: null,
-    confirmedMs: 0,
-    unknownMs: 0,
-  }
-}
-
-/** The first one due; the rest only makes the choice one and the same every time. */
+/** The first one due whose rule still holds; the rest only makes the choice one and the same every time. */
 function inOrder(a: Candidate, b: Candidate): number {
   return (
+    Number(a.endedAtMs !== null) - Number(b.endedAtMs !== null) ||
     a.triggeredAtMs - b.triggeredAtMs ||
     a.deviceId - b.deviceId ||
     (a.track.ruleId ?? 0) - (b.track.ruleId ?? 0)

@@ -47,8 +47,8 @@ export interface Machine {
   /** The version that triggered, and its severity: they are kept when a later version goes on with the alert. */
   version: number
   severity: Severity
-  /** Readings in the window, of a windowed rule. */
-  window: Held[]
+  /** Readings in the window, of a windowed rule; null = none, as with all other rules. */
+  window: Held[] | null
   /** Of a cumulative rule: how long those of them beyond the limit have been held. */
   heldMs: number
 }
@@ -70,7 +70,7 @@ const NO_EXCURSION = {
 } as const
 
 export function newMachine(): Machine {
-  return { phase: 'idle', good: 0, ...NO_EXCURSION, window: [], heldMs: 0 }
+  return { phase: 'idle', good: 0, ...NO_EXCURSION, window: null, heldMs: 0 }
 }
 
 /** Of a unit, at the time of a reading; unknown = closed. */

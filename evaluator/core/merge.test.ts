@@ -49,6 +49,11 @@ describe('episodes of temperature and doors', () => {
       episodeOf(20, 80, { deviceId: 3, confirmedMs: 10, unknownMs: 70 }),
     )
     expect(merged).toMatchObject([{ confirmedMs: 60, unknownMs: 7 }])
+    // Of two that are as large, the one that leaves more unknown.
+    const equal = [{ unknownMs: 1 }, { unknownMs: 7 }].map((other) =>
+      episodeOf(0, 100, { confirmedMs: 5, ...other }),
+    )
+    expect(merge(...equal)).toMatchObject([{ unknownMs: 7 }])
   })
 
   test('value, limit, version and severity are those of the first that triggered', () => {

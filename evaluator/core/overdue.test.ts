@@ -84,6 +84,21 @@ describe('a calibration', () => {
     ])
   })
 
+  test('under a new rule was due before, and triggers from the rule on', () => {
+    const created = versionOf(
+      { type: 'calibration_due', daysAhead: 30 },
+      { fromMs: -Infinity, triggers: { by: 'received', fromMs: seconds(400 * DAY) } },
+    )
+    expect(
+      calibrationEpisodes(
+        1,
+        trackOf(created.condition, [created]),
+        [calibration(0, 365)],
+        seconds(401 * DAY),
+      ),
+    ).toMatchObject([{ startedAtMs: seconds(335 * DAY), triggeredAtMs: seconds(400 * DAY) }])
+  })
+
   test('that does not expire is never due; nor is one that was replaced before', () => {
     expect(episodes([calibration(0, null)], 1e6)).toEqual([])
     expect(episodes([calibration(0, 365), calibration(300, null)], 1e6)).toEqual([])

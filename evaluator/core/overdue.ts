@@ -1,5 +1,5 @@
-import { raisedSpans, spanEpisode, type Wait } from './raised.ts'
-import type { AlertFacts, Episode, RuleTrack } from './types.ts'
+import { raisedSpans, spanEpisode, spanFacts, type Wait } from './raised.ts'
+import type { AlertFacts, Condition, Episode, RuleTrack } from './types.ts'
 
 const DAY_MS = 86_400_000
 
@@ -17,33 +17,14 @@ export function manualLogAlerts(
   { logsMs, expectedFromMs }: ManualLogs,
   nowMs: number,
 ): AlertFacts[] {
-  const isExpectedBefore = expectedFromMs !== null && expectedFromMs < (logsMs[0] ?? Infinity)
-  const beginsMs = isExpectedBefore ? [expectedFromMs, ...logsMs] : logsMs
+  const beginsMs = expectedFromMs === null ? logsMs : [expectedFromMs, ...logsMs]
   return beginsMs.flatMap((fromMs, index) => {
     const wait: Wait = { fromMs, endMs: beginsMs[index + 1] ?? null, receivedAtMs: null }
     const spans = raisedSpans(track, wait, {
       dueAt: (condition) => (condition.type === 'manual_log_overdue' ? fromMs + condition.afterMs : Infinity),
       judgedToMs: nowMs,
     })
-    return spans.map((span) => ({
-      unitId,
-      hubId: null,
-      deviceId: null,
-      ruleId: track.ruleId,
-      ruleVersion: span.version.version,
-      conditionType: track.conditionType,
-      alertType: track.alertType,
-      severity: span.version.severity,
-      startedAtMs: span.startedAtMs,
-      triggeredAtMs: span.triggeredAtMs,
-      endedAtMs: span.endedAtMs,
-      resolution: span.resolution,
-      triggerCenti: null,
-      limitCenti: null,
-      peakCenti: null,
-      confirmedMs: 0,
-      unknownMs: 0,
-    }))
+    return spans.map((span) => spanFacts(track, { unitId, hubId: null }, span))
   })
 }
 
@@ -62,27 +43,16 @@ export function calibrationEpisodes(
   nowMs: number,
 ): Episode[] {
   return calibrations.flatMap(({ calibratedAtMs, expiresAtMs }, index) => {
-    if (expiresAtMs === null) return []
+    // One for less than the days ahead is due from its beginning.
+    const dueAt = (condition: Condition): number =>
+      condition.type === 'calibration_due' && expiresAtMs !== null
+        ? Math.max(calibratedAtMs, expiresAtMs - condition.daysAhead * DAY_MS)
+        : Infinity
     const endMs = calibrations[index + 1]?.calibratedAtMs ?? null
-    const spans = raisedSpans(
-      track,
-      { fromMs: calibratedAtMs, endMs, receivedAtMs: null },
-      {
-        dueAt: (condition) =>
-          condition.type === 'calibration_due'
-            ? dueMs(calibratedAtMs, expiresAtMs, condition.daysAhead)
-            : Infinity,
-        judgedToMs: nowMs,
-      },
-    )
-    return spans.map((span) =>
-      // It was good until it was due: what began then is not the calibration.
-      spanEpisode(track, deviceId, { ...span, startedAtMs: span.triggeredAtMs }, 0),
+    const wait: Wait = { fromMs: calibratedAtMs, endMs, receivedAtMs: null }
+    return raisedSpans(track, wait, { dueAt, judgedToMs: nowMs }).map((span) =>
+      // It was good until it was due.
+      spanEpisode(track, deviceId, { ...span, startedAtMs: dueAt(span.version.condition) }),
     )
   })
-}
-
-/** A calibration for less than the days ahead is due from its beginning. */
-function dueMs(calibratedAtMs: number, expiresAtMs: number, daysAhead: number): number {
-  return Math.max(calibratedAtMs, expiresAtMs - daysAhead * DAY_MS)
 }

@@ -1,4 +1,4 @@
-import type { Condition, Episode, RuleTrack, RuleVersion } from './types.ts'
+import type { AlertFacts, Condition, Episode, RuleTrack, RuleVersion } from './types.ts'
 
 /** What a condition of the clock waits for to end: an open door, a silence, the time since the last manual log. */
 export interface Wait {
@@ -42,13 +42,8 @@ export function ruleEndMs(track: RuleTrack, atMs: number): number {
   )
 }
 
-/** A span of one device as an episode; what is measured of it is up to the condition. */
-export function spanEpisode(
-  track: RuleTrack,
-  deviceId: number,
-  span: RaisedSpan,
-  confirmedMs: number,
-): Episode {
+/** A span of one device as an episode. No readings confirm it: how long it lasted is in its times. */
+export function spanEpisode(track: RuleTrack, deviceId: number, span: RaisedSpan): Episode {
   return {
     deviceId,
     ruleId: track.ruleId,
@@ -62,9 +57,35 @@ export function spanEpisode(
     triggerCenti: null,
     limitCenti: null,
     peakCenti: null,
-    confirmedMs,
+    confirmedMs: 0,
     unknownMs: 0,
     newestIsGood: span.endedAtMs !== null,
+  }
+}
+
+/** A span as an alert that is not about one device of a unit. */
+export function spanFacts(
+  track: RuleTrack,
+  subject: Pick<AlertFacts, 'unitId' | 'hubId'>,
+  span: RaisedSpan,
+): AlertFacts {
+  return {
+    ...subject,
+    deviceId: null,
+    ruleId: track.ruleId,
+    ruleVersion: span.version.version,
+    conditionType: track.conditionType,
+    alertType: track.alertType,
+    severity: span.version.severity,
+    startedAtMs: span.startedAtMs,
+    triggeredAtMs: span.triggeredAtMs,
+    endedAtMs: span.endedAtMs,
+    resolution: span.resolution,
+    triggerCenti: null,
+    limitCenti: null,
+    peakCenti: null,
+    confirmedMs: 0,
+    unknownMs: 0,
   }
 }
 

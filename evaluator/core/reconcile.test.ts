@@ -34,6 +34,12 @@ describe('a row whose alert is what it says', () => {
     expect(reconcile([rowOf(facts, other)], [{ ...facts }], OUT)).toEqual([])
   })
 
+  test("also where it says no resolution but the person's", () => {
+    const row = rowOf({ ...factsOf(100, 200), resolution: null }, BY_PERSON)
+    expect(reconcile([row], [factsOf(100, 200)], IN)).toEqual([])
+    expect(reconcile([{ ...row, ...BY_DATA }], [factsOf(100, 200)], IN)).toMatchObject([{ kind: 'amend' }])
+  })
+
   test('durations count in whole seconds, as rows keep them', () => {
     const facts = factsOf(100, null, { confirmedMs: 3999, unknownMs: 1001 })
     const row = rowOf({ ...facts, confirmedMs: 3000, unknownMs: 1000 })
@@ -43,10 +49,10 @@ describe('a row whose alert is what it says', () => {
 })
 
 describe('an open row', () => {
-  const row = rowOf(factsOf(100, null, { confirmedMs: 5000 }), { wasPaged: true })
+  const row = rowOf(factsOf(100, null, { confirmedMs: 5000, unknownMs: 2000 }), { wasPaged: true })
 
   test('grows with its excursion, which is no correction', () => {
-    const facts = { ...row.facts, confirmedMs: 9000, unknownMs: 1000, peakCenti: 999 }
+    const facts = { ...row.facts, confirmedMs: 9000, unknownMs: 3000, peakCenti: 999 }
     expect(reconcile([row], [facts], OUT)).toEqual([{ kind: 'grow', id: 1, facts }])
   })
 
@@ -56,6 +62,7 @@ describe('an open row', () => {
     ['version', { ruleVersion: 2 }],
     ['severity', { severity: 'info' }],
     ['less confirmed', { confirmedMs: 4000 }],
+    ['less unknown', { unknownMs: 1000 }],
   ])('is amended by other facts: %s', (_name, other) => {
     const facts = { ...row.facts, ...other }
     expect(reconcile([row], [facts], OUT)).toEqual([{ kind: 'amend', id: 1, facts }])
@@ -191,7 +198,7 @@ describe('a resolved row', () => {
     const row = rowOf(facts, BY_DATA)
     const same = factsOf(100, 200)
     const longer = factsOf(300, 850)
-    const short = factsOf(870, 890)
+    const short = factsOf(110, 130)
     expect(reconcile([row], [longer, same], IN)).toMatchObject([
       { kind: 'amend', facts: same },
       { kind: 'insert' },
@@ -206,6 +213,10 @@ describe('a resolved row', () => {
     const next = factsOf(900, null)
     expect(reconcile([rowOf(facts, BY_DATA)], [facts, next], OUT)).toEqual([
       { kind: 'insert', facts: next, retrospective: false },
+    ])
+    expect(reconcile([rowOf(facts, BY_DATA)], [next], OUT)).toMatchObject([
+      { kind: 'withdraw' },
+      { kind: 'insert' },
     ])
   })
 })

@@ -11,7 +11,7 @@ export type AlertChange =
   | { kind: 'amend'; id: number; facts: AlertFacts }
   /** `recovery`: whether those who were paged are told that it recovered. */
   | { kind: 'resolve'; id: number; facts: AlertFacts; retrospective: boolean; recovery: boolean }
-  /** `notice`: whether those who were paged are told, once. */
+  /** No longer retrospective. `notice`: whether those who were paged are told, once. */
   | { kind: 'reopen'; id: number; facts: AlertFacts; notice: boolean }
   /** Late data took its proof, but its device is still out. */
   | { kind: 'keep_unproven'; id: number }
@@ -53,7 +53,7 @@ function factChange(row: AlertRow | undefined, facts: AlertFacts): AlertChange |
   const { id, wasPaged } = row
   if (isOpen(row) && facts.endedAtMs !== null) {
     const recovery = wasPaged && facts.resolution === 'recovered'
-    // Data ended it before anybody was paged.
+    // If nobody was paged, data ended it first.
     return { kind: 'resolve', id, facts, retrospective: !wasPaged, recovery }
   }
   if (row.resolvedBy === 'data' && facts.endedAtMs === null)

@@ -42,10 +42,13 @@ export function newHearing(): Hearing {
   return { newestAtMs: null, newestReceivedAtMs: null, heardAtMs: null, judgedToMs: null, running: [] }
 }
 
-/** Judges by what has arrived up to the clock (no silence begins before its reading has arrived). Silence is a fact about arrival: what was judged is not judged again. */
+/**
+ * Judges by what has arrived up to the clock; no silence is found before its last reading has arrived. It is a fact about
+ * arrival: what was judged is not judged again.
+ */
 export function silence(hearing: Hearing, listening: Listening, nowMs: number): Silences {
   const { newestAtMs } = hearing
-  if (!listening.device.hasTemperature || newestAtMs === null) return NO_NEWS
+  if (newestAtMs === null || !isMaybeSilent(hearing, listening, nowMs)) return NO_NEWS
   const before = hearing.running
   const judgedToMs = hearing.judgedToMs ?? -Infinity
   const isHeard = (hearing.newestReceivedAtMs ?? newestAtMs) <= nowMs
@@ -62,7 +65,7 @@ export function silence(hearing: Hearing, listening: Listening, nowMs: number): 
   )
   return {
     episodes: judged.flatMap(({ track, spans }) =>
-      spans.map((span) => spanEpisode(track, listening.device.deviceId, span, 0)),
+      spans.map((span) => spanEpisode(track, listening.device.deviceId, span)),
     ),
     isNews: isNewlyEnded || !isSame(before, hearing.running),
   }
@@ -75,13 +78,13 @@ export function silence(hearing: Hearing, listening: Listening, nowMs: number): 
 export function hear(hearing: Hearing, reading: ReadingInput, listening: Listening): Silences {
   const { atMs, receivedAtMs } = reading
   const isNewer = atMs > (hearing.newestAtMs ?? -Infinity)
-  const isSilent = isNewer && isMaybeSilent(hearing, listening, receivedAtMs)
-  const before = isSilent ? silence(hearing, listening, receivedAtMs - 1) : NO_NEWS
+  const before = isNewer ? silence(hearing, listening, receivedAtMs - 1) : NO_NEWS
   const heardAtMs = Math.max(hearing.heardAtMs ?? -Infinity, receivedAtMs)
   hearing.heardAtMs = heardAtMs
   if (!isNewer) return NO_NEWS
   hearing.newestAtMs = atMs
   hearing.newestReceivedAtMs = receivedAtMs
+  if (hearing.running.length === 0) return before
   const ended = new Set(
     hearing.running
       .map(({ ruleId }) => ruleId)
@@ -140,9 +143,9 @@ function dueMs(sinceMs: number, condition: Condition, { device, pauses }: Listen
   return Infinity
 }
 
-/** A cheap look, as it is asked for every reading: pauses can only make a silence come later. */
+/** A cheap look, as it is asked for every reading and device: pauses only make a silence come later. */
 function isMaybeSilent(hearing: Hearing, { device }: Listening, nowMs: number): boolean {
-  if (hearing.newestAtMs === null) return false
+  if (hearing.newestAtMs === null || !device.hasTemperature) return false
   if (hearing.running.length > 0) return true
   const silentMs = nowMs - hearing.newestAtMs - GRACE_MS
   return device.intervalMs.some(({ value }) => silentMs >= value)

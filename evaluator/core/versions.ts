@@ -34,6 +34,11 @@ export function machinesOf({ machine, later }: TrackState): Machine[] {
   return machine ? [machine, ...later] : []
 }
 
+/** Whether versions are to come. Asked of the shared rule, which is at hand: most states have an empty list to look at. */
+export function hasLater({ first }: TrackState, versions: RuleTrack['versions']): boolean {
+  return first + 1 < versions.length
+}
+
 /**
  * Leaves the versions behind that ended up to this time. A raised alert goes on under the next version if that one follows
  * without a hole and its own state there is not idle; it keeps the version and the severity that triggered it, and the

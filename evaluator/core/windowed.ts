@@ -45,8 +45,8 @@ export function judgeWindow(
   moment: Moment,
 ): number | null {
   elapse(machine, moment)
-  passTime(machine.window, moment)
-  const finding = findIn(machine, condition, moment)
+  machine.window ??= []
+  const finding = findIn(machine, machine.window, condition, moment)
   // What such a reading holds is after the end, if it turns out to be one: no part of the alert, even beyond the limit.
   if (!finding.isMet) return goGood(machine, moment)
   if (machine.phase === 'idle') beginInWindow(machine, condition, moment)
@@ -57,52 +57,47 @@ export function judgeWindow(
   return null
 }
 
-function findIn(machine: Machine, condition: Windowed, moment: Moment): Finding {
-  if (condition.type === 'temperature_cumulative') return findCumulative(machine, condition, moment)
-  if (condition.type === 'temperature_n_of_m') return findNOfM(machine, condition, moment)
-  return findRate(machine, condition, moment)
+function findIn(machine: Machine, window: Held[], condition: Windowed, moment: Moment): Finding {
+  if (condition.type === 'temperature_cumulative') return findCumulative(machine, window, condition, moment)
+  if (condition.type === 'temperature_n_of_m') return findNOfM(window, condition, moment)
+  return findRate(window, condition, moment)
 }
 
-/** The newest reading of the window has held until this one, or a gap followed it. */
-function passTime(window: Held[], { elapsedMs, isGap }: Moment): void {
-  const last = window.at(-1)
-  if (!last) return
-  if (isGap) last.unknownMs = elapsedMs
-  else last.heldMs = elapsedMs
-}
-
-/** Held time of readings beyond the limit. Of the others only those before a gap stay, for the unknown time. */
+/**
+ * Held time of readings beyond the limit, each known when the next one comes. Of the others only those before a gap are
+ * kept, for the unknown time.
+ */
 function findCumulative(
   machine: Machine,
+  window: Held[],
   { direction, limitCenti, totalMs, windowMs }: Cumulative,
-  { centi, input: { atMs } }: Moment,
+  { centi, previousCenti, elapsedMs, isGap, input: { atMs } }: Moment,
 ): Finding {
-  const { window } = machine
   const sign = signOf(direction)
-  const last = window.at(-1)
-  if (last && sign * (last.centi - limitCenti) > 0) machine.heldMs += last.heldMs
-  else if (last?.unknownMs === 0) window.pop()
+  if (previousCenti !== null && (isGap || sign * (previousCenti - limitCenti) > 0)) {
+    const heldMs = isGap ? 0 : elapsedMs
+    window.push({ atMs: atMs - elapsedMs, centi: previousCenti, heldMs, unknownMs: elapsedMs - heldMs })
+    machine.heldMs += heldMs
+  }
   const fromMs = atMs - windowMs
   let oldest = window[0]
   while (oldest && oldest.atMs + oldest.heldMs + oldest.unknownMs <= fromMs) {
-    if (sign * (oldest.centi - limitCenti) > 0) machine.heldMs -= oldest.heldMs
+    machine.heldMs -= oldest.heldMs
     window.shift()
     oldest = window[0]
   }
   // Only the oldest one may reach out of the window.
-  const beforeMs = oldest && sign * (oldest.centi - limitCenti) > 0 ? fromMs - oldest.atMs : 0
-  const sumMs = machine.heldMs - Math.min(Math.max(beforeMs, 0), oldest?.heldMs ?? 0)
-  window.push({ atMs, centi, heldMs: 0, unknownMs: 0 })
-  return { isMet: sumMs >= totalMs, isOut: sign * (centi - limitCenti) > 0, centi, limitCenti, sign }
+  const outsideMs = oldest ? Math.min(Math.max(fromMs - oldest.atMs, 0), oldest.heldMs) : 0
+  const isMet = machine.heldMs - outsideMs >= totalMs
+  return { isMet, isOut: sign * (centi - limitCenti) > 0, centi, limitCenti, sign }
 }
 
 /** Of the last m readings, as many as there are, n are beyond the limit. */
-function findNOfM(
-  { window }: Machine,
-  { direction, limitCenti, n, m }: NOfM,
-  { centi, elapsedMs, input: { atMs } }: Moment,
-): Finding {
+function findNOfM(window: Held[], { direction, limitCenti, n, m }: NOfM, moment: Moment): Finding {
+  const { centi, elapsedMs, input } = moment
+  const { atMs } = input
   const sign = signOf(direction)
+  passTime(window, moment)
   if (elapsedMs > PENDING_GAP_MS_MAX) window.length = 0
   window.push({ atMs, centi, heldMs: 0, unknownMs: 0 })
   if (window.length > m) window.shift()
@@ -115,12 +110,11 @@ function findNOfM(
 }
 
 /** The change against any reading of the window since the last gap; the greatest is its value. */
-function findRate(
-  { window }: Machine,
-  { direction, deltaCenti, windowMs }: Rate,
-  { centi, isGap, input: { atMs } }: Moment,
-): Finding {
+function findRate(window: Held[], { direction, deltaCenti, windowMs }: Rate, moment: Moment): Finding {
+  const { centi, isGap, input } = moment
+  const { atMs } = input
   const sign = direction === 'rising' ? 1 : -1
+  passTime(window, moment)
   if (isGap) window.length = 0
   while (window[0] && window[0].atMs < atMs - windowMs) window.shift()
   let change = 0
@@ -135,7 +129,7 @@ function findRate(
 
 /** Begins with the first reading in the window that made it true; what follows there is its evidence. */
 function beginInWindow(machine: Machine, condition: Windowed, moment: Moment): void {
-  const { window } = machine
+  const window = machine.window ?? []
   const first = window.findIndex((held) => isPartOf(held, condition, moment))
   goBeyond(machine, window[first]?.atMs ?? moment.input.atMs)
   for (const held of window.slice(first)) {
@@ -161,6 +155,14 @@ function isPartOf(held: Held, condition: Windowed, { centi, input }: Moment): bo
 
 function isBeyond(centi: number, { direction, limitCenti }: Cumulative | NOfM): boolean {
   return signOf(direction) * (centi - limitCenti) > 0
+}
+
+/** The newest reading of the window has held until this one, or a gap followed it. */
+function passTime(window: Held[], { elapsedMs, isGap }: Moment): void {
+  const last = window.at(-1)
+  if (!last) return
+  if (isGap) last.unknownMs = elapsedMs
+  else last.heldMs = elapsedMs
 }
 
 function signOf(direction: Direction): 1 | -1 {

@@ -1,4 +1,4 @@
-/** SPEC.md, 6: who is paged, in a real database. */
+/** SPEC.md, 9: who is paged, in a real database. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import {
   type AlertDatabase,

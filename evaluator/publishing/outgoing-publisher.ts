@@ -2,12 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import { type OutgoingRow, readOutgoing, settleOutgoing } from '../../db/publishing/outgoing.ts'
+import { within } from '../../ingest/within.ts'
 import { queueMissingStatuses } from './queue-units.ts'
 
 /** Messages read at once. */
 const PAGE_ROWS = 500
 /** Looked for without being woken: another process may evaluate. */
 const POLL_MS = 1_000
+/** Behind a database that hangs, a stop does not wait. */
+const STOP_MS = 1_000
 
 export interface OutgoingPublisherOptions {
   pool: Pool
@@ -51,10 +54,10 @@ export class OutgoingPublisher {
     this.#wake.resolve()
   }
 
-  /** What is being published at the moment is finished; the rest stays for the next start. */
+  /** What is being published at the moment is finished, unless that takes long; the rest stays for the next start. */
   async stop(): Promise<void> {
     this.#stopping?.abort()
-    await this.#running
+    if (this.#running) await within(STOP_MS, this.#running)
   }
 
   async #run(signal: AbortSignal): Promise<void> {

@@ -26,6 +26,14 @@ const STATEMENT_TIMEOUT_MS = 30_000
 /** Settings that make a test short. */
 const FAST = { EVALUATOR_SAVE_MS: '100', EVALUATOR_POLL_MS: '20', EVALUATOR_LEASE_MS: '1000' }
 
+/** The first rules are older than all that is measured, past the triggers that would note it. */
+const AS_OF_YESTERDAY = `
+  BEGIN; SET LOCAL session_replication_role = replica;
+  UPDATE alert_rules SET created_at = now() - interval '2 days';
+  UPDATE alert_rules_history SET changed_at = now() - interval '2 days', created_at = now() - interval '2 days';
+  UPDATE units SET created_at = now() - interval '3 days';
+  COMMIT`
+
 /** A rule as a fleet file has it. */
 export interface TestRule {
   name: string
@@ -42,7 +50,7 @@ export const TOO_WARM: TestRule = {
 }
 
 /** What an alert says, times as minutes from the fleet's beginning. */
-export interface AlertSaid {
+interface AlertSaid {
   rule: string | null
   status: string
   started: number
@@ -66,15 +74,20 @@ export interface EvaluatedFleet {
   doorDevice: number
   /** Applies rules as `npm run fleet:apply` does. */
   applyRules(rules: readonly TestRule[]): Promise<void>
-  /** Readings of a device: minute and temperature. They are committed as one batch, and not handed over. */
+  /**
+   * Readings of a device: minute and temperature. They are committed as one batch, and not handed over. They arrive now, or in
+   * a minute that is given.
+   */
   commit(
     readings: readonly (readonly [minute: number, celsius: number])[],
     device?: number,
+    arrivalMinute?: number,
   ): Promise<CommittedBatch>
   commitDoors(
     events: readonly (readonly [minute: number, state: 'open' | 'closed'])[],
+    arrivalMinute?: number,
   ): Promise<CommittedBatch>
-  startEvaluator(env?: Record<string, string>): Evaluator
+  startEvaluator(now?: () => number): Evaluator
   /** All alerts, in order of their beginning. */
   alerts(): Promise<AlertSaid[]>
   /** Waits until everything that is committed has been evaluated, and stored. */
@@ -117,6 +130,7 @@ export async function openEvaluatedFleet(options: {
     })
   }
   await applyRules(options.rules)
+  await pool.query(AS_OF_YESTERDAY)
   const ids = await pool.query<{ id: number; unitId: number; organizationId: number; type: string }>(
     `SELECT id, unit_id AS "unitId", organization_id AS "organizationId", device_type AS type FROM devices ORDER BY device_eui`,
   )
@@ -133,11 +147,11 @@ export async function openEvaluatedFleet(options: {
     )
     return { id, readings, doors }
   }
-  const row = (deviceId: number, atMs: number) => ({
+  const row = (deviceId: number, arrivalMinute: number | undefined) => ({
     deviceId,
     unitId,
     organizationId,
-    receivedAtMs: Math.max(Date.now(), atMs),
+    receivedAtMs: arrivalMinute === undefined ? Date.now() : beginMs + arrivalMinute * MINUTE_MS,
     source: 'hub' as const,
   })
   return {
@@ -148,12 +162,12 @@ export async function openEvaluatedFleet(options: {
     devices,
     doorDevice,
     applyRules,
-    commit: (readings, device = 0) =>
+    commit: (readings, device = 0, arrivalMinute) =>
       write(
         readings.map(([minute, temperature]) => {
           const recordedAtMs = beginMs + minute * MINUTE_MS
           return {
-            ...row(devices[device] ?? 0, recordedAtMs),
+            ...row(devices[device] ?? 0, arrivalMinute),
             recordedAtMs,
             temperature,
             humidity: null,
@@ -165,18 +179,18 @@ export async function openEvaluatedFleet(options: {
         }),
         [],
       ),
-    commitDoors: (events) =>
+    commitDoors: (events, arrivalMinute) =>
       write(
         [],
         events.map(([minute, state]) => {
           const occurredAtMs = beginMs + minute * MINUTE_MS
-          return { ...row(doorDevice, occurredAtMs), occurredAtMs, state }
+          return { ...row(doorDevice, arrivalMinute), occurredAtMs, state }
         }),
       ),
-    startEvaluator(env = {}) {
+    startEvaluator(now = Date.now) {
       const shape = { ...evaluatorSettings, ...pagingSettings }
       const settings = {
-        ...parseSettings(shape, { ...FAST, ...env }),
+        ...parseSettings(shape, FAST),
         DATABASE_STATEMENT_TIMEOUT_MS: STATEMENT_TIMEOUT_MS,
       }
       const log = pino({ level: process.env['TEST_LOG_LEVEL'] ?? 'silent' })
@@ -185,6 +199,7 @@ export async function openEvaluatedFleet(options: {
         log,
         settings,
         metrics: createEvaluatorMetrics(new Registry()),
+        now,
       })
       evaluators.push(evaluator)
       evaluator.start()

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { isRecord } from '../decode/value.ts'
+import { ALERT_TRANSITIONS, alertMessage, unitStatusMessage } from '../operator-payloads.ts'
 import { hubReading, MESSAGE_ITEMS_MAX, REJECT_REASONS } from '../payloads.ts'
 import { CHANNELS } from './channels.ts'
 
@@ -33,6 +34,22 @@ test('every topic of ours, written as in the channels', () => {
       [written, short].some((topic) => protocol.includes(`\`${topic}\``)),
       address,
     ).toBe(true)
+  }
+})
+
+test.each([
+  ['Alerts', alertMessage],
+  ['Unit status', unitStatusMessage],
+] as const)('the example of "%s" has every field, and no other', (section, schema) => {
+  const example = protocol.split(`\n### ${section}\n`)[1]?.match(/```json\n(.*?)```/s)?.[1] ?? ''
+  const message: unknown = JSON.parse(example)
+  expect(schema.strict().parse(message)).toEqual(message)
+})
+
+test('every transition and status of an alert, and every status of a unit', () => {
+  const { status } = alertMessage.shape
+  for (const word of [...ALERT_TRANSITIONS, ...status.options, ...unitStatusMessage.shape.status.options]) {
+    expect(protocol).toContain(`\`${word}\``)
   }
 })
 
