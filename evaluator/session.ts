@@ -125,6 +125,8 @@ export class Session {
 
   async #apply(work: Work): Promise<void> {
     const { metrics } = this.#options
+    // A hub may send as soon as its fleet is applied: what it speaks of is configured, though not yet known here.
+    if (isAnyUnknown(work, this.#memory.units)) await this.#refresh()
     let rows = 0
     for (const [unitId, inputs] of work) {
       const count = inputs.readings.length + inputs.doors.length
@@ -145,12 +147,16 @@ export class Session {
     }
   }
 
-  async #tick(nowMs: number): Promise<void> {
-    this.#nextTickMs = performance.now() + TICK_MS
+  async #refresh(): Promise<void> {
     for (const unit of await this.#memory.refresh()) {
       this.#setPauses(unit)
       this.#touched.add(unit)
     }
+  }
+
+  async #tick(nowMs: number): Promise<void> {
+    this.#nextTickMs = performance.now() + TICK_MS
+    await this.#refresh()
     const units = [...this.#memory.units.values()]
     await this.#lookAtHubs(units, nowMs)
     if (performance.now() >= this.#nextOverdueMs) await this.#lookForOverdue(units, nowMs)
@@ -259,4 +265,11 @@ export class Session {
     const scopes = (await readUnproven(client)).map((scope) => ({ ...scope, fromMs: Infinity }))
     this.#unproven = Map.groupBy(scopes, ({ unitId }) => unitId)
   }
+}
+
+function isAnyUnknown(work: Work, units: ReadonlyMap<number, UnitContext>): boolean {
+  return [...work].some(([unitId, { readings, doors }]) => {
+    const unit = units.get(unitId)
+    return !unit || [...readings, ...doors].some(({ deviceId }) => !unit.devices.has(deviceId))
+  })
 }
