@@ -23,7 +23,10 @@ export interface DeviceState extends Before {
   recordedAtMs: number
   /** Up to here, the versions of rules have passed: those that ended have been left behind. */
   versionsToMs: number
-  /** Consecutive readings inside every rule of temperature, up to the newest and without a gap between: at most 2. */
+  /**
+   * Consecutive readings inside every rule of temperature and the limits of the unit, up to the newest and without a gap
+   * between: at most 2.
+   */
   goodInARow: number
   /** A window of a rule holds more readings than a state may: nothing is in order, each reading is judged from rows. */
   isOverfull: boolean
@@ -100,7 +103,7 @@ export function advance(
   const { tracks } = judging.unit
   if (state.tracks.length === 0) state.tracks = tracks.map(newTrackState)
   const reading = readingAfter(state, input, judging)
-  let isGood = true
+  let isGood = isInsideLimits(input.temperatureCenti, judging.unit)
   for (let index = 0; index < tracks.length; index += 1) {
     const track = tracks[index]
     const trackState = state.tracks[index]
@@ -110,6 +113,11 @@ export function advance(
     isGood &&= track.alertType !== 'alarm_active' || isInside(machineInForce(track, trackState, input.atMs))
   }
   remember(state, reading, isGood)
+}
+
+/** A unit shows an excursion beyond its own limits also where a rule that covers them allows more. */
+export function isInsideLimits(centi: number | null, { tempMinCenti, tempMaxCenti }: UnitConfig): boolean {
+  return centi === null || (centi >= (tempMinCenti ?? -Infinity) && centi <= (tempMaxCenti ?? Infinity))
 }
 
 /** By the version in force, or the next one to come, and by those after it, which cannot have raised anything. */

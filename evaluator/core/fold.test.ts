@@ -98,6 +98,10 @@ describe('renewals', () => {
     expect(atSeconds(temperatures([0, 3], [601, 3], [900, 3]))).toEqual([900])
   })
 
+  it('are two good readings also where no rule looks at them: how many were good in a row is known then', () => {
+    expect(atSeconds(every(300, [3, 3.1, 3.2]), judgingOf())).toEqual([300, 600])
+  })
+
   it('are none in the band, beyond the limit, or before the second good one', () => {
     expect(atSeconds(every(300, [3, 3, 4.8, 6, 3, 4.8, 3, 3]))).toEqual([300, 2_100])
   })

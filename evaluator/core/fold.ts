@@ -26,7 +26,7 @@ export function fold(readings: readonly ReadingInput[], judging: Judging): Fold 
   const episodes: Episode[] = []
   const renewals: number[] = []
   const take = (episode: Episode) => void episodes.push(episode)
-  const findRenewal = renewalFinder(judging.unit)
+  const findRenewal = renewalFinder(judging)
   for (const reading of readings) {
     advance(state, reading, judging, take)
     // What triggers at a renewal's own time must not be taken for older than it.

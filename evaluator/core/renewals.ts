@@ -1,6 +1,6 @@
-import type { DeviceState } from './device.ts'
+import type { DeviceState, Judging } from './device.ts'
 import type { Machine } from './machine.ts'
-import type { Condition, ReadingInput, RuleTrack, UnitConfig } from './types.ts'
+import type { Condition, ReadingInput, RuleTrack } from './types.ts'
 import { machinesOf } from './versions.ts'
 
 /** How far back the temperatures of a fold reach. */
@@ -19,13 +19,15 @@ interface Reach {
  * readings are good for every rule of temperature. Versions to come count too: they see the past.
  */
 export function renewalFinder({
-  tracks,
-}: UnitConfig): (state: DeviceState, reading: ReadingInput) => boolean {
+  unit: { tracks },
+  device,
+}: Judging): (state: DeviceState, reading: ReadingInput) => boolean {
   const settled = new Set<Machine>()
   const reach: Reach = { firstAtMs: 0, previousAtMs: 0, newestAtMs: 0, count: 0 }
   return (state, reading) => {
     if (reading.temperatureCenti !== null) extendReach(reach, reading.atMs)
-    let isRenewal = true
+    // How many readings were good in a row takes two of them to know, also where no rule looks at them.
+    let isRenewal = reach.count > 1 || !device.hasTemperature
     for (const [index, trackState] of state.tracks.entries()) {
       const track = tracks[index]
       for (const [ahead, machine] of machinesOf(trackState).entries()) {

@@ -47,6 +47,12 @@ describe('what is seen of a device', () => {
     expect(viewOf(every(300, [3, 3.1, 3.2]))).toMatchObject({ goodInARow: 2 })
   })
 
+  it('beyond the limits of the unit is not good in a row, also where a rule allows more', () => {
+    const unit = { ...WARM.unit, tempMaxCenti: 400 }
+    expect(viewOf(every(300, [3, 3, 4.1]), { ...WARM, unit })).toMatchObject({ isGood: true, goodInARow: 0 })
+    expect(viewOf(every(300, [3, 4.1, 4]), { ...WARM, unit })).toMatchObject({ goodInARow: 1 })
+  })
+
   it('a good reading before a gap does not pair with one after', () => {
     expect(viewOf(temperatures([0, 3], [300, 3.1], [901, 3.2]))).toMatchObject({
       isGood: true,

@@ -1,4 +1,4 @@
-import type { DeviceState, Judging } from './device.ts'
+import { type DeviceState, isInsideLimits, type Judging } from './device.ts'
 import { isInside, NEVER_MS } from './machine.ts'
 import { machineInForce } from './versions.ts'
 
@@ -33,6 +33,6 @@ export function deviceView(state: DeviceState, { unit }: Judging): DeviceView {
     isPending: machines.some(({ phase }) => phase === 'pending'),
     isRaisedAlarm: machines.some(({ phase }) => phase === 'raised'),
     // A rule that has changed since may see the newest reading otherwise.
-    goodInARow: isGood ? Math.max(state.goodInARow, 1) : 0,
+    goodInARow: isGood && isInsideLimits(state.temperatureCenti, unit) ? Math.max(state.goodInARow, 1) : 0,
   }
 }

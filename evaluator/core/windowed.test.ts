@@ -25,6 +25,18 @@ describe('cumulative', () => {
     expect(timesBy(HALF_AN_HOUR, every(300, [9, 7, 9, 7, 9, 7]))).toEqual([[0, 1_500, null]])
   })
 
+  it('what a reading holds at which it is false is not confirmed, also beyond the limit: it may be the end', () => {
+    const isShort: Condition = { ...HALF_AN_HOUR, windowMs: seconds(900) }
+    // False at 2,100 already, as the gap leaves nothing in the window.
+    const readings = [...every(300, [9, 9, 9, 9]), ...temperatures([2_100, 9], [2_400, 9])]
+    const [episode] = fold(readings, judgingOf(isShort)).episodes
+    expect(episode).toMatchObject({
+      endedAtMs: seconds(2_100),
+      confirmedMs: seconds(900),
+      unknownMs: seconds(1_200),
+    })
+  })
+
   it('a reading at the limit is not beyond it', () => {
     expect(timesBy(HALF_AN_HOUR, every(300, [8, 8, 8, 8, 8]))).toEqual([])
   })

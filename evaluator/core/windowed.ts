@@ -47,11 +47,8 @@ export function judgeWindow(
   elapse(machine, moment)
   machine.window ??= []
   const finding = findIn(machine, machine.window, condition, moment)
-  if (!finding.isMet) {
-    const endedAtMs = goGood(machine, moment)
-    machine.isOut = finding.isOut && machine.phase === 'raised'
-    return endedAtMs
-  }
+  // What such a reading holds is after the end, if it turns out to be one: no part of the alert, even beyond the limit.
+  if (!finding.isMet) return goGood(machine, moment)
   if (machine.phase === 'idle') beginInWindow(machine, condition, moment)
   else goBeyond(machine, moment.input.atMs)
   machine.isOut = finding.isOut
