@@ -102,6 +102,14 @@ describe('the first version of a rule', () => {
   })
 })
 
+describe('a version that begins later', () => {
+  it('does not trigger before, whenever its readings were received', () => {
+    const versions = [version(above(5, 600), { fromMs: ms(1_000) })]
+    expect(episodesBy(versions, every(300, [6, 6, 6, 6]))).toEqual([])
+    expect(episodesBy(versions, every(300, [6, 6, 6, 6, 6])).map(times)).toEqual([[0, 1_200, null]])
+  })
+})
+
 describe('a rule that no longer applies', () => {
   it('ends its alert as rule_changed, and raises nothing after', () => {
     const versions = [version(above(5, 600), { toMs: ms(1_000) })]
