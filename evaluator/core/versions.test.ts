@@ -155,4 +155,14 @@ describe('a state', () => {
     const changed = trackOf([version(above(5, 600), { toMs: ms(900) }), changedAt(900, above(6, 600))])
     expect(isStateOf(state, { ...judging.unit, tracks: cold ? [changed, cold] : [] })).toBe(false)
   })
+
+  it('tells that a rule has come back, and does not mind rules that are not of readings', () => {
+    const ended = version(above(5, 600), { toMs: ms(900) })
+    const door = trackOf([version({ type: 'door_open', forMs: ms(300) })], 2)
+    const judging = judgingBy([trackOf([ended]), door])
+    const { state } = fold(every(300, [3]), judging)
+    expect(isStateOf(state, judging.unit)).toBe(true)
+    const tracks = [trackOf([ended, changedAt(2_000, above(5, 600))]), door]
+    expect(isStateOf(state, { ...judging.unit, tracks })).toBe(false)
+  })
 })
