@@ -62,10 +62,11 @@ export function isInOrder(state: DeviceState, { atMs, recordedAtMs }: ReadingInp
 export function isStateOf({ tracks }: DeviceState, { tracks: rules }: UnitConfig): boolean {
   if (tracks.length === 0) return true
   if (tracks.length !== rules.length) return false
-  return tracks.every(({ ruleId, conditionType, first, machine, later }, index) => {
+  return tracks.every((track, index) => {
     const rule = rules[index]
-    if (rule?.ruleId !== ruleId || rule.conditionType !== conditionType) return false
-    return machine === null || first + 1 + later.length === rule.versions.length
+    if (rule?.ruleId !== track.ruleId || rule.conditionType !== track.conditionType) return false
+    const isOfReadings = track.machine !== null || track.first > 0
+    return !isOfReadings || track.first + machinesOf(track).length === rule.versions.length
   })
 }
 

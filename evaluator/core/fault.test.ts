@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { every, judgingOf, readingAt, temperatures, times } from '../testing/judging.ts'
 import { fold } from './fold.ts'
+import { newMachine } from './machine.ts'
 import type { Condition, ReadingInput } from './types.ts'
 
 function timesBy(condition: Condition, readings: readonly ReadingInput[]) {
@@ -49,6 +50,8 @@ describe('stuck', () => {
     const late = 300 + 4 * 3_600 + 1
     const after = every(300, [3, 3, 3, 3, 3, 3], late)
     expect(timesBy(STUCK, [...every(300, [3, 3]), ...after])).toEqual([[late, late + 1_500, null]])
+    const { state } = fold([...every(300, [3, 3]), ...after.slice(0, 1)], judgingOf(STUCK))
+    expect(state.tracks[0]?.machine).toEqual(newMachine())
   })
 
   it('the time until the different value counts', () => {

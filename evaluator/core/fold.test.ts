@@ -140,6 +140,12 @@ describe('renewals', () => {
     expect(atSeconds(every(300, [3, 3, 3, 3.1, 3.2]), judgingOf(above(5, 600), stuck))).toEqual([900, 1_200])
   })
 
+  it('do not share their time with a later reading that is not good', () => {
+    const later = (temperatureCenti: number) => readingAt(600, { recordedAtMs: 700_000, temperatureCenti })
+    expect(atSeconds([...every(300, [3, 3.1, 3.2]), later(330)])).toEqual([300, 600])
+    expect(atSeconds([...every(300, [3, 3.1, 3.2]), later(600)])).toEqual([300])
+  })
+
   it('of no readings there are none', () => {
     expect(fold([], WARM)).toEqual({ state: newDeviceState(), episodes: [], renewals: [] })
   })

@@ -92,7 +92,11 @@ export interface Moment {
   doors: Doors
 }
 
-/** Lets the time until this reading pass. To be called once for each, before it is judged. */
+/**
+ * Lets the time until this reading pass. To be called once for each, before it is judged. Any time between two readings that
+ * is over 4 h drops what is pending, also of a device that reports more rarely than that. The time that good readings hold
+ * while an alert runs is neither confirmed nor unknown.
+ */
 export function elapse(machine: Machine, { elapsedMs, isGap }: Moment): void {
   if (machine.phase === 'idle') return
   if (machine.phase === 'pending' && elapsedMs > PENDING_GAP_MS_MAX) becomeIdle(machine)

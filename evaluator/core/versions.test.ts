@@ -102,6 +102,14 @@ describe('the first version of a rule', () => {
   })
 })
 
+describe('a version that begins later', () => {
+  it('does not trigger before, whenever its readings were received', () => {
+    const versions = [version(above(5, 600), { fromMs: ms(1_000) })]
+    expect(episodesBy(versions, every(300, [6, 6, 6, 6]))).toEqual([])
+    expect(episodesBy(versions, every(300, [6, 6, 6, 6, 6])).map(times)).toEqual([[0, 1_200, null]])
+  })
+})
+
 describe('a rule that no longer applies', () => {
   it('ends its alert as rule_changed, and raises nothing after', () => {
     const versions = [version(above(5, 600), { toMs: ms(1_000) })]
@@ -146,5 +154,15 @@ describe('a state', () => {
     expect(isStateOf(state, { ...judging.unit, tracks: warm && cold ? [cold, warm] : [] })).toBe(false)
     const changed = trackOf([version(above(5, 600), { toMs: ms(900) }), changedAt(900, above(6, 600))])
     expect(isStateOf(state, { ...judging.unit, tracks: cold ? [changed, cold] : [] })).toBe(false)
+  })
+
+  it('tells that a rule has come back, and does not mind rules that are not of readings', () => {
+    const ended = version(above(5, 600), { toMs: ms(900) })
+    const door = trackOf([version({ type: 'door_open', forMs: ms(300) })], 2)
+    const judging = judgingBy([trackOf([ended]), door])
+    const { state } = fold(every(300, [3]), judging)
+    expect(isStateOf(state, judging.unit)).toBe(true)
+    const tracks = [trackOf([ended, changedAt(2_000, above(5, 600))]), door]
+    expect(isStateOf(state, { ...judging.unit, tracks })).toBe(false)
   })
 })

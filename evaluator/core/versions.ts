@@ -43,7 +43,8 @@ export function hasLater({ first }: TrackState, versions: RuleTrack['versions'])
  * Leaves the versions behind that ended up to this time. A raised alert goes on under the next version if that one follows
  * without a hole and its own state there is not idle; it keeps the version and the severity that triggered it, and the
  * evidence. Else it ends with its version, and is told. The time from the last reading to that instant is not counted:
- * nothing proves it.
+ * nothing proves it. The next version's own state knows no alert, as it could not trigger before: one good reading under it,
+ * the newest, makes it idle, and so ends the alert.
  */
 export function leaveVersions(
   state: TrackState,
