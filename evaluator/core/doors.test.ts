@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { Random } from '../../simulators/random.ts'
 import { seconds, trackOf, versionOf } from '../testing/words.ts'
 import { doorEpisodes, doorHorizon, doorTimeline } from './doors.ts'
 import type { Condition, DoorInput } from './types.ts'
@@ -44,6 +45,24 @@ describe('a timeline', () => {
     expect(timeline.openSinceMs(seconds(1000))).toBe(seconds(10))
     expect(timeline.openSinceMs(seconds(9))).toBe(null)
   })
+})
+
+test('over random events a timeline is the state after the last event of each door, in any order', () => {
+  const seed = Math.floor(Math.random() * 2 ** 31)
+  for (let round = 0; round < 200; round++) {
+    const random = new Random(seed, String(round))
+    const events = Array.from({ length: random.integer(0, 14) }, () =>
+      eventAt(random.integer(0, 20), random.integer(1, 2), random.chance(0.5)),
+    )
+    const timeline = doorTimeline(events)
+    const message = `seed ${seed}, round ${round}`
+    const times = Array.from({ length: 45 }, (_, index) => index / 2 - 1)
+    expect(
+      times.map((second) => timeline.isOpenAt(seconds(second))),
+      message,
+    ).toEqual(times.map((second) => isOpenAfter(events, second)))
+    expect(doorTimeline(events.toReversed()).openings, message).toEqual(timeline.openings)
+  }
 })
 
 describe('an open door', () => {
@@ -156,6 +175,16 @@ describe('a horizon', () => {
     }
   })
 })
+
+/** A door is open if all that it said last was open. */
+function isOpenAfter(events: readonly DoorInput[], second: number): boolean {
+  const past = events.filter(({ atMs }) => atMs <= seconds(second))
+  return [1, 2].some((deviceId) => {
+    const own = past.filter((event) => event.deviceId === deviceId)
+    const lastMs = Math.max(...own.map(({ atMs }) => atMs))
+    return own.length > 0 && own.every(({ atMs, isOpen }) => atMs < lastMs || isOpen)
+  })
+}
 
 function open(second: number, deviceId = 1): DoorInput {
   return eventAt(second, deviceId, true)
