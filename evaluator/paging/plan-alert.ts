@@ -5,7 +5,7 @@ import { endOfWindows, isWithin } from './weekly-windows.ts'
 const FRESH_GRACE_MS = 30_000
 
 /** Why an alert that is open has not paged. */
-export type Waits = 'stale' | 'held' | 'quiet'
+type Waits = 'stale' | 'held' | 'quiet'
 
 /** What is to be done about one alert now. */
 export interface AlertPlan {

@@ -2,7 +2,7 @@ import type { Severity } from '../core/types.ts'
 import type { WeeklyWindow } from './weekly-windows.ts'
 
 /** What the newest reading of a device says about an alert that runs. */
-export interface Evidence {
+interface Evidence {
   /** Evaluation time of the device's newest reading; null = none is known. */
   newestMs: number | null
   isGood: boolean
