@@ -1,11 +1,11 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { Counter, Gauge, type Registry } from 'prom-client'
 import type { Broker } from './broker/broker.ts'
 import type { Ingest } from './ingest/ingest.ts'
 import type { Spool } from './ingest/spool/types.ts'
 
 const PREFIX = 'frostguard_'
 
-/** Registers what the broker counts, and the metrics of docs/protocol.md whose parts do not exist yet (they stay 0). */
+/** Registers what the broker counts. */
 export function registerServiceMetrics(
   register: Registry,
   { broker, ingest, spool }: { broker: Broker; ingest: Ingest; spool: Spool },
@@ -38,7 +38,6 @@ export function registerServiceMetrics(
     brokerCounter(register, snakeCase(name), () => counters[name])
   }
   registerSpool(register, ingest, spool)
-  registerAbsentParts(register)
 }
 
 /** What of the broker's limits is in use now; `broker_held_bytes` is memory, see MQTT_HELD_BYTES_MAX. */
@@ -86,22 +85,6 @@ function registerSpool(register: Registry, ingest: Ingest, spool: Spool): void {
     'How long the database has taken nothing; 0 while it does',
     () => ingest.gate.awayMs(performance.now()) / 1000,
   )
-}
-
-/** The evaluator: scrapers find the metrics they are promised. */
-function registerAbsentParts(register: Registry): void {
-  const alerts = new Gauge({
-    name: `${PREFIX}alerts_open`,
-    help: 'Open alerts',
-    labelNames: ['severity'],
-    registers: [register],
-  })
-  for (const severity of ['info', 'warning', 'critical']) alerts.set({ severity }, 0)
-  new Histogram({
-    name: `${PREFIX}evaluate_seconds`,
-    help: 'From the commit of a reading to its alert',
-    registers: [register],
-  })
 }
 
 function counter(register: Registry, name: string, help: string, read: () => number): void {

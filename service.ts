@@ -12,7 +12,9 @@ import { createDatabase } from './db/client.ts'
 import { databaseSettings } from './db/config.ts'
 import type { DatabaseServer } from './db/database-server.ts'
 import { keepPartitions } from './db/partition-keeper.ts'
+import { type Evaluation, openEvaluation } from './evaluation.ts'
 import { pagingSettings } from './evaluator/paging/config.ts'
+import { evaluatorSettings } from './evaluator/settings.ts'
 import { imbalance } from './ingest/books.ts'
 import { checkIngestSettings, ingestSettings } from './ingest/config.ts'
 import { Ingest } from './ingest/ingest.ts'
@@ -28,6 +30,7 @@ const settingsShape = {
   ...databaseSettings,
   ...brokerSettings,
   ...ingestSettings,
+  ...evaluatorSettings,
   ...pagingSettings,
   ...consoleSettings,
   ...logSettings,
@@ -61,6 +64,8 @@ export interface Service {
 const DATABASE_AWAY_POLLS = 5
 /** A commit takes milliseconds; one under way for so long means that the database takes no writes. */
 const COMMIT_STALLED_SECONDS = 10
+/** One turn at a time, and what is published for it. */
+const EVALUATOR_CONNECTIONS = 3
 /** Share of its limit from which on a spool counts as filling. */
 const SPOOL_FILLING = 0.5
 /** A pool ends when its last query does; behind a database that hangs, that is not waited for. */
@@ -79,10 +84,11 @@ interface Parts {
   broker: Broker
   spool: Spool
   metrics: MetricsRegistry
+  evaluation: Evaluation
 }
 
 /**
- * Starts ingest, broker and console on the database, in this order; a part that fails stops those before it. Where the
+ * Starts ingest, evaluator, broker and console on the database, in this order; a part that fails stops those before it. Where the
  * database is away and the service has served before, they start with what was last known, and go on with the database
  * when it is back. `stop` runs the other way round: no more intake, what is held is committed and acknowledged, then all
  * closes.
@@ -120,6 +126,7 @@ async function start(settings: ServiceSettings, log: Logger, stops: Stops): Prom
   const goOn: GoOn = async ({ directUrl }, signal) => {
     await parts.ingest.start()
     if (signal?.aborted) return
+    parts.evaluation.start()
     partitions = keepPartitions(directUrl, log)
   }
   if (server) await goOn(server)
@@ -167,6 +174,8 @@ async function openParts(
   stops.push(() => within(POOL_END_MS, pool.end()))
   const copyPool = openPool(settings, log, { url, connections: settings.INGEST_LANES + 1, keepIdle: true })
   stops.push(() => within(POOL_END_MS, copyPool.end()))
+  const evaluatorPool = openPool(settings, log, { url, connections: EVALUATOR_CONNECTIONS })
+  stops.push(() => within(POOL_END_MS, evaluatorPool.end()))
 
   const spool = await openSpool({
     folder: join(settings.DATA_DIR, 'spool'),
@@ -179,6 +188,13 @@ async function openParts(
   const metrics = new MetricsRegistry()
   collectDefaultMetrics({ register: metrics })
   let broker: Broker | undefined
+  const evaluation = openEvaluation({
+    pool: evaluatorPool,
+    log,
+    metrics,
+    settings,
+    publish: async (message) => broker?.publish(message),
+  })
   const ingest = new Ingest({
     pool,
     copyPool,
@@ -189,6 +205,7 @@ async function openParts(
     settings,
     metrics,
     publish: async (message) => broker?.publish(message),
+    onCommitted: evaluation.committed,
     onLogInsChanged: (stillValid) => broker?.disconnectWhere((principal) => !stillValid(principal)),
   })
   broker = await createBroker({
@@ -202,9 +219,10 @@ async function openParts(
   })
   const openedBroker = broker
   stops.push(() => openedBroker.close())
+  stops.push(() => evaluation.stop())
   stops.push(() => ingest.stop())
   stops.push(async () => openedBroker.stopIntake())
-  return { ingest, broker, spool, metrics }
+  return { ingest, broker, spool, metrics, evaluation }
 }
 
 /** Lets hubs and operators in; returns where, by name. */

@@ -5,6 +5,7 @@ import { LAYOUT_HELP, parseLayoutOptions, runLayout } from './layout/main.ts'
 import { describeOptions, OptionError } from './options.ts'
 import { ReportError } from './report/report.ts'
 import { backfill } from './workloads/backfill.ts'
+import { evaluator } from './workloads/evaluator.ts'
 import { growth } from './workloads/growth.ts'
 import { latency } from './workloads/latency.ts'
 import { limit } from './workloads/limit.ts'
@@ -13,7 +14,7 @@ import { reads } from './workloads/reads.ts'
 import { throughput } from './workloads/throughput.ts'
 import type { Workload } from './workloads/workload.ts'
 
-const WORKLOADS: readonly Workload[] = [limit, throughput, mixed, latency, backfill, growth, reads]
+const WORKLOADS: readonly Workload[] = [limit, throughput, mixed, latency, backfill, growth, reads, evaluator]
 
 const HELP = `npm run bench -- [command] [options]
 

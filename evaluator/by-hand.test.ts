@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { verifyAuditChain } from '../db/audit/verify.ts'
 import { createDatabase } from '../db/client.ts'
 import { AlertRefusal, acknowledgeAlert, resolveAlert } from './by-hand.ts'
-import { type AlertDatabase, type AlertRows, openAlertDatabase } from './testing/alert-rows.ts'
+import { type AlertDatabase, type AlertRows, openAlertDatabase } from './testing/alert-database.ts'
 
 const NOW = Date.UTC(2026, 10, 20, 12)
 

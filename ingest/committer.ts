@@ -5,6 +5,7 @@ import { verdictOf } from '../db/errors.ts'
 import { sealBatch } from './batch.ts'
 import type { BatchIds, BatchName } from './batch-ids.ts'
 import { BatchNotTakenError, type CommitOptions, commitSealed } from './commit.ts'
+import { type CommitListener, tellCommitted } from './committed.ts'
 import { DatabaseAwayError } from './database-away.ts'
 import type { DatabaseGate } from './gate.ts'
 import type { HeldMessage } from './message.ts'
@@ -29,6 +30,7 @@ export interface CommitterOptions {
   /** Aborted when the service must end now. */
   signal: AbortSignal
   outcomes: Outcomes
+  onCommitted?: CommitListener | undefined
 }
 
 interface WriteOptions {
@@ -83,7 +85,7 @@ export class Committer {
    * beside rows is found by message: its neighbours are committed, and it is given back.
    */
   async write(messages: HeldMessage[], options: WriteOptions): Promise<void> {
-    const { outcomes, ids } = this.#options
+    const { outcomes, ids, onCommitted, log } = this.#options
     const names: BatchName[] = options.tried ? [options.tried] : []
     try {
       const sealed = {
@@ -98,6 +100,7 @@ export class Committer {
         readingsDuplicate: outcome.readingsDuplicate + sealed.duplicates.readings,
         doorsDuplicate: outcome.doorsDuplicate + sealed.duplicates.doors,
       })
+      tellCommitted({ onCommitted, log }, names, sealed, outcome)
     } catch (error) {
       // Not settled: it may be committed still.
       if (error instanceof BatchNotTakenError || error instanceof DrainedAlreadyError) throw error

@@ -127,6 +127,7 @@ export class Ingest {
       holdMs: settings.INGEST_HOLD_MS,
       signal: this.#end.signal,
       outcomes,
+      onCommitted: options.onCommitted,
     })
     this.#drain = new SpoolDrain({
       spool: options.spool,

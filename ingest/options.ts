@@ -2,6 +2,7 @@ import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { Registry as MetricsRegistry } from 'prom-client'
 import type { Principal, Route } from '../broker/types.ts'
+import type { CommitListener } from './committed.ts'
 import type { SnapshotPlace } from './snapshot-file.ts'
 import type { Spool } from './spool/types.ts'
 
@@ -41,4 +42,6 @@ export interface IngestOptions {
   publish: (message: { topic: string; payload: string; qos: 0 | 1; retain: boolean }) => Promise<void>
   /** Told when log-ins may have been revoked: those not `stillValid` are to be disconnected. */
   onLogInsChanged: (stillValid: (principal: Principal) => boolean) => void
+  /** Whoever goes on with committed rows. */
+  onCommitted?: CommitListener | undefined
 }

@@ -22,7 +22,7 @@ export const mixed: Workload = {
 }
 
 export async function measureMixed(context: BenchContext, shapes: readonly LoadShape[], mix: Mix = MIX) {
-  const measure: Round = (_, shape, figures) => measureRound(context, { shape, mix }, figures)
+  const measure: Round<LoadShape> = (_, shape, figures) => measureRound(context, { shape, mix }, figures)
   return { workload: 'mixed', shapes: await inRounds(context, shapes, measure) }
 }
 

@@ -1,18 +1,18 @@
-import type { BenchContext, LoadShape } from '../context.ts'
+import type { BenchContext } from '../context.ts'
 import { timeLeftText } from '../progress.ts'
 import { FigureSet, type ShapeResult } from '../report/figures.ts'
 
 /** Adds the figures of one round; returns why the round does not count: a sentence for each reason. */
-export type Round = (context: BenchContext, shape: LoadShape, figures: FigureSet) => Promise<string[]>
+export type Round<Shape> = (context: BenchContext, shape: Shape, figures: FigureSet) => Promise<string[]>
 
 /**
  * Measures every shape in each round, so that what is compared is of the same minutes. The figures of a round that
  * does not count are left out.
  */
-export async function inRounds(
+export async function inRounds<Shape extends { name: string }>(
   context: BenchContext,
-  shapes: readonly LoadShape[],
-  measure: Round,
+  shapes: readonly Shape[],
+  measure: Round<Shape>,
 ): Promise<ShapeResult[]> {
   const results = shapes.map((shape) => ({ shape, figures: new FigureSet(), problems: [] as string[] }))
   const startedAt = Date.now()

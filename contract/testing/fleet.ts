@@ -29,6 +29,7 @@ export interface FleetFile {
   organization: { slug: string; name: string; timezone: string }
   sites: FleetFileSite[]
   network_servers?: { key: string }[]
+  alert_rules?: object[]
 }
 
 interface FleetFileSite {

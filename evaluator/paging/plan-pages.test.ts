@@ -5,7 +5,7 @@ import {
   type AlertRows,
   type AlertValues,
   openAlertDatabase,
-} from '../testing/alert-rows.ts'
+} from '../testing/alert-database.ts'
 import { pagingLimits } from './config.ts'
 import { planPages } from './plan-pages.ts'
 

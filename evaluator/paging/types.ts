@@ -1,7 +1,7 @@
 import type { Severity } from '../core/types.ts'
 
 /** What the newest reading of a device says about an alert that runs. */
-interface Evidence {
+export interface Evidence {
   /** Evaluation time of the device's newest reading; null = none is known. */
   newestMs: number | null
   isGood: boolean

@@ -4,7 +4,7 @@ import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { closeAll, connectClient, startBroker, until } from '../../broker/testing.ts'
 import { until as eventually } from '../../db/testing/poll.ts'
-import { type AlertDatabase, type AlertRows, openAlertDatabase } from '../testing/alert-rows.ts'
+import { type AlertDatabase, type AlertRows, openAlertDatabase } from '../testing/alert-database.ts'
 import { OutgoingPublisher, type OutgoingPublisherOptions } from './outgoing-publisher.ts'
 import { queueAlertTransitions } from './queue-alerts.ts'
 import { queueUnitStatuses } from './queue-units.ts'
@@ -141,6 +141,8 @@ test('what the broker refuses, and what the database cannot tell, is tried again
     'escalated',
     'resolved',
   ])
+  // What is not deleted yet would come twice.
+  await eventually('what is published is deleted', async () => (await kept()).length === 1)
   await rows.pool.query('ALTER TABLE pipeline.outgoing_messages RENAME TO away')
   await new Promise((resolve) => setTimeout(resolve, 100))
   await rows.pool.query('ALTER TABLE pipeline.away RENAME TO outgoing_messages')

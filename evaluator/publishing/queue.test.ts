@@ -1,7 +1,7 @@
 /** What operators are told of alerts and units: docs/protocol.md, "Alerts" and "Unit status". */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { alertMessage, unitStatusMessage } from '../../ingest/operator-payloads.ts'
-import { type AlertDatabase, type AlertRows, openAlertDatabase } from '../testing/alert-rows.ts'
+import { type AlertDatabase, type AlertRows, openAlertDatabase } from '../testing/alert-database.ts'
 import { queueAlertTransitions, worthTelling } from './queue-alerts.ts'
 import { queueMissingStatuses, queueUnitStatuses } from './queue-units.ts'
 

@@ -1,0 +1,19 @@
+import type { ClientBase } from 'pg'
+import { epochMs } from './instants.ts'
+
+export interface HubState {
+  hubId: number
+  organizationId: number
+  isOnline: boolean
+  /** Since when, epoch milliseconds; null = nothing was ever heard of it. */
+  sinceMs: number | null
+}
+
+/** Which hubs are connected, and which are not. */
+export async function readHubStates(client: ClientBase): Promise<HubState[]> {
+  const { rows } = await client.query<HubState>(
+    `SELECT id AS "hubId", organization_id AS "organizationId", is_online AS "isOnline", ${epochMs('status_at')} AS "sinceMs"
+     FROM public.hubs WHERE deleted_at IS NULL`,
+  )
+  return rows
+}

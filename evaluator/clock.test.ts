@@ -1,0 +1,135 @@
+/** What the clock says though nothing arrives: doors that stay open, devices and hubs that fall silent. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, expect, test } from 'vitest'
+import { until } from '../db/testing/poll.ts'
+import { type EvaluatedFleet, openEvaluatedFleet, TOO_WARM } from './testing/evaluated-fleet.ts'
+
+const DOOR = { name: 'Door', condition: { type: 'door_open', for_seconds: 300 } }
+const SILENT = { name: 'Silent', condition: { type: 'no_data', missed: 5 } }
+/** Five check-ins of five minutes, and half a minute for what is on its way. */
+const SILENT_AFTER_MINUTES = 25.5
+
+/** Time in which the clock is looked at twice. */
+const LOOKS_MS = 2_500
+
+let fleet: EvaluatedFleet
+afterEach(() => fleet.close())
+
+test('a door that is open for too long, and closed', async () => {
+  fleet = await openEvaluatedFleet({ rules: [DOOR], minutes: 30 })
+  fleet.startEvaluator()
+  await fleet.commitDoors([
+    [0, 'open'],
+    [5, 'closed'],
+    [10, 'open'],
+    [12, 'open'],
+    [17, 'closed'],
+  ])
+  await fleet.evaluated()
+  // Five minutes are not more than five minutes.
+  expect(await fleet.alerts()).toMatchObject([{ rule: 'Door', started: 10, triggered: 15, ended: 17 }])
+})
+
+test('a door that is still open, once its hub is connected and quiet', async () => {
+  fleet = await openEvaluatedFleet({ rules: [DOOR], minutes: 30 })
+  fleet.startEvaluator()
+  await setHub('true', 0)
+  await fleet.commitDoors([[10, 'open']], 10)
+  await until('it is raised', async () => (await fleet.alerts()).length > 0)
+  expect(await fleet.alerts()).toMatchObject([{ status: 'active', started: 10, triggered: 15, ended: null }])
+  await fleet.commitDoors([[25, 'closed']])
+  await fleet.evaluated()
+  expect(await fleet.alerts()).toMatchObject([{ status: 'resolved', started: 10, triggered: 15, ended: 25 }])
+})
+
+test('a device that has fallen silent, until it is heard again', async () => {
+  fleet = await openEvaluatedFleet({ rules: [SILENT], minutes: 40 })
+  await setHub('true', 40)
+  await fleet.commit([[0, 3]], 0, 0)
+  fleet.startEvaluator()
+  await until('it is raised', async () => (await fleet.alerts()).length > 0)
+  const silence = { rule: 'Silent', started: 0, triggered: SILENT_AFTER_MINUTES }
+  expect(await fleet.alerts()).toMatchObject([{ ...silence, status: 'active', ended: null }])
+  expect(await unitStatus()).toBe('monitoring_interrupted')
+  await fleet.commit([[39, 3]])
+  await fleet.evaluated()
+  expect(await fleet.alerts()).toMatchObject([{ ...silence, status: 'resolved', ended: 39 }])
+  // What was measured meanwhile ends silence earlier than nobody heard of it: it is not judged again.
+  await fleet.commit([[10, 3]])
+  await fleet.evaluated()
+  expect(await fleet.alerts()).toMatchObject([{ ...silence, resolution: 'recovered' }])
+})
+
+test('devices of a hub that is away are silent as one: with it', async () => {
+  fleet = await openEvaluatedFleet({ rules: [SILENT], devices: 3, minutes: 40 })
+  for (const device of [0, 1, 2]) await fleet.commit([[device, 3]], device, device)
+  await setHub('false', 35)
+  fleet.startEvaluator()
+  await until('it is raised', async () => (await fleet.alerts()).length > 0)
+  await fleet.evaluated()
+  expect(await fleet.alerts()).toMatchObject([
+    { rule: 'Silent', status: 'active', started: 0, triggered: 25.5 },
+  ])
+  const { rows } = await fleet.db.$client.query('SELECT hub_id IS NOT NULL AS "isHub", device_id FROM alerts')
+  expect(rows).toEqual([{ isHub: true, device_id: null }])
+  await setHub('true', 0)
+  await until('it ends', async () => (await fleet.alerts())[0]?.status === 'resolved')
+  expect(await fleet.alerts()).toMatchObject([{ resolution: 'recovered', triggered: 25.5 }])
+})
+
+test('nobody is silent in our own downtime', async () => {
+  fleet = await openEvaluatedFleet({ rules: [SILENT], minutes: 40 })
+  await setHub('true', 40)
+  const first = fleet.startEvaluator()
+  await fleet.commit([[0, 3]], 0, 0)
+  await fleet.evaluated()
+  await first.stop()
+  await fleet.db.$client.query(`
+    BEGIN; SET LOCAL session_replication_role = replica;
+    UPDATE pipeline.evaluator_cursors SET updated_at = now() - interval '35 minutes';
+    DELETE FROM alerts; DELETE FROM pipeline.rule_episodes; DELETE FROM pipeline.rule_states; COMMIT`)
+  // Heard again, so that its silence is judged from its reading on.
+  await fleet.commit([[1, 3]], 0, 1)
+  const second = fleet.startEvaluator()
+  await until('it evaluates', () => second.isActive)
+  await fleet.evaluated()
+  await sleep(LOOKS_MS)
+  expect(await fleet.alerts()).toEqual([])
+  expect(await downtimes()).toEqual([{ part: 'evaluator', minutes: 35 }])
+})
+
+test('a clock that is set by hours is no silence, and the evaluator goes on', async () => {
+  fleet = await openEvaluatedFleet({ rules: [SILENT, TOO_WARM], minutes: 20 })
+  await setHub('true', 40)
+  let stepMs = 0
+  fleet.startEvaluator(() => Date.now() + stepMs)
+  await fleet.commit([[19, 3]])
+  await fleet.evaluated()
+  stepMs = 2 * 3_600_000
+  await until('it is noticed', async () => (await downtimes()).length > 0)
+  expect(await downtimes()).toEqual([{ part: 'clock', minutes: 120 }])
+  await fleet.commit([[20, 3]])
+  await fleet.evaluated()
+  await sleep(LOOKS_MS)
+  expect(await fleet.alerts()).toEqual([])
+})
+
+async function downtimes(): Promise<{ part: string; minutes: number }[]> {
+  const { rows } = await fleet.db.$client.query<{ part: string; minutes: number }>(
+    `SELECT part, round(extract(epoch FROM ended_at - started_at) / 60)::int AS minutes FROM pipeline.downtime_intervals`,
+  )
+  return rows
+}
+
+/** Says of the fleet's hub whether it is connected, and since how many minutes. */
+async function setHub(isOnline: 'true' | 'false', minutesAgo: number): Promise<void> {
+  await fleet.db.$client.query(
+    `UPDATE hubs SET is_online = ${isOnline}, status_at = now() - $1 * interval '1 minute'`,
+    [minutesAgo],
+  )
+}
+
+async function unitStatus(): Promise<string | undefined> {
+  const { rows } = await fleet.db.$client.query<{ status: string }>('SELECT status FROM units')
+  return rows[0]?.status
+}

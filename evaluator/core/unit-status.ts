@@ -1,0 +1,95 @@
+import type { UnitConfig } from './types.ts'
+
+export type UnitStatus =
+  | 'ok'
+  | 'excursion'
+  | 'alarm_active'
+  | 'monitoring_interrupted'
+  | 'manual_required'
+  | 'restoring'
+  | 'offline'
+
+/** From so many missed check-ins on a unit counts as not watched, whatever its rules for silence say. */
+const INTERRUPTED_CHECK_INS = 5
+const MANUAL_AFTER_MS = 4 * 3_600_000
+/** A door open for less is no reason to show an excursion. */
+const DOOR_TOLERANCE_MS = 1_200_000
+
+/** A temperature device of a unit. */
+export interface StatusDevice {
+  /** Null = never a reading. */
+  newestAtMs: number | null
+  /** Check-ins missed at the clock; null = never a reading. */
+  missed: number | null
+  /** The newest reading; null = none, or unknown because of a fault. */
+  temperatureCenti: number | null
+  /** Whether an excursion of a rule is pending. */
+  isPending: boolean
+  goodInARow: number
+  /** For how long the door had been open at its newest reading; null = closed. */
+  doorOpenForMs: number | null
+}
+
+export interface StatusInput {
+  devices: readonly StatusDevice[]
+  /** The episodes of alerts of type alarm_active that are open. */
+  alarms: readonly { newestIsGood: boolean }[]
+  unit: Pick<UnitConfig, 'tempMinCenti' | 'tempMaxCenti' | 'manualMonitoringRequired'>
+  previous: UnitStatus
+  nowMs: number
+}
+
+/**
+ * The status of a unit: from its silence first, then from its alerts and readings. It may pass over several at once; what it
+ * passes over is only seen where it is asked after each reading.
+ */
+export function unitStatus(input: StatusInput): UnitStatus {
+  return silenceStatus(input) ?? excursionStatus(input) ?? recoveryStatus(input)
+}
+
+function silenceStatus({ devices, unit, nowMs }: StatusInput): UnitStatus | undefined {
+  const newest = newestOf(devices)
+  if (newest === undefined) return 'offline'
+  if (newest.missed === 0) return undefined
+  if (newest.missed < INTERRUPTED_CHECK_INS) return 'offline'
+  const isManual = unit.manualMonitoringRequired && nowMs - newest.newestAtMs >= MANUAL_AFTER_MS
+  return isManual ? 'manual_required' : 'monitoring_interrupted'
+}
+
+function excursionStatus({ devices, alarms, unit, previous }: StatusInput): UnitStatus | undefined {
+  if (alarms.some(({ newestIsGood }) => !newestIsGood)) return 'alarm_active'
+  const isShown = (device: StatusDevice): boolean =>
+    isBeyond(device, unit) && !(previous === 'ok' && isDoorTolerated(device))
+  return devices.some(isShown) ? 'excursion' : undefined
+}
+
+/**
+ * Only good readings lead from anything else to ok; one of a fault leads nowhere. A device that is silent beside one that is
+ * heard holds nothing up: its silence has an alert of its own.
+ */
+function recoveryStatus({ devices, previous }: StatusInput): UnitStatus {
+  const heard = devices.filter(({ missed }) => missed === 0)
+  const goodInARow = Math.min(...heard.map((device) => device.goodInARow))
+  if (previous === 'ok' || goodInARow >= 2) return 'ok'
+  return goodInARow === 1 ? 'restoring' : previous
+}
+
+function newestOf(devices: readonly StatusDevice[]): { newestAtMs: number; missed: number } | undefined {
+  const heard = devices.flatMap(({ newestAtMs, missed }) =>
+    newestAtMs === null || missed === null ? [] : [{ newestAtMs, missed }],
+  )
+  return heard.sort((a, b) => b.newestAtMs - a.newestAtMs || a.missed - b.missed)[0]
+}
+
+function isBeyond(device: StatusDevice, { tempMinCenti, tempMaxCenti }: StatusInput['unit']): boolean {
+  if (device.isPending) return true
+  if (device.temperatureCenti === null) return false
+  return (
+    device.temperatureCenti > (tempMaxCenti ?? Infinity) ||
+    device.temperatureCenti < (tempMinCenti ?? -Infinity)
+  )
+}
+
+function isDoorTolerated({ doorOpenForMs }: StatusDevice): boolean {
+  return doorOpenForMs !== null && doorOpenForMs < DOOR_TOLERANCE_MS
+}

@@ -1,0 +1,141 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Pool } from 'pg'
+import { onConnection } from '../db/batches/transaction.ts'
+import { type Calibration, readCalibrations } from '../db/evaluation/calibrations.ts'
+import { configVersion } from '../db/evaluation/config-version.ts'
+import { readDowntime } from '../db/evaluation/downtime.ts'
+import { loadUnitConfigs } from './config/unit-configs.ts'
+import { allPauses, type Pause } from './core/pauses.ts'
+import type { UnitConfig } from './core/types.ts'
+import { loadUnits } from './load-units.ts'
+import { noteLate, openUnit, savedDevice, type UnitContext } from './unit-context.ts'
+import type { Offsets } from './work.ts'
+
+/** Of a silence that began before, the pauses of that time do not matter any more. */
+const PAUSES_KEPT_MS = 30 * 24 * 3_600_000
+
+interface MemoryOptions {
+  pool: Pool
+  nowMs: () => number
+  onDefect: (message: string) => void
+}
+
+/** All live units with their states, and the calibrations of their devices. Read from the database, and replaced as they change. */
+export class FleetMemory {
+  readonly units = new Map<number, UnitContext>()
+  offsets: Offsets = new Map()
+  /** Our own downtimes: in them nobody is silent. */
+  downtimes: readonly Pause[] = []
+  readonly #options: MemoryOptions
+  #version = -1n
+
+  constructor(options: MemoryOptions) {
+    this.#options = options
+  }
+
+  async load(): Promise<void> {
+    const { pool, nowMs, onDefect } = this.#options
+    // First: what changes meanwhile is loaded again.
+    this.#version = await configVersion(pool)
+    this.offsets = await loadOffsets(pool)
+    this.downtimes = await loadDowntimes(pool, nowMs())
+    for (const unit of await loadUnits(pool, {
+      nowMs: nowMs(),
+      pauses: allPauses(this.downtimes, []),
+      onDefect,
+    })) {
+      this.units.set(unit.config.unitId, unit)
+    }
+  }
+
+  /** Takes over what was changed; returns the units that must be judged again. */
+  async refresh(): Promise<UnitContext[]> {
+    const { pool, onDefect } = this.#options
+    const version = await configVersion(pool)
+    if (version === this.#version) return []
+    this.#version = version
+    const configs = await loadUnitConfigs(pool, undefined, { onDefect })
+    const offsets = await loadOffsets(pool)
+    const changed = configs.flatMap((config) => this.#take(config) ?? [])
+    const live = new Set(configs.map(({ unitId }) => unitId))
+    for (const unitId of this.units.keys()) if (!live.has(unitId)) this.units.delete(unitId)
+    const recalibrated = this.#recalibrate(offsets)
+    return [...new Set([...changed, ...recalibrated])]
+  }
+
+  /** A new context for a unit that is configured otherwise; its devices keep what is known of them. */
+  #take(config: UnitConfig): UnitContext | undefined {
+    const before = this.units.get(config.unitId)
+    if (before && isDeepStrictEqual(before.config, config)) return undefined
+    const saved = new Map([...(before?.devices ?? [])].map(([id, device]) => [id, savedDevice(device)]))
+    const unit = openUnit(config, {
+      saved,
+      doors: before?.doors ?? [],
+      status: before?.status ?? 'offline',
+      pauses: allPauses(this.downtimes, []),
+    })
+    this.units.set(config.unitId, unit)
+    if (!before) return unit
+    for (const [key, episode] of before.changed) unit.changed.set(key, episode)
+    unit.doorsFromMs = -Infinity
+    const fromMs = changedFromMs(before.config, config)
+    for (const device of unit.devices.values()) {
+      const { newestAtMs } = device.view
+      if (newestAtMs !== null) {
+        noteLate(device, { fromMs: Math.min(fromMs, newestAtMs), toMs: newestAtMs })
+      }
+    }
+    return unit
+  }
+
+  #recalibrate(offsets: Offsets): UnitContext[] {
+    const before = this.offsets
+    this.offsets = offsets
+    const touched: UnitContext[] = []
+    for (const unit of this.units.values()) {
+      for (const [deviceId, device] of unit.devices) {
+        const [old, now] = [before.get(deviceId) ?? [], offsets.get(deviceId) ?? []]
+        const { newestAtMs } = device.view
+        if (newestAtMs === null || isDeepStrictEqual(old, now)) continue
+        const fromMs = Math.min(...unshared(old, now).map((one) => one.fromMs), newestAtMs)
+        noteLate(device, { fromMs, toMs: newestAtMs })
+        touched.push(unit)
+      }
+    }
+    return touched
+  }
+}
+
+async function loadOffsets(pool: Pool): Promise<Offsets> {
+  return Map.groupBy(await readCalibrations(pool), ({ deviceId }) => deviceId)
+}
+
+function loadDowntimes(pool: Pool, nowMs: number): Promise<Pause[]> {
+  return onConnection(pool, (client) => readDowntime(client, nowMs - PAUSES_KEPT_MS))
+}
+
+function unshared(a: readonly Calibration[], b: readonly Calibration[]): Calibration[] {
+  const isIn = (list: readonly Calibration[], one: Calibration) =>
+    list.some((other) => isDeepStrictEqual(one, other))
+  return [...a.filter((one) => !isIn(b, one)), ...b.filter((one) => !isIn(a, one))]
+}
+
+/** The earliest time from which two configurations of a unit may judge otherwise; Infinity: from its next reading on. */
+function changedFromMs(before: UnitConfig, after: UnitConfig): number {
+  const [old, now] = [boundaries(before), boundaries(after)]
+  const unshared = [...old.symmetricDifference(now)].map((key) => Number(key.split(' ').at(-1)))
+  return unshared.filter(Number.isFinite).reduce((a, b) => Math.min(a, b), Infinity)
+}
+
+/** Every time at which something begins or ends to hold, with what it is of. */
+function boundaries({ tracks, devices }: UnitConfig): Set<string> {
+  const ofRules = tracks.flatMap(({ ruleId, conditionType, versions }) =>
+    versions.flatMap(({ version, fromMs, toMs, triggers }) =>
+      [fromMs, toMs, triggers.fromMs].map((atMs) => `${ruleId} ${conditionType} ${version} ${atMs}`),
+    ),
+  )
+  const ofDevices = devices.flatMap(({ deviceId, intervalMs }) =>
+    intervalMs.map(({ fromMs, value }) => `${deviceId} ${value} ${fromMs}`),
+  )
+  return new Set([...ofRules, ...ofDevices])
+}

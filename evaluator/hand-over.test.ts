@@ -1,0 +1,74 @@
+import { expect, test } from 'vitest'
+import type { CommittedBatch } from '../ingest/committed.ts'
+import { HandOver } from './hand-over.ts'
+
+const NEVER = new AbortController().signal
+
+test('hands over batches in their order, once', () => {
+  const handOver = new HandOver(100)
+  handOver.open()
+  handOver.offer(batch(1n, 2))
+  handOver.offer(batch(2n, 1))
+  expect(handOver.take().map(({ id }) => id)).toEqual([1n, 2n])
+  expect(handOver.take()).toEqual([])
+})
+
+test('takes nothing while the evaluator reads what it has missed', () => {
+  const handOver = new HandOver(100)
+  handOver.offer(batch(1n, 1))
+  handOver.open()
+  handOver.offer(batch(2n, 1))
+  handOver.close()
+  handOver.open()
+  expect(handOver.take()).toEqual([])
+  expect(handOver.dropped).toBe(2)
+})
+
+test('leaves to the ledger what is above its limit of rows, and takes on when there is room', () => {
+  const handOver = new HandOver(10)
+  handOver.open()
+  for (const [id, rows] of [
+    [1n, 8],
+    [2n, 3],
+    [3n, 2],
+  ] as const)
+    handOver.offer(batch(id, rows))
+  expect(handOver.take().map(({ id }) => id)).toEqual([1n, 3n])
+  expect(handOver.dropped).toBe(1)
+  handOver.offer(batch(4n, 10))
+  expect(handOver.take()).toHaveLength(1)
+})
+
+test('wakes whoever waits, also for a batch that must be read from the ledger', async () => {
+  const handOver = new HandOver(100)
+  const long = 100_000
+  const waiting = handOver.news(long, NEVER)
+  handOver.offer(undefined)
+  await waiting
+  // What came before the call counts too.
+  handOver.offer(undefined)
+  await handOver.news(long, NEVER)
+  await handOver.news(1, NEVER)
+  const end = new AbortController()
+  const ending = handOver.news(long, end.signal)
+  end.abort()
+  await ending
+})
+
+function batch(id: bigint, rows: number): CommittedBatch {
+  const row = {
+    deviceId: 1,
+    unitId: 1,
+    organizationId: 1,
+    recordedAtMs: 0,
+    receivedAtMs: 0,
+    temperature: 4,
+    humidity: null,
+    battery: null,
+    rssi: null,
+    snr: null,
+    fault: null,
+    source: 'hub' as const,
+  }
+  return { id, readings: Array.from({ length: rows }, () => row), doors: [] }
+}

@@ -1,0 +1,87 @@
+import type { HubState } from '../db/evaluation/hub-states.ts'
+import { hubSilence } from './core/hub-silence.ts'
+import { allPauses, type Pause } from './core/pauses.ts'
+import type { AlertFacts } from './core/types.ts'
+import type { DeviceContext, UnitContext } from './unit-context.ts'
+
+/** An outage that is over matters as long as a silence may have begun before it. */
+const KEPT_MS = 30 * 24 * 3_600_000
+
+interface Hub {
+  organizationId: number
+  outages: Pause[]
+  running: AlertFacts | null
+}
+
+/** What is to be said of a hub; null = nothing. */
+export interface HubFacts {
+  hubId: number
+  organizationId: number
+  facts: AlertFacts | null
+}
+
+/**
+ * Hubs that are away: while one is, it has one alert, and its devices none of their own. What it was away before this process
+ * began to look is not known.
+ */
+export class HubOutages {
+  readonly #hubs = new Map<number, Hub>()
+
+  /** Takes over which hubs are connected; returns those whose outage began or ended. */
+  update(states: readonly HubState[], nowMs: number): Set<number> {
+    const changed = new Set<number>()
+    for (const { hubId, organizationId, isOnline, sinceMs } of states) {
+      const hub = this.#hubs.get(hubId) ?? { organizationId, outages: [], running: null }
+      this.#hubs.set(hubId, hub)
+      const last = hub.outages.at(-1)
+      const isAway = last !== undefined && last.toMs === null
+      // One that was never heard of is not away: it has not come yet.
+      const isNewlyAway = !isOnline && !isAway && sinceMs !== null
+      if (isNewlyAway) hub.outages.push({ fromMs: Math.round(sinceMs), toMs: null })
+      else if (isOnline && isAway) last.toMs = Math.max(last.fromMs, Math.round(sinceMs ?? nowMs))
+      else continue
+      hub.outages = hub.outages.filter(({ toMs }) => toMs === null || toMs > nowMs - KEPT_MS)
+      changed.add(hubId)
+    }
+    return changed
+  }
+
+  /** The alerts of hubs that were running when this process began to look. */
+  resume(alerts: readonly AlertFacts[]): void {
+    for (const facts of alerts) {
+      const hub = facts.hubId === null ? undefined : this.#hubs.get(facts.hubId)
+      if (hub) hub.running = facts
+    }
+  }
+
+  /** In which times the devices of a hub are not silent. */
+  pausesOf(hubId: number | null, downtimes: readonly Pause[]): Pause[] {
+    return allPauses(downtimes, (hubId === null ? undefined : this.#hubs.get(hubId))?.outages ?? [])
+  }
+
+  /** What the clock says of hubs that are away, or were until now: those of which something else is to be said than before. */
+  judge(units: Iterable<UnitContext>, downtimes: readonly Pause[], nowMs: number): HubFacts[] {
+    const away = [...this.#hubs].filter(
+      ([, { outages, running }]) => running || outages.at(-1)?.toMs === null,
+    )
+    if (away.length === 0) return []
+    const devices = devicesByHub(units)
+    return away.flatMap(([hubId, hub]) => {
+      // It came back while nobody looked.
+      const outages = hub.outages.length > 0 ? hub.outages : [{ fromMs: nowMs, toMs: nowMs }]
+      const known = { hubId, outages, downtimes, devices: devices.get(hubId) ?? [], running: hub.running }
+      const facts = hubSilence(known, nowMs)
+      const isSame = JSON.stringify(facts) === JSON.stringify(hub.running)
+      hub.running = facts?.endedAtMs === null ? facts : null
+      return isSame ? [] : [{ hubId, organizationId: hub.organizationId, facts }]
+    })
+  }
+}
+
+function devicesByHub(units: Iterable<UnitContext>): Map<number, DeviceContext[]> {
+  const devices: DeviceContext[] = []
+  for (const unit of units) devices.push(...unit.devices.values())
+  const byHub = Map.groupBy(devices, ({ config }) => config.hubId ?? 0)
+  byHub.delete(0)
+  return byHub
+}

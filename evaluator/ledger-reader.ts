@@ -1,0 +1,87 @@
+import type { ClientBase } from 'pg'
+import type { LedgerCursor } from '../db/evaluation/cursor.ts'
+import { type LedgerBatch, ledgerPage } from '../db/evaluation/ledger-page.ts'
+
+/** Batches asked for at once. */
+const PAGE_BATCHES = 256
+/** Batches that are ahead of the ledger, and those that it has just shown; beyond it, some are looked at twice. */
+const REMEMBERED_MAX = 100_000
+
+/** What the ledger shows next. */
+export interface LedgerNews {
+  /** Those that were not handed over, in parts of at most so many rows (one batch at least). */
+  parts: LedgerBatch[][]
+  /** There is more at once. */
+  isFull: boolean
+  /** Of the oldest one, epoch milliseconds; null where there is none. */
+  oldestCommittedAtMs: number | null
+}
+
+/** Reads the ledger from its cursor on, past what was handed over in memory before. */
+export class LedgerReader {
+  readonly #rowsMax: number
+  /** Applied, and not yet shown by the ledger. */
+  readonly #ahead = new Set<bigint>()
+  /** Shown by the ledger, and perhaps still to be handed over. */
+  readonly #shown = new Set<bigint>()
+  /** Everything up to it has been applied. */
+  cursor: LedgerCursor
+  /** The highest id seen. */
+  newestId = 0n
+
+  constructor(cursor: LedgerCursor, rowsMax: number) {
+    this.cursor = cursor
+    this.#rowsMax = rowsMax
+  }
+
+  /** Takes note of a batch that was handed over; false when the ledger has shown it before. */
+  takeHanded(id: bigint): boolean {
+    if (this.#shown.delete(id)) return false
+    this.newestId = id > this.newestId ? id : this.newestId
+    remember(this.#ahead, id)
+    return true
+  }
+
+  /** The next page. Its batches must be applied before the next one is asked for. */
+  async next(client: ClientBase): Promise<LedgerNews> {
+    const page = await ledgerPage(client, this.cursor, { limit: PAGE_BATCHES })
+    this.cursor = page.cursor
+    const unseen = page.batches.filter(({ id }) => {
+      this.newestId = id > this.newestId ? id : this.newestId
+      if (this.#ahead.delete(id)) return false
+      remember(this.#shown, id)
+      return true
+    })
+    return {
+      parts: inParts(unseen, this.#rowsMax),
+      isFull: page.isFull,
+      oldestCommittedAtMs: unseen.reduce<number | null>(
+        (oldest, { committedAtMs }) =>
+          committedAtMs === null ? oldest : Math.min(oldest ?? committedAtMs, committedAtMs),
+        null,
+      ),
+    }
+  }
+}
+
+function inParts(batches: readonly LedgerBatch[], rowsMax: number): LedgerBatch[][] {
+  const parts: LedgerBatch[][] = []
+  let rows = Infinity
+  for (const batch of batches) {
+    const added = batch.readings + batch.doors
+    if (rows + added > rowsMax) {
+      parts.push([])
+      rows = 0
+    }
+    parts.at(-1)?.push(batch)
+    rows += added
+  }
+  return parts
+}
+
+function remember(ids: Set<bigint>, id: bigint): void {
+  ids.add(id)
+  if (ids.size <= REMEMBERED_MAX) return
+  const [oldest] = ids
+  if (oldest !== undefined) ids.delete(oldest)
+}

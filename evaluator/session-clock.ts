@@ -1,0 +1,39 @@
+import { noteSilences } from './apply-inputs.ts'
+import { silence } from './core/silence.ts'
+import type { DeviceContext, UnitContext } from './unit-context.ts'
+
+/** On top of a reporting interval, before a device may count as silent. */
+const GRACE_MS = 30_000
+/** A device that is silent is looked at so often: its unit's status follows the clock. */
+const SILENT_LOOK_MS = 5_000
+
+/** Lets the clock judge units at which nothing arrives. Returns those that something may have become of. */
+export function lookAtSilence(
+  units: Iterable<UnitContext>,
+  nowMs: number,
+  looks: WeakMap<DeviceContext, number>,
+): UnitContext[] {
+  const due: UnitContext[] = []
+  for (const unit of units) {
+    let isDue = false
+    for (const device of unit.devices.values()) {
+      if (!isMaybeSilent(device, nowMs) || (looks.get(device) ?? -Infinity) > nowMs) continue
+      looks.set(device, nowMs + SILENT_LOOK_MS)
+      noteSilences(unit, device, silence(device.hearing, device.listening, nowMs))
+      isDue = true
+    }
+    if (isDue) due.push(unit)
+  }
+  return due
+}
+
+/** A cheap look: whatever its rules say, nothing is due before a check-in is missed. */
+function isMaybeSilent({ config, hearing, listening }: DeviceContext, nowMs: number): boolean {
+  if (!config.hasTemperature || hearing.newestAtMs === null) return false
+  if (hearing.running.length > 0) return true
+  const intervalMs = listening.device.intervalMs.reduce(
+    (least, { value }) => Math.min(least, value),
+    Infinity,
+  )
+  return nowMs - hearing.newestAtMs >= intervalMs + GRACE_MS
+}

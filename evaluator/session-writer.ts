@@ -1,0 +1,164 @@
+import type { ClientBase, PoolClient } from 'pg'
+import { onConnection } from '../db/batches/transaction.ts'
+import { countOpenAlerts } from '../db/evaluation/alert-rows.ts'
+import { type LedgerCursor, moveCursor } from '../db/evaluation/cursor.ts'
+import type { EpisodeRange, EpisodeScope } from '../db/evaluation/episodes.ts'
+import { keepLease } from '../db/evaluation/lease.ts'
+import { writeUnitStatuses } from '../db/evaluation/unit-statuses.ts'
+import { writeWatermark } from '../db/evaluation/watermark.ts'
+import type { WrittenChange } from './alert-changes.ts'
+import type { HubFacts } from './hub-outages.ts'
+import { LeaseLostError } from './lease.ts'
+import type { SessionOptions } from './session-options.ts'
+import type { DeviceContext, UnitContext } from './unit-context.ts'
+import { statusRow, type TurnChanges, type TurnResult, writeTurn } from './write-turn.ts'
+
+/** The name of the evaluator's cursor, watermark and lease. */
+export const EVALUATOR = 'evaluator'
+
+/** The cursor is moved so often though nothing arrives: when it stands, nobody has evaluated. */
+const HEARTBEAT_MS = 10_000
+const WATERMARK_MS = 60_000
+
+interface Turn {
+  touched: readonly UnitContext[]
+  ranges: readonly EpisodeRange[]
+  scopes: readonly EpisodeScope[]
+  hubs: readonly HubFacts[]
+  statuses: readonly UnitContext[]
+  cursor: LedgerCursor
+  newestId: bigint
+  nowMs: number
+  isTick: boolean
+  isEnd: boolean
+}
+
+/**
+ * Commits what turns have changed. Alerts at once, with the states of their devices; the cursor and all other states every
+ * `EVALUATOR_SAVE_MS`, together: what a crash loses of them is read from the ledger again.
+ */
+export class SessionWriter {
+  readonly #options: SessionOptions
+  readonly #unsaved = new Map<DeviceContext, UnitContext>()
+  readonly #heard = new Set<UnitContext>()
+  #savedCursor: LedgerCursor
+  #savedAtMs = performance.now()
+  #watermarkAtMs = -Infinity
+  #openAlerts = 1
+  /** Of what is being judged, by `performance.now()`. */
+  #oldestCommitMs = Infinity
+
+  constructor(options: SessionOptions, cursor: LedgerCursor) {
+    this.#options = options
+    this.#savedCursor = cursor
+  }
+
+  /** A batch committed at this time, by `performance.now()`, is part of the turn. */
+  noteCommitted(atMs: number): void {
+    this.#oldestCommitMs = Math.min(this.#oldestCommitMs, atMs)
+  }
+
+  /** Returns what has become of alerts; undefined: nothing had to be written. */
+  async write(turn: Turn): Promise<readonly WrittenChange[] | undefined> {
+    for (const unit of turn.touched) this.#note(unit)
+    const isSaving = turn.isEnd || this.#isSaveDue(turn)
+    const changes = this.#changesOf(turn, isSaving)
+    const isWriting = isSaving || hasChanges(changes)
+    const result = isWriting ? await this.#transact(turn, changes, isSaving) : undefined
+    if (result) this.#stored(turn, changes, { result, isSaving })
+    this.#oldestCommitMs = Infinity
+    return result?.alerts
+  }
+
+  #note(unit: UnitContext): void {
+    for (const device of unit.devices.values()) if (device.isUnsaved) this.#unsaved.set(device, unit)
+    if (unit.isHeard) this.#heard.add(unit)
+    unit.isHeard = false
+  }
+
+  #changesOf({ touched, ranges, scopes, hubs, statuses, isTick }: Turn, isSaving: boolean): TurnChanges {
+    const ranged = new Set(ranges.map(({ unitId }) => unitId))
+    const scoped = new Set(scopes.map(({ unitId }) => unitId))
+    const units = touched.filter(
+      ({ changed, config: { unitId } }) => changed.size > 0 || ranged.has(unitId) || scoped.has(unitId),
+    )
+    const written = new Set(units)
+    const devices = [...this.#unsaved].filter(([, unit]) => isSaving || written.has(unit))
+    return {
+      units,
+      ranges,
+      scopes,
+      hubs,
+      statuses,
+      devices: devices.map(([device, unit]) => ({ device, unit })),
+      isPagingAll: isTick && this.#openAlerts > 0,
+    }
+  }
+
+  #isSaveDue({ cursor }: Turn): boolean {
+    const elapsedMs = performance.now() - this.#savedAtMs
+    const isNews = this.#unsaved.size > 0 || cursor.batchId !== this.#savedCursor.batchId
+    return elapsedMs >= (isNews ? this.#options.settings.EVALUATOR_SAVE_MS : HEARTBEAT_MS)
+  }
+
+  #transact(turn: Turn, changes: TurnChanges, isSaving: boolean): Promise<TurnResult> {
+    const { pool, lease, limits, statementTimeoutMs } = this.#options
+    return onConnection(pool, async (client) => {
+      await client.query(`BEGIN; SET LOCAL statement_timeout = ${Math.trunc(statementTimeoutMs)}`)
+      if (!(await keepLease(client, lease))) {
+        throw new LeaseLostError(
+          'another process evaluates by now: what this one made of the last rows is not kept',
+        )
+      }
+      const result = await writeTurn(client, changes, { nowMs: turn.nowMs, limits })
+      if (isSaving) await this.#save(client, turn)
+      if (turn.isTick || result.alerts.length > 0) await this.#countAlerts(client)
+      await client.query('COMMIT')
+      return result
+    })
+  }
+
+  async #save(client: PoolClient, { cursor, newestId, isEnd }: Turn): Promise<void> {
+    await writeUnitStatuses(client, [...this.#heard].map(statusRow))
+    await moveCursor(client, EVALUATOR, { from: this.#savedCursor, to: cursor })
+    if (!isEnd && performance.now() < this.#watermarkAtMs + WATERMARK_MS) return
+    await writeWatermark(client, EVALUATOR, { cursor, newestId })
+    this.#watermarkAtMs = performance.now()
+  }
+
+  async #countAlerts(client: ClientBase): Promise<void> {
+    const counts = await countOpenAlerts(client)
+    this.#openAlerts = Object.values(counts).reduce((sum, count) => sum + count, 0)
+    this.#options.metrics.setOpenAlerts(counts)
+  }
+
+  /** After the commit. */
+  #stored(
+    turn: Turn,
+    changes: TurnChanges,
+    { result, isSaving }: { result: TurnResult; isSaving: boolean },
+  ): void {
+    const { metrics, onTold } = this.#options
+    for (const { device } of changes.devices) {
+      device.isUnsaved = false
+      this.#unsaved.delete(device)
+    }
+    for (const unit of changes.units) {
+      unit.changed.clear()
+      unit.silent.clear()
+    }
+    if (isSaving) {
+      this.#heard.clear()
+      this.#savedCursor = turn.cursor
+      this.#savedAtMs = performance.now()
+    }
+    if (result.alerts.length > 0 && Number.isFinite(this.#oldestCommitMs)) {
+      metrics.evaluateSeconds.observe((performance.now() - this.#oldestCommitMs) / 1_000)
+    }
+    if (result.isToldOutside) onTold()
+  }
+}
+
+function hasChanges({ units, ranges, scopes, hubs, statuses, isPagingAll }: TurnChanges): boolean {
+  return units.length + ranges.length + scopes.length + hubs.length + statuses.length > 0 || isPagingAll
+}

@@ -1,0 +1,122 @@
+import { type DeviceState, isStateOf, type Judging, newDeviceState } from './core/device.ts'
+import { type DoorTimeline, doorTimeline } from './core/doors.ts'
+import type { Pause } from './core/pauses.ts'
+import { type Hearing, type Listening, newHearing } from './core/silence.ts'
+import type { DeviceConfig, DoorInput, Episode, UnitConfig } from './core/types.ts'
+import type { UnitStatus } from './core/unit-status.ts'
+import { type DeviceView, deviceView } from './core/view.ts'
+
+/** Inputs that are not in a state, by evaluation time: everything from the one to the other is to be folded again. */
+export interface Late {
+  fromMs: number
+  toMs: number
+}
+
+/** What is stored of a device, as JSON. */
+export interface SavedDevice {
+  readings: DeviceState
+  hearing: Hearing
+}
+
+/** A device in a unit, with what its readings have come to. */
+export interface DeviceContext {
+  config: DeviceConfig
+  state: DeviceState
+  judging: Judging
+  view: DeviceView
+  hearing: Hearing
+  listening: Listening
+  /** It has changed since it was stored. */
+  isUnsaved: boolean
+  late: Late | undefined
+}
+
+/** All that the evaluator holds of a unit. Whatever is in it can be made from the database again. */
+export interface UnitContext {
+  config: UnitConfig
+  devices: Map<number, DeviceContext>
+  /** In no certain order. */
+  doors: DoorInput[]
+  timeline: DoorTimeline
+  /** Raised episodes that have changed since they were written, by `episodeKey`. */
+  changed: Map<string, Episode>
+  /** Devices whose silences were judged with news: those that run take the place of what is written. */
+  silent: Set<number>
+  /** The earliest door event since its doors were last judged; undefined: none. */
+  doorsFromMs: number | undefined
+  /** What was last found of its doors, as JSON. */
+  doorsFound: string
+  status: UnitStatus
+  /** A reading has come since its status was judged. */
+  isHeard: boolean
+}
+
+export function openUnit(
+  config: UnitConfig,
+  known: {
+    saved: ReadonlyMap<number, SavedDevice>
+    doors: DoorInput[]
+    status: UnitStatus
+    pauses: readonly Pause[]
+  },
+): UnitContext {
+  const unit: UnitContext = {
+    config,
+    devices: new Map(),
+    doors: known.doors,
+    timeline: doorTimeline(known.doors),
+    changed: new Map(),
+    silent: new Set(),
+    doorsFromMs: undefined,
+    doorsFound: '',
+    status: known.status,
+    isHeard: false,
+  }
+  for (const device of config.devices) {
+    unit.devices.set(device.deviceId, openDevice(unit, device, known))
+  }
+  return unit
+}
+
+function openDevice(
+  unit: UnitContext,
+  config: DeviceConfig,
+  known: { saved: ReadonlyMap<number, SavedDevice>; pauses: readonly Pause[] },
+): DeviceContext {
+  const saved = known.saved.get(config.deviceId)
+  const judging: Judging = {
+    unit: unit.config,
+    device: config,
+    // Through the unit: its timeline is replaced with each event.
+    isDoorOpenAt: (atMs) => unit.timeline.isOpenAt(atMs),
+  }
+  const state = saved?.readings ?? newDeviceState()
+  const tracks = unit.config.tracks.filter(({ conditionType }) => conditionType === 'no_data')
+  return {
+    config,
+    state,
+    judging,
+    view: deviceView(state, judging),
+    hearing: saved?.hearing ?? newHearing(),
+    listening: { device: config, tracks, pauses: known.pauses },
+    isUnsaved: false,
+    // A state of other rules: they have changed while nobody evaluated.
+    late: isStateOf(state, unit.config) ? undefined : { fromMs: state.atMs, toMs: state.atMs },
+  }
+}
+
+/** What is to be stored of a device. */
+export function savedDevice({ state, hearing }: DeviceContext): SavedDevice {
+  return { readings: state, hearing }
+}
+
+export function noteLate(device: DeviceContext, { fromMs, toMs }: Late): void {
+  device.late = {
+    fromMs: Math.min(device.late?.fromMs ?? fromMs, fromMs),
+    toMs: Math.max(device.late?.toMs ?? toMs, toMs),
+  }
+}
+
+export function episodeKey({ deviceId, ruleId, conditionType, startedAtMs }: Episode): string {
+  return `${deviceId} ${ruleId ?? ''} ${conditionType} ${startedAtMs}`
+}

@@ -1,0 +1,159 @@
+import { drizzle } from 'drizzle-orm/node-postgres'
+import type { PoolClient } from 'pg'
+import { type AuditEvent, appendAuditEvents } from '../db/audit/append.ts'
+import { readOpenHubAlerts } from '../db/evaluation/alert-rows.ts'
+import { type EpisodeRange, type EpisodeScope, replaceEpisodes } from '../db/evaluation/episodes.ts'
+import { writeUnitStatuses } from '../db/evaluation/unit-statuses.ts'
+import { writeRuleStates } from '../db/evaluation/write-states.ts'
+import {
+  auditEventOf,
+  type OwnedChange,
+  transitionOf,
+  type WrittenChange,
+  writeAlertChanges,
+} from './alert-changes.ts'
+import { readScopes } from './alert-scopes.ts'
+import { reconcile } from './core/reconcile.ts'
+import type { AlertRow } from './core/take-over.ts'
+import type { HubFacts } from './hub-outages.ts'
+import { judgeAlerts } from './judge-alerts.ts'
+import { planPages } from './paging/plan-pages.ts'
+import type { PagingLimits } from './paging/types.ts'
+import { queueAlertTransitions, type Transition } from './publishing/queue-alerts.ts'
+import { queueUnitStatuses } from './publishing/queue-units.ts'
+import { type DeviceContext, savedDevice, type UnitContext } from './unit-context.ts'
+
+/** What one transaction is to make of the memory. */
+export interface TurnChanges {
+  /** Units with raised episodes that changed, or whose alerts are to be looked at again. */
+  units: readonly UnitContext[]
+  /** What refolds have judged anew. */
+  ranges: readonly EpisodeRange[]
+  /** To be looked at though no episode of them has changed. */
+  scopes: readonly EpisodeScope[]
+  /** Hubs of which something else is to be said than before. */
+  hubs: readonly HubFacts[]
+  /** Units whose status is another one now. */
+  statuses: readonly UnitContext[]
+  /** Devices whose state is to be stored, with their units. */
+  devices: readonly { unit: UnitContext; device: DeviceContext }[]
+  /** Whether the pages of all open alerts are looked at, not only of those that have changed. */
+  isPagingAll: boolean
+}
+
+export interface TurnResult {
+  alerts: readonly WrittenChange[]
+  /** Messages that wait to be published. */
+  isToldOutside: boolean
+}
+
+/** Writes all of a turn within the caller's transaction. Doing it again with the same changes changes nothing. */
+export async function writeTurn(
+  client: PoolClient,
+  turn: TurnChanges,
+  { nowMs, limits }: { nowMs: number; limits: PagingLimits },
+): Promise<TurnResult> {
+  await writeRuleStates(client, turn.devices.map(stateRow))
+  const changes = [...(await changesOf(client, turn)), ...(await hubChanges(client, turn.hubs))]
+  const alerts = await writeAlertChanges(client, changes, nowMs)
+  await writeUnitStatuses(client, turn.statuses.map(statusRow))
+  const transitions: Transition[] = alerts.flatMap((alert) => {
+    const transition = transitionOf(alert)
+    return transition ? [{ alertId: alert.alertId, transition }] : []
+  })
+  transitions.push(...(await pages(client, turn, alerts, { nowMs, limits })))
+  await queueAlertTransitions(client, transitions, nowMs)
+  await queueUnitStatuses(
+    client,
+    turn.statuses.map(({ config }) => ({ unitId: config.unitId, sinceMs: nowMs })),
+    nowMs,
+  )
+  await audit(client, alerts, nowMs)
+  return { alerts, isToldOutside: transitions.length + turn.statuses.length > 0 }
+}
+
+async function changesOf(client: PoolClient, { units, ranges, scopes }: TurnChanges): Promise<OwnedChange[]> {
+  const byId = new Map(units.map((unit) => [unit.config.unitId, unit]))
+  const episodes = units.flatMap(({ config: { unitId }, changed }) =>
+    [...changed.values()].map((episode) => ({ ...episode, unitId })),
+  )
+  const forgotten = await replaceEpisodes(client, ranges, episodes)
+  const touched = episodes.map((episode) => ({ ...episode, fromMs: episode.startedAtMs }))
+  const contents = await readScopes(client, [...scopes, ...forgotten, ...touched])
+  return contents.flatMap((content) => {
+    const unit = byId.get(content.scope.unitId)
+    return unit ? judgeAlerts(unit, content) : []
+  })
+}
+
+async function hubChanges(client: PoolClient, hubs: readonly HubFacts[]): Promise<OwnedChange[]> {
+  if (hubs.length === 0) return []
+  const stored = await readOpenHubAlerts(
+    client,
+    hubs.map(({ hubId }) => hubId),
+  )
+  const rowsOf = Map.groupBy(stored as AlertRow[], ({ facts }) => facts.hubId)
+  return hubs.flatMap(({ hubId, organizationId, facts }) => {
+    const rows = rowsOf.get(hubId) ?? []
+    const changes = reconcile(rows, facts ? [facts] : [], { isOut: () => false })
+    return changes.map((change) => ({
+      organizationId,
+      change,
+      before: change.kind === 'insert' ? undefined : rows.find(({ id }) => id === change.id),
+    }))
+  })
+}
+
+async function pages(
+  client: PoolClient,
+  { isPagingAll }: TurnChanges,
+  alerts: readonly WrittenChange[],
+  at: { nowMs: number; limits: PagingLimits },
+): Promise<Transition[]> {
+  const alertIds = alerts.map(({ alertId }) => alertId)
+  const changed = alertIds.length > 0 ? (await planPages(client, { ...at, alertIds })).transitions : []
+  return isPagingAll ? [...changed, ...(await planPages(client, at)).transitions] : changed
+}
+
+/** In the order of organizations, so that two that write to several chains cannot wait for each other. */
+async function audit(client: PoolClient, alerts: readonly WrittenChange[], nowMs: number): Promise<void> {
+  const events = new Map<number, AuditEvent[]>()
+  for (const alert of alerts) {
+    const event = auditEventOf(alert, nowMs)
+    if (!event) continue
+    const ofOrganization = events.get(alert.organizationId) ?? []
+    ofOrganization.push(event)
+    events.set(alert.organizationId, ofOrganization)
+  }
+  const tx = drizzle(client)
+  for (const [organizationId, ofOrganization] of [...events].sort(([a], [b]) => a - b)) {
+    await appendAuditEvents(tx, organizationId, ofOrganization)
+  }
+}
+
+function stateRow({ unit, device }: { unit: UnitContext; device: DeviceContext }) {
+  return {
+    unitId: unit.config.unitId,
+    deviceId: device.config.deviceId,
+    state: JSON.stringify(savedDevice(device)),
+    newestAtMs: device.view.newestAtMs,
+  }
+}
+
+const HUNDREDTHS = 100
+
+/** The unit as its row says it. */
+export function statusRow(unit: UnitContext) {
+  let newest: DeviceContext | undefined
+  for (const device of unit.devices.values()) {
+    if (device.view.newestAtMs === null || !device.config.hasTemperature) continue
+    if ((newest?.view.newestAtMs ?? -Infinity) < device.view.newestAtMs) newest = device
+  }
+  const centi = newest?.view.temperatureCenti ?? null
+  return {
+    unitId: unit.config.unitId,
+    status: unit.status,
+    lastReadingAtMs: newest?.view.newestAtMs ?? null,
+    lastTemperature: centi === null ? null : centi / HUNDREDTHS,
+  }
+}
