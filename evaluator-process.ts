@@ -36,10 +36,10 @@ async function main(): Promise<void> {
   }
   onEndSignal({ first: () => void end(), again: () => process.exit(1) })
   evaluator.start()
-  console.log('FrostGuard evaluates. Ctrl-C stops it cleanly.')
+  process.stdout.write('FrostGuard evaluates. Ctrl-C stops it cleanly.\n')
 }
 
 main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : String(error))
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
   process.exit(1)
 })

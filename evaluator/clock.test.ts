@@ -114,6 +114,48 @@ test('a clock that is set by hours is no silence, and the evaluator goes on', as
   expect(await fleet.alerts()).toEqual([])
 })
 
+test('a manual log that is overdue, until there is one', async () => {
+  const rule = { name: 'Log', condition: { type: 'manual_log_overdue', after_seconds: 600 } }
+  fleet = await openEvaluatedFleet({ rules: [rule], minutes: 30 })
+  await logManually(5)
+  fleet.startEvaluator()
+  await until('it is raised', async () => (await fleet.alerts()).some(({ ended }) => ended === null))
+  const [open] = (await fleet.alerts()).filter(({ ended }) => ended === null)
+  expect(open).toMatchObject({ rule: 'Log', status: 'active', started: 5, triggered: 15 })
+  await logManually(25)
+  await until('it ends', async () => (await fleet.alerts()).every(({ status }) => status === 'resolved'))
+  expect((await fleet.alerts()).at(-1)).toMatchObject({ started: 5, triggered: 15, ended: 25 })
+})
+
+test('a calibration that is due, until the next one', async () => {
+  const rule = { name: 'Calibrate', condition: { type: 'calibration_due', days_ahead: 7 } }
+  fleet = await openEvaluatedFleet({ rules: [rule], minutes: 30 })
+  await calibrate('200 days', '-5 days')
+  fleet.startEvaluator()
+  await until('it is raised', async () => (await fleet.alerts()).length > 0)
+  expect(await fleet.alerts()).toMatchObject([{ rule: 'Calibrate', status: 'active' }])
+  await calibrate('1 minute', '-360 days')
+  await until('it ends', async () => (await fleet.alerts())[0]?.status === 'resolved')
+  expect(await fleet.alerts()).toMatchObject([{ resolution: 'recovered' }])
+})
+
+async function logManually(minute: number): Promise<void> {
+  await fleet.db.$client.query(
+    `INSERT INTO manual_temperature_logs (organization_id, unit_id, temperature, recorded_at)
+     SELECT organization_id, id, 4, to_timestamp($1::float8 / 1000) FROM units`,
+    [fleet.beginMs + minute * 60_000],
+  )
+}
+
+/** The device was calibrated so long ago, and its calibration ends so long ago. */
+async function calibrate(ago: string, expiredAgo: string): Promise<void> {
+  await fleet.db.$client.query(
+    `INSERT INTO calibration_records (organization_id, device_id, calibrated_at, expires_at)
+     SELECT organization_id, id, now() - $1::interval, now() - $2::interval FROM devices WHERE device_type = 'temperature'`,
+    [ago, expiredAgo],
+  )
+}
+
 async function downtimes(): Promise<{ part: string; minutes: number }[]> {
   const { rows } = await fleet.db.$client.query<{ part: string; minutes: number }>(
     `SELECT part, round(extract(epoch FROM ended_at - started_at) / 60)::int AS minutes FROM pipeline.downtime_intervals`,

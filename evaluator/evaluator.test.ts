@@ -45,7 +45,8 @@ test('a batch that is handed over is an alert before the ledger can show it', as
   const client = await fleet.db.$client.connect()
   try {
     await client.query('BEGIN; SELECT pg_current_xact_id()')
-    evaluator.committed(await fleet.commit(EXCURSION.slice(1)))
+    const batch = await fleet.commit(EXCURSION.slice(1))
+    evaluator.committed(batch, batch.id)
     await until('there is an alert', async () => (await fleet.alerts()).length > 0)
   } finally {
     await client.query('ROLLBACK')

@@ -5,7 +5,7 @@ import type { Logger } from 'pino'
 import { onConnection } from '../db/batches/transaction.ts'
 import { openCursor } from '../db/evaluation/cursor.ts'
 import { cursorMovedAt, type Downtime, writeDowntime } from '../db/evaluation/downtime.ts'
-import type { CommittedBatch } from '../ingest/committed.ts'
+import type { CommitListener } from '../ingest/committed.ts'
 import { within } from '../ingest/within.ts'
 import { ClockWatch } from './clock-watch.ts'
 import { HandOver } from './hand-over.ts'
@@ -59,7 +59,7 @@ export class Evaluator {
   }
 
   /** For ingest: takes note of a committed batch. */
-  readonly committed = (batch: CommittedBatch | undefined): void => this.#handOver.offer(batch)
+  readonly committed: CommitListener = (batch, settledId) => this.#handOver.offer(batch, settledId)
 
   /** Begins in the background; never throws. The database must have been migrated. */
   start(): void {

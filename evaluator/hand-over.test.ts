@@ -1,27 +1,36 @@
 import { expect, test } from 'vitest'
+import { until } from '../db/testing/poll.ts'
 import type { CommittedBatch } from '../ingest/committed.ts'
 import { HandOver } from './hand-over.ts'
 
 const NEVER = new AbortController().signal
 
-test('hands over batches in their order, once', () => {
+test('hands over batches in the order of their ids, once', () => {
   const handOver = new HandOver(100)
   handOver.open()
-  handOver.offer(batch(1n, 2))
-  handOver.offer(batch(2n, 1))
+  handOver.offer(batch(2n, 2), 0n)
+  expect(handOver.take()).toEqual([])
+  handOver.offer(batch(1n, 1), 2n)
   expect(handOver.take().map(({ id }) => id)).toEqual([1n, 2n])
   expect(handOver.take()).toEqual([])
 })
 
+test('does not wait for ever for a batch that is not committed', async () => {
+  const handOver = new HandOver(100)
+  handOver.open()
+  handOver.offer(batch(2n, 2), 0n)
+  await until('it is handed over', () => handOver.take().length > 0)
+})
+
 test('takes nothing while the evaluator reads what it has missed', () => {
   const handOver = new HandOver(100)
-  handOver.offer(batch(1n, 1))
+  handOver.offer(batch(1n, 1), 1n)
   handOver.open()
-  handOver.offer(batch(2n, 1))
+  handOver.offer(batch(2n, 1), 2n)
   handOver.close()
   handOver.open()
   expect(handOver.take()).toEqual([])
-  expect(handOver.dropped).toBe(2)
+  expect(handOver.takeDropped()).toBe(2)
 })
 
 test('leaves to the ledger what is above its limit of rows, and takes on when there is room', () => {
@@ -32,10 +41,10 @@ test('leaves to the ledger what is above its limit of rows, and takes on when th
     [2n, 3],
     [3n, 2],
   ] as const)
-    handOver.offer(batch(id, rows))
+    handOver.offer(batch(id, rows), id)
   expect(handOver.take().map(({ id }) => id)).toEqual([1n, 3n])
-  expect(handOver.dropped).toBe(1)
-  handOver.offer(batch(4n, 10))
+  expect(handOver.takeDropped()).toBe(1)
+  handOver.offer(batch(4n, 10), 4n)
   expect(handOver.take()).toHaveLength(1)
 })
 
@@ -43,10 +52,10 @@ test('wakes whoever waits, also for a batch that must be read from the ledger', 
   const handOver = new HandOver(100)
   const long = 100_000
   const waiting = handOver.news(long, NEVER)
-  handOver.offer(undefined)
+  handOver.offer(undefined, 0n)
   await waiting
   // What came before the call counts too.
-  handOver.offer(undefined)
+  handOver.offer(undefined, 0n)
   await handOver.news(long, NEVER)
   await handOver.news(1, NEVER)
   const end = new AbortController()

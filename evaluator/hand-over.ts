@@ -5,9 +5,13 @@ export interface HandedBatch extends CommittedBatch {
   committedAtMs: number
 }
 
+/** A batch waits so long for one before it that is not committed yet. */
+const ORDER_WAIT_MS = 200
+
 /**
  * Committed batches on their way from ingest to the evaluator, in memory. It is ahead of the ledger, never instead of it: what
- * finds no room here is read from there.
+ * finds no room here is read from there. Batches are committed beside each other, and handed over in the order of their ids, which is
+ * that of their arrival: what comes out of order costs a refold.
  *
  * Closed at first and while the evaluator reads what it has missed; `open` when it has caught up.
  */
@@ -17,25 +21,33 @@ export class HandOver {
   #rows = 0
   #isOpen = false
   #isNews = false
+  #settledId = 0n
   #wake: (() => void) | undefined
-  /** Batches that were left to the ledger. */
-  dropped = 0
+  #dropped = 0
 
   constructor(rowsMax: number) {
     this.#rowsMax = rowsMax
   }
 
   /** Takes note of a committed batch; undefined: one that must be read from the ledger. Cheap, and never throws. */
-  offer(batch: CommittedBatch | undefined): void {
-    const rows = batch ? batch.readings.length + batch.doors.length : 0
+  offer(batch: CommittedBatch | undefined, settledId: bigint): void {
+    this.#settledId = settledId
+    const rows = batch ? rowsOf(batch) : 0
     if (batch !== undefined && this.#isOpen && this.#rows + rows <= this.#rowsMax) {
       this.#batches.push({ ...batch, committedAtMs: performance.now() })
       this.#rows += rows
     } else if (batch !== undefined) {
-      this.dropped += 1
+      this.#dropped += 1
     }
     this.#isNews = true
     this.#wake?.()
+  }
+
+  /** How many batches were left to the ledger since the last call. */
+  takeDropped(): number {
+    const dropped = this.#dropped
+    this.#dropped = 0
+    return dropped
   }
 
   open(): void {
@@ -45,17 +57,20 @@ export class HandOver {
   /** Forgets what is in it. */
   close(): void {
     this.#isOpen = false
-    this.dropped += this.#batches.length
+    this.#dropped += this.#batches.length
     this.#batches = []
     this.#rows = 0
   }
 
-  /** All that has been handed over since the last call. */
+  /** Those whose turn it is, in order. */
   take(): HandedBatch[] {
-    const batches = this.#batches
-    this.#batches = []
-    this.#rows = 0
-    return batches
+    const oldestMs = performance.now() - ORDER_WAIT_MS
+    const isDue = ({ id, committedAtMs }: HandedBatch) => id <= this.#settledId || committedAtMs <= oldestMs
+    const due = this.#batches.filter(isDue)
+    if (due.length === 0) return due
+    this.#batches = this.#batches.filter((batch) => !isDue(batch))
+    this.#rows = this.#batches.reduce((sum, batch) => sum + rowsOf(batch), 0)
+    return due.sort((a, b) => (a.id < b.id ? -1 : 1))
   }
 
   /** Resolves when something has been offered since the last call, or after a while, or when the signal is aborted. */
@@ -74,4 +89,8 @@ export class HandOver {
     }
     this.#isNews = false
   }
+}
+
+function rowsOf({ readings, doors }: CommittedBatch): number {
+  return readings.length + doors.length
 }

@@ -53,9 +53,9 @@ async function commitInterleaved(
       evaluator = fleet.startEvaluator()
     }
     const batch = await fleet.commit(readings, device)
-    if (random.chance(0.5)) evaluator.committed(batch)
-    else evaluator.committed(undefined)
-    if (random.chance(0.1)) evaluator.committed(batch)
+    if (random.chance(0.5)) evaluator.committed(batch, batch.id)
+    else evaluator.committed(undefined, batch.id)
+    if (random.chance(0.1)) evaluator.committed(batch, batch.id)
     if (random.chance(0.3)) await fleet.evaluated()
   }
 }

@@ -37,9 +37,13 @@ export class LedgerReader {
   /** Takes note of a batch that was handed over; false when the ledger has shown it before. */
   takeHanded(id: bigint): boolean {
     if (this.#shown.delete(id)) return false
-    this.newestId = id > this.newestId ? id : this.newestId
+    this.#noteId(id)
     remember(this.#ahead, id)
     return true
+  }
+
+  #noteId(id: bigint): void {
+    if (id > this.newestId) this.newestId = id
   }
 
   /** The next page. Its batches must be applied before the next one is asked for. */
@@ -47,7 +51,7 @@ export class LedgerReader {
     const page = await ledgerPage(client, this.cursor, { limit: PAGE_BATCHES })
     this.cursor = page.cursor
     const unseen = page.batches.filter(({ id }) => {
-      this.newestId = id > this.newestId ? id : this.newestId
+      this.#noteId(id)
       if (this.#ahead.delete(id)) return false
       remember(this.#shown, id)
       return true

@@ -9,6 +9,7 @@ import { writeWatermark } from '../db/evaluation/watermark.ts'
 import type { WrittenChange } from './alert-changes.ts'
 import type { HubFacts } from './hub-outages.ts'
 import { LeaseLostError } from './lease.ts'
+import type { UnitFacts } from './overdue-looks.ts'
 import type { SessionOptions } from './session-options.ts'
 import type { DeviceContext, UnitContext } from './unit-context.ts'
 import { statusRow, type TurnChanges, type TurnResult, writeTurn } from './write-turn.ts'
@@ -24,6 +25,7 @@ interface Turn {
   touched: readonly UnitContext[]
   ranges: readonly EpisodeRange[]
   scopes: readonly EpisodeScope[]
+  unitFacts: readonly UnitFacts[]
   hubs: readonly HubFacts[]
   statuses: readonly UnitContext[]
   cursor: LedgerCursor
@@ -76,7 +78,10 @@ export class SessionWriter {
     unit.isHeard = false
   }
 
-  #changesOf({ touched, ranges, scopes, hubs, statuses, isTick }: Turn, isSaving: boolean): TurnChanges {
+  #changesOf(
+    { touched, ranges, scopes, unitFacts, hubs, statuses, isTick }: Turn,
+    isSaving: boolean,
+  ): TurnChanges {
     const ranged = new Set(ranges.map(({ unitId }) => unitId))
     const scoped = new Set(scopes.map(({ unitId }) => unitId))
     const units = touched.filter(
@@ -88,6 +93,7 @@ export class SessionWriter {
       units,
       ranges,
       scopes,
+      unitFacts,
       hubs,
       statuses,
       devices: devices.map(([device, unit]) => ({ device, unit })),
@@ -159,6 +165,7 @@ export class SessionWriter {
   }
 }
 
-function hasChanges({ units, ranges, scopes, hubs, statuses, isPagingAll }: TurnChanges): boolean {
-  return units.length + ranges.length + scopes.length + hubs.length + statuses.length > 0 || isPagingAll
+function hasChanges(changes: TurnChanges): boolean {
+  const { units, ranges, scopes, unitFacts, hubs, statuses, isPagingAll } = changes
+  return isPagingAll || [units, ranges, scopes, unitFacts, hubs, statuses].some(({ length }) => length > 0)
 }

@@ -13,6 +13,7 @@ import { HubHorizons } from './hub-horizons.ts'
 import { type HubFacts, HubOutages } from './hub-outages.ts'
 import { hasOpenDoor, judgeDoors } from './judge-doors.ts'
 import { LedgerReader } from './ledger-reader.ts'
+import { OverdueLooks, type UnitFacts } from './overdue-looks.ts'
 import { refoldDevice } from './refold-device.ts'
 import { lookAtSilence } from './session-clock.ts'
 import type { SessionOptions } from './session-options.ts'
@@ -23,6 +24,8 @@ import { addHanded, addStored, type Work } from './work.ts'
 
 /** How often the clock is let judge, and changed rules are looked for. */
 const TICK_MS = 1_000
+/** How often manual logs and calibrations are looked at. */
+const OVERDUE_MS = 5_000
 /** Rows that are judged before others get their turn. */
 const ROWS_AT_ONCE = 2_000
 
@@ -36,14 +39,17 @@ export class Session {
   readonly #ledger: LedgerReader
   readonly #horizons = new HubHorizons()
   readonly #outages = new HubOutages()
+  readonly #overdue = new OverdueLooks()
   readonly #looks = new WeakMap<DeviceContext, number>()
   readonly #writer: SessionWriter
   /** Units of this turn at which something was heard or is due. */
   readonly #touched = new Set<UnitContext>()
   #ranges: EpisodeRange[] = []
   #hubs: HubFacts[] = []
+  #unitFacts: UnitFacts[] = []
   #unproven = new Map<number, EpisodeScope[]>()
   #nextTickMs = 0
+  #nextOverdueMs = 0
   #nextReadMs = 0
   #isBehind = true
 
@@ -104,6 +110,7 @@ export class Session {
     const news = await this.#ledger.next(client)
     const ageMs = news.oldestCommittedAtMs === null ? 0 : Math.max(0, now() - news.oldestCommittedAtMs)
     metrics.lagSeconds.set(ageMs / 1_000)
+    metrics.handOverDropped.inc(handOver.takeDropped())
     if (news.parts.length > 0) this.#writer.noteCommitted(performance.now() - ageMs)
     for (const part of news.parts) {
       const work: Work = new Map()
@@ -145,6 +152,7 @@ export class Session {
     }
     const units = [...this.#memory.units.values()]
     await this.#lookAtHubs(units, nowMs)
+    if (performance.now() >= this.#nextOverdueMs) await this.#lookForOverdue(units, nowMs)
     for (const unit of lookAtSilence(units, nowMs, this.#looks)) this.#touched.add(unit)
     for (const unit of units) {
       if (!hasOpenDoor(unit)) continue
@@ -164,6 +172,16 @@ export class Session {
       this.#touched.add(unit)
     }
     this.#hubs.push(...this.#outages.judge(units, this.#memory.downtimes, nowMs))
+  }
+
+  async #lookForOverdue(units: readonly UnitContext[], nowMs: number): Promise<void> {
+    this.#nextOverdueMs = performance.now() + OVERDUE_MS
+    const overdue = await onConnection(this.#options.pool, (client) =>
+      this.#overdue.look(client, units, nowMs),
+    )
+    this.#unitFacts.push(...overdue.unitFacts)
+    this.#ranges.push(...overdue.ranges)
+    for (const unit of overdue.units) this.#touched.add(unit)
   }
 
   #setPauses(unit: UnitContext): void {
@@ -209,6 +227,7 @@ export class Session {
     const written = await this.#writer.write({
       touched,
       ranges: this.#ranges,
+      unitFacts: this.#unitFacts,
       hubs: this.#hubs,
       scopes: touched.flatMap(({ config }) => this.#unproven.get(config.unitId) ?? []),
       statuses,
@@ -221,6 +240,7 @@ export class Session {
     this.#touched.clear()
     this.#ranges = []
     this.#hubs = []
+    this.#unitFacts = []
     if (written?.some(({ change }) => change.kind === 'keep_unproven') || this.#unproven.size > 0) {
       await onConnection(this.#options.pool, (client) => this.#noteUnproven(client))
     }

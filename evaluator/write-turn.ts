@@ -1,7 +1,7 @@
 import { drizzle } from 'drizzle-orm/node-postgres'
 import type { PoolClient } from 'pg'
 import { type AuditEvent, appendAuditEvents } from '../db/audit/append.ts'
-import { readOpenHubAlerts } from '../db/evaluation/alert-rows.ts'
+import { readOpenHubAlerts, readUnitAlerts } from '../db/evaluation/alert-rows.ts'
 import { type EpisodeRange, type EpisodeScope, replaceEpisodes } from '../db/evaluation/episodes.ts'
 import { writeUnitStatuses } from '../db/evaluation/unit-statuses.ts'
 import { writeRuleStates } from '../db/evaluation/write-states.ts'
@@ -15,8 +15,10 @@ import {
 import { readScopes } from './alert-scopes.ts'
 import { reconcile } from './core/reconcile.ts'
 import type { AlertRow } from './core/take-over.ts'
+import type { AlertFacts } from './core/types.ts'
 import type { HubFacts } from './hub-outages.ts'
 import { judgeAlerts } from './judge-alerts.ts'
+import type { UnitFacts } from './overdue-looks.ts'
 import { planPages } from './paging/plan-pages.ts'
 import type { PagingLimits } from './paging/types.ts'
 import { queueAlertTransitions, type Transition } from './publishing/queue-alerts.ts'
@@ -31,6 +33,8 @@ export interface TurnChanges {
   ranges: readonly EpisodeRange[]
   /** To be looked at though no episode of them has changed. */
   scopes: readonly EpisodeScope[]
+  /** Alerts of units that no device has. */
+  unitFacts: readonly UnitFacts[]
   /** Hubs of which something else is to be said than before. */
   hubs: readonly HubFacts[]
   /** Units whose status is another one now. */
@@ -54,7 +58,11 @@ export async function writeTurn(
   { nowMs, limits }: { nowMs: number; limits: PagingLimits },
 ): Promise<TurnResult> {
   await writeRuleStates(client, turn.devices.map(stateRow))
-  const changes = [...(await changesOf(client, turn)), ...(await hubChanges(client, turn.hubs))]
+  const changes = [
+    ...(await changesOf(client, turn)),
+    ...(await hubChanges(client, turn.hubs)),
+    ...(await factChanges(client, turn.unitFacts)),
+  ]
   const alerts = await writeAlertChanges(client, changes, nowMs)
   await writeUnitStatuses(client, turn.statuses.map(statusRow))
   const transitions: Transition[] = alerts.flatMap((alert) => {
@@ -86,6 +94,34 @@ async function changesOf(client: PoolClient, { units, ranges, scopes }: TurnChan
   })
 }
 
+async function factChanges(client: PoolClient, given: readonly UnitFacts[]): Promise<OwnedChange[]> {
+  const scopes = given.map(({ unit, track, facts }) => ({
+    unitId: unit.config.unitId,
+    ruleId: track.ruleId,
+    conditionType: track.conditionType,
+    fromMs: facts[0]?.startedAtMs ?? Infinity,
+  }))
+  const stored = await readUnitAlerts(client, scopes)
+  return given.flatMap(({ unit: { config }, track, facts }) => {
+    const rows = stored.filter(
+      (row) => row.facts.unitId === config.unitId && row.facts.ruleId === track.ruleId,
+    ) as AlertRow[]
+    return ownedChanges(config.organizationId, rows, facts)
+  })
+}
+
+function ownedChanges(
+  organizationId: number,
+  rows: readonly AlertRow[],
+  facts: readonly AlertFacts[],
+): OwnedChange[] {
+  return reconcile(rows, facts, { isOut: () => false }).map((change) => ({
+    organizationId,
+    change,
+    before: change.kind === 'insert' ? undefined : rows.find(({ id }) => id === change.id),
+  }))
+}
+
 async function hubChanges(client: PoolClient, hubs: readonly HubFacts[]): Promise<OwnedChange[]> {
   if (hubs.length === 0) return []
   const stored = await readOpenHubAlerts(
@@ -94,13 +130,7 @@ async function hubChanges(client: PoolClient, hubs: readonly HubFacts[]): Promis
   )
   const rowsOf = Map.groupBy(stored as AlertRow[], ({ facts }) => facts.hubId)
   return hubs.flatMap(({ hubId, organizationId, facts }) => {
-    const rows = rowsOf.get(hubId) ?? []
-    const changes = reconcile(rows, facts ? [facts] : [], { isOut: () => false })
-    return changes.map((change) => ({
-      organizationId,
-      change,
-      before: change.kind === 'insert' ? undefined : rows.find(({ id }) => id === change.id),
-    }))
+    return ownedChanges(organizationId, rowsOf.get(hubId) ?? [], facts ? [facts] : [])
   })
 }
 

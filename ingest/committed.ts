@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { BatchOutcome } from '../db/batches/write-batch.ts'
 import type { DoorRow } from '../db/copy/doors.ts'
 import type { ReadingRow } from '../db/copy/readings.ts'
+import type { BatchIds } from './batch-ids.ts'
 
 /** A committed batch, all of whose rows are new and stored as they stand here. */
 export interface CommittedBatch {
@@ -12,14 +13,21 @@ export interface CommittedBatch {
 }
 
 /**
- * Told of what is committed and acknowledged. Undefined: something is, but it must be read from the database, by the ledger. It
- * is called on the hot path: it must only take note.
+ * Told of what is committed and acknowledged. Undefined: something is, but it must be read from the database, by the ledger.
+ * Batches are committed beside each other; of those with ids up to `settledId` none is under way any more. It is called on the
+ * hot path: it must only take note.
  */
-export type CommitListener = (batch: CommittedBatch | undefined) => void
+export type CommitListener = (batch: CommittedBatch | undefined, settledId: bigint) => void
+
+interface Telling {
+  onCommitted: CommitListener | undefined
+  log: Logger
+  ids: Pick<BatchIds, 'settledId'>
+}
 
 /** Tells the listener. Whatever goes wrong in that, the batch is committed. */
 export function tellCommitted(
-  { onCommitted, log }: { onCommitted: CommitListener | undefined; log: Logger },
+  { onCommitted, log, ids }: Telling,
   names: readonly { id: bigint }[],
   rows: Omit<CommittedBatch, 'id'>,
   outcome: BatchOutcome,
@@ -28,8 +36,9 @@ export function tellCommitted(
   const [name] = names
   // Halved, or renamed: not all of it may be stored. Duplicates: other rows may be stored in their place.
   const isAsStored = names.length === 1 && outcome.readingsDuplicate + outcome.doorsDuplicate === 0
+  const batch = isAsStored && name ? { id: name.id, readings: rows.readings, doors: rows.doors } : undefined
   try {
-    onCommitted(isAsStored && name ? { id: name.id, readings: rows.readings, doors: rows.doors } : undefined)
+    onCommitted(batch, ids.settledId())
   } catch (error) {
     log.error({ err: error }, 'committed, but not handed over')
   }

@@ -100,7 +100,7 @@ export class Committer {
         readingsDuplicate: outcome.readingsDuplicate + sealed.duplicates.readings,
         doorsDuplicate: outcome.doorsDuplicate + sealed.duplicates.doors,
       })
-      tellCommitted({ onCommitted, log }, names, sealed, outcome)
+      tellCommitted({ onCommitted, log, ids }, names, sealed, outcome)
     } catch (error) {
       // Not settled: it may be committed still.
       if (error instanceof BatchNotTakenError || error instanceof DrainedAlreadyError) throw error

@@ -25,7 +25,7 @@ export interface EpisodeRange {
   unitId: number
   deviceId: number
   /** Those of its doors, those of its readings, or its silences that run: of silence what is past is not judged again. */
-  kind: 'doors' | 'readings' | 'silence'
+  kind: 'doors' | 'readings' | 'silence' | 'calibration'
   afterMs: number
   toMs: number
 }
@@ -81,6 +81,7 @@ const DELETE_RANGES = `
     AS given (unit_id, device_id, kind, after_ms, to_ms)
   WHERE e.unit_id = given.unit_id AND e.device_id = given.device_id
     AND CASE given.kind WHEN 'doors' THEN e.condition_type = 'door_open'
+      WHEN 'calibration' THEN e.condition_type = 'calibration_due'
       WHEN 'silence' THEN e.condition_type = 'no_data' AND e.ended_at IS NULL
       ELSE e.condition_type NOT IN ('door_open', 'no_data', 'calibration_due', 'manual_log_overdue') END
     AND e.triggered_at > to_timestamp(given.after_ms / 1000) AND e.triggered_at <= to_timestamp(given.to_ms / 1000)
