@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { closeAll, publishPacket } from '../broker/testing.ts'
 import { until } from '../db/testing/poll.ts'
+import { unitStatusMessage } from '../ingest/operator-payloads.ts'
 import { collect, connectRaw, logInFields, publish, received, returnCodeOf } from './testing/clients.ts'
 import {
   NETWORK_SERVER,
@@ -202,7 +203,11 @@ describe('nobody hears what is not for them', () => {
     await publish(hub, readings, 'not JSON')
     await until('the reject is answered', () => heard.some(({ topic }) => topic.endsWith('/rejected')))
     expect(heard.filter(({ topic }) => topic.endsWith('/readings'))).toEqual([])
-    expect(heardByOperator).toEqual([])
+    // What becomes of it is told: the status of the unit, and no more.
+    for (const { topic, json } of heardByOperator) {
+      const { unit } = unitStatusMessage.strict().parse(json)
+      expect(topic).toBe(`v1/orgs/acme/units/${unit}`)
+    }
   })
 
   test('a hub is not told of rejects of another hub of its site', async () => {

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { verifyAuditChain } from '../db/audit/verify.ts'
 import { createDatabase } from '../db/client.ts'
-import { acknowledgeAlert, resolveAlert } from './by-hand.ts'
+import { AlertRefusal, acknowledgeAlert, resolveAlert } from './by-hand.ts'
 import { type AlertDatabase, type AlertRows, openAlertDatabase } from './testing/alert-database.ts'
 
 const NOW = Date.UTC(2026, 10, 20, 12)
@@ -90,7 +90,8 @@ test.each(['no_data', 'door_open', 'manual_log_overdue', 'calibration_due'])(
 test.each([randomUUID(), 'no id', ''])('there is no alert %j', async (unknown) => {
   alert = unknown
   for (const change of [acknowledgeAlert, resolveAlert]) {
-    await expect(change(rows.pool, request())).rejects.toThrow('there is no such alert')
+    const refusal = new AlertRefusal(`Alert ${unknown} stays as it is: there is no such alert.`)
+    await expect(change(rows.pool, request())).rejects.toEqual(refusal)
   }
 })
 

@@ -2,7 +2,7 @@ import { scheduleSchema } from '../../db/fleet/schedule.ts'
 import type { DeliveryRow } from '../../db/paging/deliveries.ts'
 import type { ContactRow, PagedAlertRow } from '../../db/paging/read-alerts.ts'
 import type { Channel, Contact, DeliveryKind, PagedAlert, Told } from './types.ts'
-import { isWithin, type WeeklyWindow } from './weekly-windows.ts'
+import { endOfWindows, isWithin, type WeeklyWindow } from './weekly-windows.ts'
 
 /** Silence, and what nobody has done, is proven by the clock alone. */
 const PROVEN_BY_CLOCK: ReadonlySet<string> = new Set(['no_data', 'manual_log_overdue', 'calibration_due'])
@@ -18,22 +18,22 @@ const KINDS: ReadonlySet<string> = new Set<DeliveryKind>([
   'correction',
 ])
 
+/** A contact as paging sees it, who is for all sites or for one. */
+export type SiteContact = Contact & Pick<ContactRow, 'siteId'>
+
 /** An alert as paging sees it, from the rows about it: the contacts of its organization, what was told of it. */
 export function pagedAlert(
   row: PagedAlertRow,
-  { nowMs, contacts, told }: { nowMs: number; contacts: readonly ContactRow[]; told: readonly DeliveryRow[] },
+  on: { nowMs: number; contacts: readonly SiteContact[]; told: readonly DeliveryRow[] },
 ): PagedAlert {
-  const { timezone, slug, schedule, isInMaintenance, conditionType, triggeredAtMs, evidence, ...alert } = row
+  const { timezone, slug, schedule, isInMaintenance, ...alert } = row
   const windows = windowsOf(schedule)
   return {
     ...alert,
-    timezone,
     evidence: evidenceOf(row),
-    told: told.filter(isOfOurs),
-    isHeld: isInMaintenance || (windows.length > 0 && !isWithin(windows, nowMs, timezone)),
-    contacts: contacts
-      .filter(({ siteId }) => siteId === null || siteId === alert.siteId)
-      .map((contact) => contactOf(contact)),
+    told: on.told.filter(isOfOurs),
+    isHeld: isInMaintenance || (windows.length > 0 && !isWithin(windows, on.nowMs, timezone)),
+    contacts: on.contacts.filter(({ siteId }) => siteId === null || siteId === alert.siteId),
     operators: `operator:${slug}`,
   }
 }
@@ -51,14 +51,22 @@ function isOfOurs(row: DeliveryRow): row is DeliveryRow & Told {
   return KINDS.has(row.kind)
 }
 
-function contactOf(row: ContactRow): Contact {
-  const { contactId, profileId, level, channels, quietHours } = row
+/** By the clock of a site in this time zone. */
+export function contactOf(
+  row: ContactRow,
+  { nowMs, timezone }: { nowMs: number; timezone: string },
+): SiteContact {
+  const { contactId, profileId, siteId, level, channels, quietHours } = row
+  const windows = windowsOf(quietHours)
   return {
     contactId,
     profileId,
+    siteId,
     level,
     addresses: channels.map((channel) => ({ channel, recipient: addressOf(row, channel) })),
-    quietHours: windowsOf(quietHours),
+    quietUntilMs: isWithin(windows, nowMs, timezone)
+      ? (endOfWindows(windows, nowMs, timezone) ?? Number.POSITIVE_INFINITY)
+      : null,
   }
 }
 

@@ -17,14 +17,11 @@ const LIMITS: PagingLimits = {
 const ANNA = contact(1, 1)
 const BERT = contact(2, 2)
 const CARA = contact(3, 4)
-/** From 22:00 to 14:00 in UTC. */
-const NIGHT = [
-  { days: ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'], from: '22:00', to: '14:00' } as const,
-]
+const LATER = NOW + 2 * 60 * MINUTE
 
 function contact(contactId: number, level: number, more: Partial<Contact> = {}): Contact {
   const addresses = [{ channel: 'email' as const, recipient: `${contactId}@example.com` }]
-  return { contactId, profileId: null, level, addresses, quietHours: [], ...more }
+  return { contactId, profileId: null, level, addresses, quietUntilMs: null, ...more }
 }
 
 /** An open alert whose device is out of range, with its newest reading just in. */
@@ -43,7 +40,6 @@ function alert(more: Partial<PagedAlert> = {}): PagedAlert {
     escalationLevel: 0,
     told: [],
     isHeld: false,
-    timezone: 'UTC',
     contacts: [ANNA, BERT, CARA],
     operators: 'operator:demo',
     ...more,
@@ -177,35 +173,43 @@ describe('escalation', () => {
 })
 
 describe('quiet hours', () => {
-  const quiet = { ...ANNA, quietHours: NIGHT }
+  const quiet = { ...ANNA, quietUntilMs: LATER }
+  const evidence = [{ newestMs: LATER, isGood: false, intervalMs: 5 * MINUTE }]
 
   test('hold what is not critical, until they end', () => {
     const held = alert({ contacts: [quiet, BERT] })
     expect(plan(held)).toMatchObject({ deliveries: [], escalationLevel: 0, waits: 'quiet' })
     expect(toldBy({ ...held, severity: 'critical' })).toEqual(['page 1@example.com'])
-    const later = NOW + 2 * 60 * MINUTE
-    const evidence = [{ newestMs: later, isGood: false, intervalMs: 5 * MINUTE }]
-    expect(toldBy({ ...held, evidence }, later)).toEqual(['page 1@example.com'])
+    expect(toldBy({ ...held, evidence, contacts: [ANNA, BERT] }, LATER)).toEqual(['page 1@example.com'])
   })
 
   test('of one contact do not hold the others; the one is paged when they end', () => {
     const dora = contact(4, 1)
     const both = alert({ contacts: [quiet, dora] })
     expect(toldBy(both)).toEqual(['page 4@example.com'])
-    const later = NOW + 2 * 60 * MINUTE
-    const evidence = [{ newestMs: later, isGood: false, intervalMs: 5 * MINUTE }]
-    const told = [tell(dora, 'page', NOW)]
-    const after = { ...both, evidence, told, pagedAtMs: NOW, escalationLevel: 1 }
-    expect(toldBy(after, later - 1)).toEqual([])
-    expect(toldBy(after, later)).toEqual(['page 1@example.com'])
+    const after = { ...both, evidence, told: [tell(dora, 'page', NOW)], pagedAtMs: NOW, escalationLevel: 1 }
+    expect(toldBy(after, LATER - 1)).toEqual([])
+    expect(toldBy({ ...after, contacts: [ANNA, dora] }, LATER)).toEqual(['page 1@example.com'])
+  })
+
+  test('hold all where nobody else can be reached', () => {
+    const mute = contact(5, 1, { addresses: [{ channel: 'sms', recipient: null }] })
+    const held = alert({ contacts: [quiet, mute] })
+    expect(plan(held)).toMatchObject({ deliveries: [], escalationLevel: 0, waits: 'quiet' })
+    const after = { ...held, evidence, contacts: [ANNA, mute] }
+    expect(toldBy(after, LATER)).toEqual(['page 1@example.com', 'page '])
   })
 
   test('put off a notice', () => {
     const over = { status: 'resolved', resolution: 'recovered' } as const
     const { deliveries } = plan(paged(60 * MINUTE, { ...over, contacts: [quiet] }))
-    expect(deliveries).toMatchObject([{ kind: 'recovery', scheduledAtMs: NOW + 2 * 60 * MINUTE }])
+    expect(deliveries).toMatchObject([{ kind: 'recovery', scheduledAtMs: LATER }])
     const critical = paged(60 * MINUTE, { ...over, contacts: [quiet], severity: 'critical' })
     expect(plan(critical).deliveries).toMatchObject([{ scheduledAtMs: NOW }])
+    const always = [{ ...ANNA, quietUntilMs: Number.POSITIVE_INFINITY }]
+    expect(plan(paged(MINUTE, { ...over, contacts: always })).deliveries).toMatchObject([
+      { scheduledAtMs: NOW },
+    ])
   })
 })
 

@@ -1,11 +1,10 @@
 import type { Address, Contact, Delivery, DeliveryKind, PagedAlert, PagingLimits, Told } from './types.ts'
-import { endOfWindows, isWithin } from './weekly-windows.ts'
 
 /** A reading counts as fresh for two intervals and this long. */
 const FRESH_GRACE_MS = 30_000
 
 /** Why an alert that is open has not paged. */
-export type Waits = 'stale' | 'held' | 'quiet'
+type Waits = 'stale' | 'held' | 'quiet'
 
 /** What is to be done about one alert now. */
 export interface AlertPlan {
@@ -82,7 +81,7 @@ function pages(
 ): Delivery[] {
   const toldIds = new Set(alert.told.map(({ contactId }) => contactId))
   const untold = alert.contacts.filter((contact) => contact.level <= level && !toldIds.has(contact.contactId))
-  const awake = untold.filter((contact) => !isQuiet(alert, contact, nowMs))
+  const awake = untold.filter((contact) => !isQuiet(alert, contact))
   const page = (to: Addressed): Delivery => ({
     ...ofAlert(alert),
     ...to,
@@ -92,7 +91,9 @@ function pages(
   })
   const deliveries = awake.flatMap(addressesOf).map(page)
   const isReached = [...alert.told, ...deliveries].some(({ isUnreachable }) => !isUnreachable)
-  return isReached || awake.length < untold.length ? deliveries : [...deliveries, page(operatorsOf(alert))]
+  if (isReached) return deliveries
+  // Who is quiet is paged when that ends.
+  return awake.length < untold.length ? [] : [...deliveries, page(operatorsOf(alert))]
 }
 
 type Addressed = Address & { isUnreachable: boolean }
@@ -152,10 +153,10 @@ function notices(alert: PagedAlert, nowMs: number, kind: keyof typeof CORRECTED)
 /** Now, or when the quiet hours of the contact end. */
 function awakeAt(alert: PagedAlert, contactId: number | null, nowMs: number): number {
   const contact = alert.contacts.find((candidate) => candidate.contactId === contactId)
-  if (!contact || !isQuiet(alert, contact, nowMs)) return nowMs
-  return endOfWindows(contact.quietHours, nowMs, alert.timezone) ?? nowMs
+  const untilMs = contact && isQuiet(alert, contact) ? contact.quietUntilMs : null
+  return untilMs === null || untilMs === Number.POSITIVE_INFINITY ? nowMs : untilMs
 }
 
-function isQuiet({ severity, timezone }: PagedAlert, { quietHours }: Contact, nowMs: number): boolean {
-  return severity !== 'critical' && isWithin(quietHours, nowMs, timezone)
+function isQuiet({ severity }: PagedAlert, { quietUntilMs }: Contact): boolean {
+  return severity !== 'critical' && quietUntilMs !== null
 }

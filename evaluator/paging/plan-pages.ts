@@ -1,12 +1,13 @@
 import type { ClientBase } from 'pg'
 import { readDeliveries, readMessageTimes, writeDeliveries, writePaged } from '../../db/paging/deliveries.ts'
 import {
+  type ContactRow,
   type PagedAlertRow,
   readAlerts,
   readAlertsToPage,
   readContacts,
 } from '../../db/paging/read-alerts.ts'
-import { pagedAlert } from './paged-alert.ts'
+import { contactOf, pagedAlert, type SiteContact } from './paged-alert.ts'
 import { type AlertPlan, planAlert } from './plan-alert.ts'
 import { spread } from './spread.ts'
 import type { Delivery, PagedAlert, PagingLimits } from './types.ts'
@@ -42,7 +43,9 @@ export async function planPages(
   )
   await writeDeliveries(client, deliveries, nowMs)
   const firstAtMs = firstTimes(deliveries)
-  const changed = plans.filter(({ alert, plan }) => plan.escalationLevel !== alert.escalationLevel)
+  const changed = plans.filter(
+    ({ alert, plan }) => plan.escalates || (alert.pagedAtMs === null && firstAtMs.has(alert.alertId)),
+  )
   await writePaged(
     client,
     changed.map(({ alert: { alertId }, plan }) => ({
@@ -86,16 +89,26 @@ async function readPagedAlerts(
 ): Promise<PagedAlert[]> {
   if (rows.length === 0) return []
   const contacts = await readContacts(client, [...new Set(rows.map((row) => row.organizationId))])
-  const contactsOf = Map.groupBy(contacts, ({ organizationId }) => organizationId)
+  const contactsOf = contactsBySite(contacts, nowMs)
   const alertIds = rows.map(({ alertId }) => alertId)
   const toldOf = Map.groupBy(await readDeliveries(client, alertIds), ({ alertId }) => alertId)
   return rows.map((row) =>
-    pagedAlert(row, {
-      nowMs,
-      contacts: contactsOf.get(row.organizationId) ?? [],
-      told: toldOf.get(row.alertId) ?? [],
-    }),
+    pagedAlert(row, { nowMs, contacts: contactsOf(row), told: toldOf.get(row.alertId) ?? [] }),
   )
+}
+
+/** The contacts of an alert's organization by the clock of its site, worked out once for all alerts that share them. */
+function contactsBySite(contacts: readonly ContactRow[], nowMs: number) {
+  const ofOrganization = Map.groupBy(contacts, ({ organizationId }) => organizationId)
+  const known = new Map<string, SiteContact[]>()
+  return ({ organizationId, timezone }: PagedAlertRow): SiteContact[] => {
+    const key = `${organizationId} ${timezone}`
+    const found =
+      known.get(key) ??
+      (ofOrganization.get(organizationId) ?? []).map((row) => contactOf(row, { nowMs, timezone }))
+    known.set(key, found)
+    return found
+  }
 }
 
 async function spreadOut(

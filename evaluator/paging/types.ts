@@ -1,5 +1,4 @@
 import type { Severity } from '../core/types.ts'
-import type { WeeklyWindow } from './weekly-windows.ts'
 
 /** What the newest reading of a device says about an alert that runs. */
 export interface Evidence {
@@ -31,8 +30,6 @@ export interface PagedAlert {
   told: readonly Told[]
   /** By its rule's schedule or a maintenance window. */
   isHeld: boolean
-  /** IANA name of its site's time zone. */
-  timezone: string
   /** Whom it may page, at every level. */
   contacts: readonly Contact[]
   /** The operators of its organization as a recipient: paged where nobody else can be. */
@@ -46,14 +43,14 @@ export interface Contact {
   level: number
   /** `recipient` null = the contact has no address for this channel. */
   addresses: readonly { channel: Channel; recipient: string | null }[]
-  /** They hold what is not critical. */
-  quietHours: readonly WeeklyWindow[]
+  /** Until then what is not critical is held; null = it is not, Infinity = for ever. */
+  quietUntilMs: number | null
 }
 
 export type Channel = 'push' | 'email' | 'sms'
 
 /**
- * `page`; `last_known`: a page without a fresh reading; `reopened`, `recovery`, `correction`: notices to whoever was
+ * `page`; `last_known`: a page without a fresh reading that is out of range; `reopened`, `recovery`, `correction`: notices to whoever was
  * paged.
  */
 export type DeliveryKind = 'page' | 'last_known' | 'reopened' | 'recovery' | 'correction'

@@ -95,14 +95,13 @@ function pagedAlert(
     escalationLevel: journal.pagedAtMs === null ? 0 : 1,
     told: journal.told,
     isHeld: now.isHeld,
-    timezone: 'Europe/Berlin',
     contacts: [
       {
         contactId: 1,
         profileId: null,
         level: 1,
         addresses: [{ channel: 'email', recipient: 'oncall@example.com' }],
-        quietHours: [],
+        quietUntilMs: null,
       },
     ],
     operators: 'example',
