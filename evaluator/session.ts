@@ -268,8 +268,11 @@ export class Session {
 }
 
 function isAnyUnknown(work: Work, units: ReadonlyMap<number, UnitContext>): boolean {
-  return [...work].some(([unitId, { readings, doors }]) => {
-    const unit = units.get(unitId)
-    return !unit || [...readings, ...doors].some(({ deviceId }) => !unit.devices.has(deviceId))
-  })
+  for (const [unitId, { readings, doors }] of work) {
+    const devices = units.get(unitId)?.devices
+    if (!devices) return true
+    for (const { deviceId } of readings) if (!devices.has(deviceId)) return true
+    for (const { deviceId } of doors) if (!devices.has(deviceId)) return true
+  }
+  return false
 }
