@@ -11,7 +11,8 @@ const orderless = loadScenarios().filter(({ any_order }) => any_order)
 
 let service: TestService
 beforeAll(async () => {
-  service = await startTestService()
+  // The cursor says what is evaluated: it is stored at once.
+  service = await startTestService({ env: { EVALUATOR_SAVE_MS: '0', EVALUATOR_POLL_MS: '20' } })
 })
 afterAll(() => service.close())
 
