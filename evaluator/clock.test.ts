@@ -102,7 +102,7 @@ test('a clock that is set by hours is no silence, and the evaluator goes on', as
   fleet = await openEvaluatedFleet({ rules: [SILENT, TOO_WARM], minutes: 20 })
   await setHub('true', 40)
   let stepMs = 0
-  fleet.startEvaluator(() => Date.now() + stepMs)
+  fleet.startEvaluator({ now: () => Date.now() + stepMs })
   await fleet.commit([[19, 3]])
   await fleet.evaluated()
   stepMs = 2 * 3_600_000

@@ -1,6 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
 import { until } from '../db/testing/poll.ts'
 import { type EvaluatedFleet, openEvaluatedFleet, TOO_WARM } from './testing/evaluated-fleet.ts'
+
+/** Time in which changed rules are noticed. */
+const LOOK_MS = 1_500
 
 let fleet: EvaluatedFleet
 afterEach(() => fleet.close())
@@ -111,6 +115,27 @@ test('a rule that is changed takes effect within seconds, and what runs keeps it
   await fleet.applyRules([{ ...TOO_WARM, condition: { ...TOO_WARM.condition, limit: 9 } }])
   await until('it ends', async () => (await fleet.alerts())[0]?.status === 'resolved')
   expect(await fleet.alerts()).toMatchObject([{ resolution: 'rule_changed', started: 5, triggered: 15 }])
+})
+
+test('a rule that is changed between two stores of a state loses neither state nor cursor', async () => {
+  fleet = await openEvaluatedFleet({ rules: [TOO_WARM], minutes: 30 })
+  const evaluator = fleet.startEvaluator({ env: { EVALUATOR_SAVE_MS: '60000' } })
+  await until('it evaluates', () => evaluator.isActive)
+  const hand = async (readings: readonly (readonly [number, number])[]) => {
+    const batch = await fleet.commit(readings)
+    evaluator.committed(batch, batch.id)
+  }
+  await hand(EXCURSION.slice(0, 1))
+  await fleet.applyRules([{ ...TOO_WARM, condition: { ...TOO_WARM.condition, limit: 5.5 } }])
+  await sleep(LOOK_MS)
+  await hand(EXCURSION.slice(1, 2))
+  await sleep(LOOK_MS)
+  await evaluator.stop()
+  await fleet.evaluated()
+  const { rows } = await fleet.db.$client.query(
+    'SELECT extract(epoch FROM newest_at)::float8 * 1000 AS "newestAtMs" FROM pipeline.rule_states',
+  )
+  expect(rows).toEqual([{ newestAtMs: fleet.beginMs + 5 * 60_000 }])
 })
 
 test('a rule that is removed ends what it has raised', async () => {

@@ -94,9 +94,11 @@ export class Evaluator {
     const { log, metrics } = this.#options
     if (this.#end.signal.aborted) return
     metrics.failures.inc()
-    this.#failingSinceMs ??= this.#now()
-    log.warn({ err: error }, 'the evaluator begins anew from the database')
-    if (error instanceof LeaseLostError) this.#failingSinceMs = undefined
+    // Once, however long the database is away.
+    if (this.#failingSinceMs === undefined) {
+      log.warn({ err: error }, 'the evaluator begins anew from the database')
+    }
+    this.#failingSinceMs = error instanceof LeaseLostError ? undefined : (this.#failingSinceMs ?? this.#now())
   }
 
   /** Until something fails, or the end. */

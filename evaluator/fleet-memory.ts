@@ -20,6 +20,14 @@ interface MemoryOptions {
   onDefect: (message: string) => void
 }
 
+/** What a change of the configuration makes of the units. */
+interface Refreshed {
+  /** To be judged again. */
+  units: UnitContext[]
+  /** Whose place others have taken, or nobody: nothing of them is to be written. */
+  gone: UnitContext[]
+}
+
 /** All live units with their states, and the calibrations of their devices. Read from the database, and replaced as they change. */
 export class FleetMemory {
   readonly units = new Map<number, UnitContext>()
@@ -48,19 +56,20 @@ export class FleetMemory {
     }
   }
 
-  /** Takes over what was changed; returns the units that must be judged again. */
-  async refresh(): Promise<UnitContext[]> {
+  /** Takes over what was changed. */
+  async refresh(): Promise<Refreshed> {
     const { pool, onDefect } = this.#options
     const version = await configVersion(pool)
-    if (version === this.#version) return []
+    if (version === this.#version) return { units: [], gone: [] }
     this.#version = version
     const configs = await loadUnitConfigs(pool, undefined, { onDefect })
     const offsets = await loadOffsets(pool)
+    const before = new Map(this.units)
     const changed = configs.flatMap((config) => this.#take(config) ?? [])
     const live = new Set(configs.map(({ unitId }) => unitId))
-    for (const unitId of this.units.keys()) if (!live.has(unitId)) this.units.delete(unitId)
-    const recalibrated = this.#recalibrate(offsets)
-    return [...new Set([...changed, ...recalibrated])]
+    for (const unitId of before.keys()) if (!live.has(unitId)) this.units.delete(unitId)
+    const gone = [...before].flatMap(([unitId, unit]) => (this.units.get(unitId) === unit ? [] : [unit]))
+    return { units: [...new Set([...changed, ...this.#recalibrate(offsets)])], gone }
   }
 
   /** A new context for a unit that is configured otherwise; its devices keep what is known of them. */
@@ -75,16 +84,7 @@ export class FleetMemory {
       pauses: allPauses(this.downtimes, []),
     })
     this.units.set(config.unitId, unit)
-    if (!before) return unit
-    for (const [key, episode] of before.changed) unit.changed.set(key, episode)
-    unit.doorsFromMs = -Infinity
-    const fromMs = changedFromMs(before.config, config)
-    for (const device of unit.devices.values()) {
-      const { newestAtMs } = device.view
-      if (newestAtMs !== null) {
-        noteLate(device, { fromMs: Math.min(fromMs, newestAtMs), toMs: newestAtMs })
-      }
-    }
+    if (before) takeOver(unit, before)
     return unit
   }
 
@@ -103,6 +103,22 @@ export class FleetMemory {
       }
     }
     return touched
+  }
+}
+
+/** What was not yet written or judged when the unit was configured otherwise. */
+function takeOver(unit: UnitContext, before: UnitContext): void {
+  for (const [key, episode] of before.changed) unit.changed.set(key, episode)
+  for (const deviceId of before.silent) unit.silent.add(deviceId)
+  unit.isHeard = before.isHeard
+  unit.doorsFromMs = -Infinity
+  const fromMs = changedFromMs(before.config, unit.config)
+  for (const [deviceId, device] of unit.devices) {
+    const { newestAtMs } = device.view
+    const known = before.devices.get(deviceId)
+    device.isUnsaved = known?.isUnsaved ?? false
+    if (known?.late) noteLate(device, known.late)
+    if (newestAtMs !== null) noteLate(device, { fromMs: Math.min(fromMs, newestAtMs), toMs: newestAtMs })
   }
 }
 

@@ -60,6 +60,12 @@ export class SessionWriter {
     this.#oldestCommitMs = Math.min(this.#oldestCommitMs, atMs)
   }
 
+  /** Another one has taken the unit's place. */
+  forget(unit: UnitContext): void {
+    for (const device of unit.devices.values()) this.#unsaved.delete(device)
+    this.#heard.delete(unit)
+  }
+
   /** Returns what has become of alerts; undefined: nothing had to be written. */
   async write(turn: Turn): Promise<readonly WrittenChange[] | undefined> {
     for (const unit of turn.touched) this.#note(unit)

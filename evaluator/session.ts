@@ -148,7 +148,12 @@ export class Session {
   }
 
   async #refresh(): Promise<void> {
-    for (const unit of await this.#memory.refresh()) {
+    const { units, gone } = await this.#memory.refresh()
+    for (const unit of gone) {
+      this.#touched.delete(unit)
+      this.#writer.forget(unit)
+    }
+    for (const unit of units) {
       this.#setPauses(unit)
       this.#touched.add(unit)
     }

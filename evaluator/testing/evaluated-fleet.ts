@@ -87,7 +87,7 @@ export interface EvaluatedFleet {
     events: readonly (readonly [minute: number, state: 'open' | 'closed'])[],
     arrivalMinute?: number,
   ): Promise<CommittedBatch>
-  startEvaluator(now?: () => number): Evaluator
+  startEvaluator(options?: { now?: () => number; env?: Record<string, string> }): Evaluator
   /** All alerts, in order of their beginning. */
   alerts(): Promise<AlertSaid[]>
   /** Waits until everything that is committed has been evaluated, and stored. */
@@ -187,10 +187,10 @@ export async function openEvaluatedFleet(options: {
           return { ...row(doorDevice, arrivalMinute), occurredAtMs, state }
         }),
       ),
-    startEvaluator(now = Date.now) {
+    startEvaluator({ now = Date.now, env = {} } = {}) {
       const shape = { ...evaluatorSettings, ...pagingSettings }
       const settings = {
-        ...parseSettings(shape, FAST),
+        ...parseSettings(shape, { ...FAST, ...env }),
         DATABASE_STATEMENT_TIMEOUT_MS: STATEMENT_TIMEOUT_MS,
       }
       const log = pino({ level: process.env['TEST_LOG_LEVEL'] ?? 'silent' })
