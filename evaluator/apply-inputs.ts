@@ -73,12 +73,11 @@ function isNewest({ state }: DeviceContext, { atMs, recordedAtMs }: ReadingInput
 
 function addDoors(unit: UnitContext, doors: readonly DoorInput[]): void {
   const known = new Set(unit.doors.map(doorKey))
-  const added = doors.filter((door) => !known.has(doorKey(door)))
-  if (added.length === 0) return
-  const fromMs = added.reduce((earliest, { atMs }) => Math.min(earliest, atMs), Infinity)
-  unit.doorsFromMs = Math.min(unit.doorsFromMs ?? fromMs, fromMs)
-  unit.doors.push(...added)
+  unit.doors.push(...doors.filter((door) => !known.has(doorKey(door))))
   unit.timeline = doorTimeline(unit.doors)
+  // Those that are known too: they may have been read with the unit, and be judged by nobody yet.
+  const fromMs = doors.reduce((earliest, { atMs }) => Math.min(earliest, atMs), Infinity)
+  unit.doorsFromMs = Math.min(unit.doorsFromMs ?? fromMs, fromMs)
   if (!judgesByDoors(unit)) return
   for (const device of unit.devices.values()) {
     // They were judged with the door in another state.

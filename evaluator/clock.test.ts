@@ -30,6 +30,17 @@ test('a door that is open for too long, and closed', async () => {
   expect(await fleet.alerts()).toMatchObject([{ rule: 'Door', started: 10, triggered: 15, ended: 17 }])
 })
 
+test('door events that were committed before the evaluator began', async () => {
+  fleet = await openEvaluatedFleet({ rules: [DOOR], minutes: 30 })
+  await fleet.commitDoors([
+    [10, 'open'],
+    [17, 'closed'],
+  ])
+  fleet.startEvaluator()
+  await fleet.evaluated()
+  expect(await fleet.alerts()).toMatchObject([{ rule: 'Door', started: 10, triggered: 15, ended: 17 }])
+})
+
 test('a door that is still open, once its hub is connected and quiet', async () => {
   fleet = await openEvaluatedFleet({ rules: [DOOR], minutes: 30 })
   fleet.startEvaluator()
