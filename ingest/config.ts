@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { integerSetting, SettingsError } from '../settings.ts'
 
 /** Settings of ingest, from the environment. */
@@ -42,6 +43,13 @@ export const ingestSettings = {
     unit: 'rejected items kept for one client',
   }),
   LEDGER_RETENTION_DAYS: integerSetting({ min: 1, max: 3_650, default: 14, unit: 'days' }),
+  INGEST_SOURCES_FILE: z.string().optional(),
+  INGEST_SOURCES_HELD_BYTES_MAX: integerSetting({
+    min: 1_048_576,
+    max: 17_179_869_184,
+    default: 33_554_432,
+    unit: 'bytes of messages held',
+  }),
   SHUTDOWN_DRAIN_MS: integerSetting({ min: 100, max: 300_000, default: 8_000, unit: 'milliseconds' }),
 }
 
