@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
 import { SettingsError } from '../../settings.ts'
 
-export type SourceKind = 'chirpstack' | 'the-things-stack' | 'frostguard'
+type SourceKind = 'chirpstack' | 'the-things-stack' | 'frostguard'
 
 /** A broker of somebody else that we read from. */
 export interface SourceConfig {
