@@ -1,3 +1,4 @@
+import { chooseTemperature } from './decode/lora/values/choose.ts'
 import type { Draft } from './draft.ts'
 import { placeItems, type ResolveContext } from './resolve.ts'
 
@@ -8,7 +9,8 @@ export function placeDraft({ message, readings, doors }: Draft, context: Resolve
     readings,
     context,
     (reading, { device, assignment, atMs, source }) => {
-      const { temperature, humidity, battery, rssi, snr, fault, item } = reading
+      const { humidity, battery, rssi, snr, item, probes } = reading
+      const { temperature, fault } = probes ? chooseTemperature(probes, device.temperatureSource) : reading
       // Field by field: a spread costs more than all the rest, and there are many of these.
       return {
         deviceId: device.id,

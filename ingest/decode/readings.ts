@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { deviceReading, type Fault, hubReading, READING_CONTENT } from '../payloads.ts'
 import type { DecodeContext, ItemOrigin } from './item.ts'
 import { type DecodedItems, decodeItems } from './items.ts'
+import type { Probe } from './lora/values/types.ts'
 import { isAbsent } from './value.ts'
 
 /** One accepted reading; null means that the message does not say. */
@@ -17,6 +18,8 @@ export interface ReadingItem extends ItemOrigin {
   /** dB. */
   snr: number | null
   fault: Fault | null
+  /** Of a device that says more than one temperature: its `temperature_source` decides which is the reading's. */
+  probes?: readonly Probe[]
 }
 
 type ReadingPayload = z.output<typeof deviceReading>
