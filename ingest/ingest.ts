@@ -11,7 +11,7 @@ import { DatabaseGate } from './gate.ts'
 import { GroupCommit } from './group-commit.ts'
 import { Intake } from './intake.ts'
 import { LedgerKeeper } from './ledger-keeper.ts'
-import type { HeldMessage } from './message.ts'
+import { eachCount, type HeldMessage } from './message.ts'
 import { createIngestMetrics, type IngestMetrics } from './metrics.ts'
 import type { IngestOptions } from './options.ts'
 import { Outcomes } from './outcomes.ts'
@@ -233,7 +233,7 @@ export class Ingest {
   }
 
   #seen(message: HeldMessage): void {
-    itemsReceived(this.books, message.subject, message.items)
+    eachCount(message, (subject, items) => itemsReceived(this.books, subject, items))
     const { receipt, notes, arrival } = message
     if (notes.length > 0) {
       this.#metrics.fieldsIgnored.inc(notes.length)
