@@ -9,6 +9,7 @@ import { decodeReadings, type ReadingItem } from './decode/readings.ts'
 import type { Reject } from './decode/reject.ts'
 import { decodeStatus } from './decode/status.ts'
 import type { HeldMessage, PendingReject, Subject } from './message.ts'
+import { isUplink, type NetworkRoute } from './network-route.ts'
 
 const INT32_MAX = 2_147_483_647
 
@@ -50,11 +51,8 @@ export function draftMessage(
   return draft
 }
 
-/**
- * An uplink brings both readings and door events: it counts as readings, its door events as door events. Other events of
- * a network server bring nothing of the two.
- */
-function takeUplink(draft: Draft, route: UplinkRoute, timeOfFrame: TimeOfFrame | undefined): void {
+/** An uplink brings both readings and door events: it counts as readings, its door events as door events. */
+function takeUplink(draft: Draft, route: NetworkRoute, timeOfFrame: TimeOfFrame | undefined): void {
   const { message } = draft
   const { payload, receivedAt } = message.arrival
   const { readings, doors, rejects, describe } = decodeUplink(payload, {
@@ -66,12 +64,6 @@ function takeUplink(draft: Draft, route: UplinkRoute, timeOfFrame: TimeOfFrame |
   Object.assign(draft, { readings, doors, describe })
   message.rejects.push(...rejects.map(pending))
   message.doorItems = doors.length
-}
-
-type UplinkRoute = Extract<Route, { kind: 'chirpstack' | 'things_stack' }>
-
-function isUplink(route: Route): route is UplinkRoute {
-  return (route.kind === 'chirpstack' || route.kind === 'things_stack') && route.event === 'up'
 }
 
 /** The draft of a message that is rejected whole. */
