@@ -25,6 +25,13 @@ export const ingestSettings = {
     default: 1_000_000,
     unit: 'readings remembered to tell resends',
   }),
+  LORA_RECENT_FRAMES_MAX: integerSetting({
+    min: 100,
+    max: 10_000_000,
+    default: 50_000,
+    unit: 'frames remembered to tell repeated ones',
+  }),
+  LORA_FRAME_WINDOW_SECONDS: integerSetting({ min: 1, max: 86_400, default: 600, unit: 'seconds' }),
   SPOOL_BYTES_MAX: integerSetting({
     min: 4_194_304,
     max: 1_099_511_627_776,

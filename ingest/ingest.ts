@@ -11,13 +11,14 @@ import { DatabaseGate } from './gate.ts'
 import { GroupCommit } from './group-commit.ts'
 import { Intake } from './intake.ts'
 import { LedgerKeeper } from './ledger-keeper.ts'
-import type { HeldMessage } from './message.ts'
+import { eachCount, type HeldMessage } from './message.ts'
 import { createIngestMetrics, type IngestMetrics } from './metrics.ts'
 import type { IngestOptions } from './options.ts'
 import { Outcomes } from './outcomes.ts'
 import { HubPresence } from './presence.ts'
 import type { Queue } from './queue-choice.ts'
 import { Receipts } from './receipts.ts'
+import { RecentFrames } from './recent-frames.ts'
 import { RecentReadings } from './recent-readings.ts'
 import { Registry } from './registry.ts'
 import type { RegistryContents } from './registry-snapshot.ts'
@@ -46,6 +47,7 @@ export class Ingest {
   readonly books: Books = openBooks()
   readonly #options: IngestOptions
   readonly #metrics: IngestMetrics
+  readonly #frames: RecentFrames
   readonly #intake: Intake
   readonly #commits: GroupCommit
   readonly #receipts: Receipts
@@ -80,7 +82,11 @@ export class Ingest {
     this.authenticate = authenticator.authenticate
     this.authentication = authenticator.counters
     this.presence = new HubPresence({ pool, log, now: Date.now })
-    this.#metrics = createIngestMetrics(options.metrics, this.books)
+    this.#frames = new RecentFrames({
+      windowMs: settings.LORA_FRAME_WINDOW_SECONDS * 1_000,
+      framesMax: settings.LORA_RECENT_FRAMES_MAX,
+    })
+    this.#metrics = createIngestMetrics(options.metrics, this.books, this.#frames)
     this.#receipts = new Receipts({
       pool,
       log,
@@ -156,6 +162,8 @@ export class Ingest {
       onReady: (message) => this.#commits.add(message),
       lookUpMs: settings.INGEST_HOLD_MS,
       backlogAgeMs: settings.INGEST_BACKLOG_AGE_SECONDS * 1_000,
+      timeOfFrame: (uplink) => this.#frames.timeOf(uplink),
+      onIgnored: ({ kind, event }) => this.#metrics.networkEventsIgnored.inc({ server: kind, event }),
       onUnplaced: (message) => this.#committer.spool([message]),
       onGivenUp: (message, error) => outcomes.givenBack(message, error),
       signal: this.#end.signal,
@@ -233,7 +241,7 @@ export class Ingest {
   }
 
   #seen(message: HeldMessage): void {
-    itemsReceived(this.books, message.subject, message.items)
+    eachCount(message, (subject, items) => itemsReceived(this.books, subject, items))
     const { receipt, notes, arrival } = message
     if (notes.length > 0) {
       this.#metrics.fieldsIgnored.inc(notes.length)

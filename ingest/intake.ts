@@ -3,9 +3,11 @@ import type { Arrival } from '../broker/types.ts'
 import type { DeviceRecord } from '../db/registry.ts'
 import { isBacklog } from './backlog.ts'
 import { DatabaseAwayError } from './database-away.ts'
+import type { TimeOfFrame } from './decode/lora/uplink-items.ts'
 import type { Defects } from './defects.ts'
 import { type Draft, draftMessage } from './draft.ts'
 import type { HeldMessage } from './message.ts'
+import { isIgnored, type NetworkRoute } from './network-route.ts'
 import { placeDraft } from './place.ts'
 import type { HubPresence } from './presence.ts'
 import type { Registry } from './registry.ts'
@@ -27,6 +29,10 @@ export interface IntakeOptions {
   onUnplaced: (message: HeldMessage, error: Error) => Promise<boolean>
   /** A message cannot be placed any more, as the service ends: its client must send it again. */
   onGivenUp: (message: HeldMessage, error: Error) => void
+  /** The network's time of a frame: that of its first copy, where it has come before. */
+  timeOfFrame: TimeOfFrame
+  /** An event of a network server that brings nothing to store: it is acknowledged. */
+  onIgnored: (route: NetworkRoute) => void
   signal: AbortSignal
 }
 
@@ -48,8 +54,13 @@ export class Intake {
   }
 
   accept(arrival: Arrival, done: (error?: Error) => void): void {
-    const { presence, onSeen } = this.#options
-    const { principal } = arrival
+    const { presence, onSeen, onIgnored } = this.#options
+    const { principal, route } = arrival
+    if (isIgnored(route)) {
+      onIgnored(route)
+      done()
+      return
+    }
     if (principal.kind === 'hub' && !arrival.isWill) presence.seen(principal.id, arrival.receivedAt)
     const draft = this.#decode(arrival, done)
     arrival.decodedBytes = draft.message.items * HELD_ITEM_BYTES
@@ -91,7 +102,7 @@ export class Intake {
   #decode(arrival: Arrival, done: (error?: Error) => void): Draft {
     try {
       requireKnownTopic(arrival)
-      return draftMessage(arrival, done)
+      return draftMessage(arrival, done, this.#options.timeOfFrame)
     } catch (error) {
       return this.#options.defects.undecoded(arrival, done, error)
     }

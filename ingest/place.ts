@@ -31,6 +31,7 @@ export function placeDraft({ message, readings, doors }: Draft, context: Resolve
       }
     },
   )
+  const decided = message.rejects.length
   message.doors = placeItems(message, doors, context, (event, { device, assignment, atMs, source }) => {
     return {
       deviceId: device.id,
@@ -44,4 +45,7 @@ export function placeDraft({ message, readings, doors }: Draft, context: Resolve
       item: event.item,
     }
   })
+  if (message.subject !== 'doors') {
+    for (const reject of message.rejects.slice(decided)) reject.subject = 'doors'
+  }
 }

@@ -19,9 +19,11 @@ export interface UplinkContext {
   topicDevice: string
   /** Wall clock at arrival, epoch milliseconds. */
   receivedAtMs: number
-  /** Where a frame came before: the time that it had then. */
-  timeOfFrame?: (uplink: Uplink) => number | null
+  timeOfFrame?: TimeOfFrame
 }
+
+/** The network's time of a frame, that of its first copy where it has come before. */
+export type TimeOfFrame = (uplink: Uplink) => number | null
 
 /** Readings, door events and rejects of an uplink; none of all three = there was nothing in it. */
 export interface DecodedUplink {
@@ -49,7 +51,7 @@ export function decodeUplink(payload: Uint8Array, context: UplinkContext): Decod
     return rejected({ reason: 'invalid', detail: whyNothing(uplink, vendorOf(uplink)), device })
   }
   const decoded = nothing(uplink, device)
-  const networkAtMs = context.timeOfFrame?.(uplink) ?? uplink.networkAtMs
+  const networkAtMs = context.timeOfFrame ? context.timeOfFrame(uplink) : uplink.networkAtMs
   for (const measures of moments) {
     takeMoment(decoded, measures, {
       uplink: { ...uplink, networkAtMs },
