@@ -8,6 +8,7 @@ import { decodeUplink, type TimeOfFrame } from './decode/lora/uplink-items.ts'
 import { decodeReadings, type ReadingItem } from './decode/readings.ts'
 import type { Reject } from './decode/reject.ts'
 import { decodeStatus } from './decode/status.ts'
+import type { Frame } from './lora/frames.ts'
 import type { HeldMessage, PendingReject, Subject } from './message.ts'
 import { isUplink, type NetworkRoute } from './network-route.ts'
 
@@ -19,6 +20,8 @@ export interface Draft {
   readings: readonly ReadingItem[]
   doors: readonly DoorItem[]
   describe: (item: number) => ItemDescription
+  /** The frame that brought an uplink, and whose it is. */
+  frame?: Frame & { device: string }
 }
 
 /** Decodes one arrival by its topic. Pure but for `timeOfFrame`, and never throws: what cannot be used is among the message's rejects. */
@@ -55,7 +58,7 @@ export function draftMessage(
 function takeUplink(draft: Draft, route: NetworkRoute, timeOfFrame: TimeOfFrame | undefined): void {
   const { message } = draft
   const { payload, receivedAt } = message.arrival
-  const { readings, doors, rejects, describe } = decodeUplink(payload, {
+  const { readings, doors, rejects, describe, heard } = decodeUplink(payload, {
     server: route.kind,
     topicDevice: route.kind === 'chirpstack' ? route.devEui : route.deviceId,
     receivedAtMs: receivedAt,
@@ -64,6 +67,13 @@ function takeUplink(draft: Draft, route: NetworkRoute, timeOfFrame: TimeOfFrame 
   Object.assign(draft, { readings, doors, describe })
   message.rejects.push(...rejects.map(pending))
   message.doorItems = doors.length
+  // What was typed into a console has no counter.
+  if (heard && !heard.uplink.isSimulated) {
+    const { fCnt, devAddr, networkAtMs } = heard.uplink
+    // A gateway whose clock runs ahead would make all that follows look late.
+    const atMs = Math.min(networkAtMs ?? receivedAt, receivedAt)
+    draft.frame = { device: heard.device, fCnt, devAddr, atMs }
+  }
 }
 
 /** The draft of a message that is rejected whole. */

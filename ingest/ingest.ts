@@ -11,8 +11,11 @@ import { DatabaseGate } from './gate.ts'
 import { GroupCommit } from './group-commit.ts'
 import { Intake } from './intake.ts'
 import { LedgerKeeper } from './ledger-keeper.ts'
+import { LoraPresence } from './lora/lora-presence.ts'
+import { takeNetworkEvent } from './lora/take-network-event.ts'
 import { eachCount, type HeldMessage } from './message.ts'
 import { createIngestMetrics, type IngestMetrics } from './metrics.ts'
+import type { NetworkRoute } from './network-route.ts'
 import type { IngestOptions } from './options.ts'
 import { Outcomes } from './outcomes.ts'
 import { HubPresence } from './presence.ts'
@@ -50,6 +53,7 @@ export class Ingest {
   readonly #frames: RecentFrames
   readonly #intake: Intake
   readonly #commits: GroupCommit
+  readonly #lora: LoraPresence
   readonly #receipts: Receipts
   readonly #rejected: RejectedKeeper
   readonly #ledger: LedgerKeeper
@@ -82,6 +86,7 @@ export class Ingest {
     this.authenticate = authenticator.authenticate
     this.authentication = authenticator.counters
     this.presence = new HubPresence({ pool, log, now: Date.now })
+    this.#lora = new LoraPresence({ pool, log })
     this.#frames = new RecentFrames({
       windowMs: settings.LORA_FRAME_WINDOW_SECONDS * 1_000,
       framesMax: settings.LORA_RECENT_FRAMES_MAX,
@@ -163,7 +168,8 @@ export class Ingest {
       lookUpMs: settings.INGEST_HOLD_MS,
       backlogAgeMs: settings.INGEST_BACKLOG_AGE_SECONDS * 1_000,
       timeOfFrame: (uplink) => this.#frames.timeOf(uplink),
-      onIgnored: ({ kind, event }) => this.#metrics.networkEventsIgnored.inc({ server: kind, event }),
+      onNetworkEvent: (arrival, route) => this.#takeNetworkEvent(arrival, route),
+      onFrame: (deviceId, frame) => this.#lora.heard(deviceId, frame),
       onUnplaced: (message) => this.#committer.spool([message]),
       onGivenUp: (message, error) => outcomes.givenBack(message, error),
       signal: this.#end.signal,
@@ -196,6 +202,7 @@ export class Ingest {
     await this.#receipts.start()
     if (this.#end.signal.aborted) return
     this.presence.start()
+    this.#lora.start()
     this.#rejected.start()
     this.#ledger.start()
     this.#drain.start()
@@ -212,7 +219,7 @@ export class Ingest {
     await within(STOP_STEP_MS, this.#drain.stopped())
     await within(STOP_STEP_MS, this.registry.stop())
     await within(STOP_STEP_MS, this.#drained())
-    const others = [this.#receipts, this.presence, this.#ledger, this.#rejected]
+    const others = [this.#receipts, this.presence, this.#lora, this.#ledger, this.#rejected]
     await within(STOP_STEP_MS, Promise.all(others.map((part) => part.stop())))
     await within(STOP_STEP_MS, Promise.resolve(this.#snapshot?.stop()))
   }
@@ -249,6 +256,11 @@ export class Ingest {
     }
     if (arrival.isBacklog) this.#metrics.backlogMessages.inc()
     if (receipt) message.receipt = this.#receipts.seen(receipt)
+  }
+
+  #takeNetworkEvent(arrival: Arrival, route: NetworkRoute): void {
+    const isTaken = takeNetworkEvent(arrival, route, { registry: this.registry, lora: this.#lora })
+    if (!isTaken) this.#metrics.networkEventsIgnored.inc({ server: route.kind, event: route.event })
   }
 
   async #prepare(arrival: Arrival, done: (error?: Error) => void): Promise<HeldMessage> {

@@ -6,8 +6,9 @@ import { DatabaseAwayError } from './database-away.ts'
 import type { TimeOfFrame } from './decode/lora/uplink-items.ts'
 import type { Defects } from './defects.ts'
 import { type Draft, draftMessage } from './draft.ts'
+import type { Frame } from './lora/frames.ts'
 import type { HeldMessage } from './message.ts'
-import { isIgnored, type NetworkRoute } from './network-route.ts'
+import { isNetworkEvent, type NetworkRoute } from './network-route.ts'
 import { placeDraft } from './place.ts'
 import type { HubPresence } from './presence.ts'
 import type { Registry } from './registry.ts'
@@ -31,8 +32,10 @@ export interface IntakeOptions {
   onGivenUp: (message: HeldMessage, error: Error) => void
   /** The network's time of a frame: that of its first copy, where it has come before. */
   timeOfFrame: TimeOfFrame
-  /** An event of a network server that brings nothing to store: it is acknowledged. */
-  onIgnored: (route: NetworkRoute) => void
+  /** A network server speaks of a sensor, without readings: it is acknowledged at once. */
+  onNetworkEvent: (arrival: Arrival, route: NetworkRoute) => void
+  /** A sensor of LoRaWAN was heard. */
+  onFrame: (deviceId: number, frame: Frame) => void
   signal: AbortSignal
 }
 
@@ -54,10 +57,10 @@ export class Intake {
   }
 
   accept(arrival: Arrival, done: (error?: Error) => void): void {
-    const { presence, onSeen, onIgnored } = this.#options
+    const { presence, onSeen, onNetworkEvent } = this.#options
     const { principal, route } = arrival
-    if (isIgnored(route)) {
-      onIgnored(route)
+    if (isNetworkEvent(route)) {
+      onNetworkEvent(arrival, route)
       done()
       return
     }
@@ -161,9 +164,16 @@ export class Intake {
   #place(draft: Draft, context: ResolveContext): void {
     try {
       placeDraft(draft, context)
+      this.#noteFrame(draft, context)
     } catch (error) {
       this.#options.defects.unplaced(draft, error)
     }
+  }
+
+  #noteFrame({ frame }: Draft, { principal, find }: ResolveContext): void {
+    if (!frame) return
+    const device = find(frame.device)
+    if (device?.organizationId === principal.organizationId) this.#options.onFrame(device.id, frame)
   }
 
   /** `lookedUp` holds the database's answers for this message: they count more than what is remembered. */

@@ -12,7 +12,7 @@ export function isUplink(route: Route): route is NetworkRoute {
   return isNetwork(route) && route.event === 'up'
 }
 
-/** What a network server says of joins, downlinks, its log and locations: of it nothing is stored. */
-export function isIgnored(route: Route): route is NetworkRoute {
+/** What a network server says of joins, batteries, downlinks, its log and locations: no readings are in it. */
+export function isNetworkEvent(route: Route): route is NetworkRoute {
   return isNetwork(route) && route.event !== 'up'
 }

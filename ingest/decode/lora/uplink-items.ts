@@ -31,6 +31,8 @@ export interface DecodedUplink {
   doors: DoorItem[]
   rejects: Reject[]
   describe: (item: number) => ItemDescription
+  /** What was heard of which device, also where nothing could be made of it; null where that is not known. */
+  heard: { device: string; uplink: Uplink } | null
 }
 
 /** Decodes an `up` message. Never throws: what cannot be used is among the rejects. */
@@ -48,7 +50,8 @@ export function decodeUplink(payload: Uint8Array, context: UplinkContext): Decod
   const moments = momentsOf(uplink)
   if (moments.length === 0) {
     if (isEmpty(uplink)) return nothing(uplink, device)
-    return rejected({ reason: 'invalid', detail: whyNothing(uplink, vendorOf(uplink)), device })
+    const problem = rejected({ reason: 'invalid', detail: whyNothing(uplink, vendorOf(uplink)), device })
+    return { ...problem, heard: { device, uplink } }
   }
   const decoded = nothing(uplink, device)
   const networkAtMs = context.timeOfFrame ? context.timeOfFrame(uplink) : uplink.networkAtMs
@@ -79,12 +82,18 @@ function isEmpty({ bytes, decoded, normalized }: Uplink): boolean {
 
 function nothing(uplink: Uplink, device: string): DecodedUplink {
   const description = { devicePath: devicePath(uplink), device }
-  return { readings: [], doors: [], rejects: [], describe: () => description }
+  return { readings: [], doors: [], rejects: [], describe: () => description, heard: { device, uplink } }
 }
 
 function rejected({ detail, ...reject }: Pick<Reject, 'reason' | 'detail' | 'device'>): DecodedUplink {
   const whole = { item: null, detail: detailText(detail), ...reject }
-  return { readings: [], doors: [], rejects: [whole], describe: () => ({ devicePath: 'device' }) }
+  return {
+    readings: [],
+    doors: [],
+    rejects: [whole],
+    describe: () => ({ devicePath: 'device' }),
+    heard: null,
+  }
 }
 
 /** Items of one moment: a reading, a door event, both, or a reject where it has no time. */
