@@ -15,7 +15,8 @@ export function chooseTemperature(
 ): { temperature: number | null; fault: Fault | null } {
   if (probes.length === 0) return { temperature: null, fault: null }
   const chosen = source === undefined ? preferred(probes) : named(probes, source)
-  return chosen ?? { temperature: null, fault: 'no_probe' }
+  const { temperature, fault } = chosen ?? { temperature: null, fault: 'no_probe' as const }
+  return { temperature, fault }
 }
 
 function named(probes: readonly Probe[], source: string): Probe | undefined {
