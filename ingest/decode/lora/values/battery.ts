@@ -65,6 +65,7 @@ const CHEMISTRIES: readonly { vendor: Vendor; model?: RegExp; chemistry: Chemist
 /** No battery of such a sensor has more; what stands in a field of volts above it is a percentage. */
 const VOLTS_MAX = 5
 const MILLIVOLTS_MIN = 1_000
+const MILLIVOLTS_MAX = VOLTS_MAX * 1_000
 
 export interface BatteryMake {
   vendor: Vendor | null
@@ -73,7 +74,7 @@ export interface BatteryMake {
 
 /** What is left by a field that should hold volts: some hold millivolts, some a percentage. Null = it cannot be told. */
 export function percentOfVolts(value: number, make: BatteryMake): number | null {
-  if (value >= MILLIVOLTS_MIN) return percentOfVolts(value / 1_000, make)
+  if (value >= MILLIVOLTS_MIN) return value <= MILLIVOLTS_MAX ? byCurve(value / 1_000, make) : null
   if (value > VOLTS_MAX) return percent(value)
   return value > 0 ? byCurve(value, make) : null
 }
