@@ -3,7 +3,7 @@ import { type DecodedUplink, decodeUplink } from '../uplink-items.ts'
 
 export const DEV_EUI = '0101010101010101'
 export const THINGS_ID = 'dev1'
-export const NETWORK_TIME = '2026-11-21T10:00:00.250Z'
+const NETWORK_TIME = '2026-11-21T10:00:00.250Z'
 export const NETWORK_AT_MS = Date.parse(NETWORK_TIME)
 export const RECEIVED_AT_MS = NETWORK_AT_MS + 1_000
 

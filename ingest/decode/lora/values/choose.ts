@@ -16,7 +16,8 @@ export function chooseTemperature(
   if (probes.length === 0) return { temperature: null, fault: null }
   const chosen = source === undefined ? preferred(probes) : named(probes, source)
   const { temperature, fault } = chosen ?? { temperature: null, fault: 'no_probe' as const }
-  return { temperature, fault }
+  // Adding 0 makes a 0 of -0.
+  return { temperature: temperature === null ? null : temperature + 0, fault }
 }
 
 function named(probes: readonly Probe[], source: string): Probe | undefined {
