@@ -18,7 +18,10 @@ export const PARAMETERS: Readonly<Record<string, { description: string; enum?: r
   slug: { description: 'Slug of the organization' },
   unitPublicId: { description: 'The public id of the unit, a UUID' },
   applicationId: { description: 'Id of the application in ChirpStack' },
-  chirpstackEvent: { description: 'Kind of event', enum: ['up', 'join', 'status'] },
+  chirpstackEvent: {
+    description: 'Kind of event',
+    enum: ['up', 'join', 'status', 'ack', 'txack', 'log', 'location', 'integration'],
+  },
   application: { description: 'Id of the application in The Things Stack' },
   tenant: { description: 'Id of the tenant in The Things Stack' },
   deviceId: { description: 'Id of the device in The Things Stack' },
