@@ -27,9 +27,9 @@ export class RecentFrames {
 
   /** The network's time of the frame, epoch milliseconds: that of its first copy, where it has come before. */
   timeOf(uplink: Uplink): number | null {
-    const { devEui, deviceId, devAddr, fCnt, bytes, networkAtMs } = uplink
-    // Without bytes there is nothing to tell two frames with one counter by.
-    if (networkAtMs === null || bytes.length === 0) return networkAtMs
+    const { devEui, deviceId, devAddr, fCnt, bytes, networkAtMs, isSimulated } = uplink
+    // Without bytes there is nothing to tell two frames with one counter by, and what is simulated has no counter.
+    if (networkAtMs === null || bytes.length === 0 || isSimulated) return networkAtMs
     const key = `${devEui ?? deviceId} ${devAddr} ${fCnt} ${hash('sha1', bytes, 'base64')}`
     const firstMs = this.#times.get(key)
     const isRepeated = firstMs !== undefined && Math.abs(networkAtMs - firstMs) <= this.#options.windowMs

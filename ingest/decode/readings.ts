@@ -62,11 +62,11 @@ function build({ item, device, atMs }: ItemOrigin, reading: ReadingPayload): Rea
 }
 
 /** Adding 0 makes a 0 of -0, which PostgreSQL would keep and print. */
-function plain(value: number | null | undefined): number | null {
+export function plain(value: number | null | undefined): number | null {
   return isAbsent(value) ? null : value + 0
 }
 
 /** Battery and RSSI are stored as whole numbers. */
-function whole(value: number | null | undefined): number | null {
+export function whole(value: number | null | undefined): number | null {
   return isAbsent(value) ? null : Math.round(value) + 0
 }

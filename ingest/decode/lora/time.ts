@@ -14,6 +14,12 @@ const HTTP_DATE = /^(?:[A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d
  * HTTP, or Laird's record of year, name of the month, day, hours, minutes and seconds (UTC). Null = it is none.
  */
 export function readOwnTime(value: unknown): number | null {
+  const atMs = readAnyForm(value)
+  // Beyond the range of dates there is nothing that could be shown.
+  return atMs === null || Number.isNaN(new Date(atMs).getTime()) ? null : atMs
+}
+
+function readAnyForm(value: unknown): number | null {
   if (typeof value === 'number' && Number.isFinite(value) && value >= 0) {
     return Math.trunc(value >= MILLISECONDS_FROM ? value : value * 1_000)
   }

@@ -3,7 +3,7 @@ import { isPlausibleTime } from '../../time.ts'
 import type { DoorItem } from '../doors.ts'
 import { clockProblem } from '../fields.ts'
 import type { ItemDescription } from '../items.ts'
-import type { ReadingItem } from '../readings.ts'
+import { plain, type ReadingItem, whole } from '../readings.ts'
 import { detailText, type Reject } from '../reject.ts'
 import { vendorOf } from './make.ts'
 import { momentsOf, whyNothing } from './moments.ts'
@@ -119,8 +119,8 @@ function takeMoment(
       item,
       ...chooseTemperature(probes, undefined),
       ...(probes.length > 0 && { probes }),
-      humidity,
-      battery: battery === null ? null : Math.round(battery),
+      humidity: plain(humidity),
+      battery: whole(battery),
       ...receptionOf(isHistory ? null : uplink.reception),
     })
   }
@@ -160,7 +160,7 @@ function receptionOf(reception: Reception | null): Pick<ReadingItem, 'rssi' | 's
   if (reception === null) return { rssi: null, snr: null }
   const { rssi, snr } = reception
   return {
-    rssi: rssi >= -200 && rssi <= 20 ? Math.round(rssi) : null,
-    snr: snr >= -50 && snr <= 50 ? snr : null,
+    rssi: rssi >= -200 && rssi <= 20 ? whole(rssi) : null,
+    snr: snr >= -50 && snr <= 50 ? plain(snr) : null,
   }
 }

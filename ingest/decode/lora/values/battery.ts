@@ -1,12 +1,20 @@
 import type { Vendor } from '../make.ts'
 
-type Chemistry = 'lithium_thionyl' | 'lithium_manganese' | 'lithium_iron_pair' | 'alkaline_pair'
+type Chemistry = 'lithium' | 'lithium_thionyl' | 'lithium_manganese' | 'lithium_iron_pair' | 'alkaline_pair'
 
 /**
  * Volts at rest and what is left, %, in ascending order. Batteries of lithium thionyl chloride keep their voltage until
  * they are nearly empty, so these are steps for "full, worn, soon empty", no measurement.
  */
 const CURVES: Record<Chemistry, readonly (readonly [volts: number, percent: number])[]> = {
+  // Thionyl chloride or manganese dioxide: low only where both would be.
+  lithium: [
+    [2.4, 0],
+    [2.7, 15],
+    [2.9, 40],
+    [3.2, 70],
+    [3.6, 100],
+  ],
   lithium_thionyl: [
     [2.8, 0],
     [3.0, 5],
@@ -42,20 +50,22 @@ const CURVES: Record<Chemistry, readonly (readonly [volts: number, percent: numb
 const CHEMISTRIES: readonly { vendor: Vendor; model?: RegExp; chemistry: Chemistry }[] = [
   { vendor: 'dragino', model: /lht65|lht52/, chemistry: 'lithium_manganese' },
   { vendor: 'dragino', model: /lds0|lwl0/, chemistry: 'alkaline_pair' },
-  { vendor: 'dragino', chemistry: 'lithium_thionyl' },
+  { vendor: 'dragino', model: /ltc2/, chemistry: 'lithium_thionyl' },
+  { vendor: 'dragino', chemistry: 'lithium' },
   { vendor: 'netvox', model: /r711|r311/, chemistry: 'alkaline_pair' },
   { vendor: 'netvox', chemistry: 'lithium_thionyl' },
   { vendor: 'laird', chemistry: 'lithium_iron_pair' },
   { vendor: 'decentlab', chemistry: 'alkaline_pair' },
   { vendor: 'elsys', chemistry: 'lithium_thionyl' },
   { vendor: 'browan', chemistry: 'lithium_thionyl' },
-  { vendor: 'mclimate', chemistry: 'lithium_thionyl' },
-  { vendor: 'tektelic', chemistry: 'lithium_thionyl' },
+  { vendor: 'mclimate', chemistry: 'lithium' },
+  { vendor: 'tektelic', chemistry: 'lithium' },
 ]
 
 /** No battery of such a sensor has more; what stands in a field of volts above it is a percentage. */
 const VOLTS_MAX = 5
 const MILLIVOLTS_MIN = 1_000
+const MILLIVOLTS_MAX = VOLTS_MAX * 1_000
 
 export interface BatteryMake {
   vendor: Vendor | null
@@ -64,7 +74,7 @@ export interface BatteryMake {
 
 /** What is left by a field that should hold volts: some hold millivolts, some a percentage. Null = it cannot be told. */
 export function percentOfVolts(value: number, make: BatteryMake): number | null {
-  if (value >= MILLIVOLTS_MIN) return percentOfVolts(value / 1_000, make)
+  if (value >= MILLIVOLTS_MIN) return value <= MILLIVOLTS_MAX ? byCurve(value / 1_000, make) : null
   if (value > VOLTS_MAX) return percent(value)
   return value > 0 ? byCurve(value, make) : null
 }

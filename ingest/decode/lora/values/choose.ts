@@ -15,7 +15,9 @@ export function chooseTemperature(
 ): { temperature: number | null; fault: Fault | null } {
   if (probes.length === 0) return { temperature: null, fault: null }
   const chosen = source === undefined ? preferred(probes) : named(probes, source)
-  return chosen ?? { temperature: null, fault: 'no_probe' }
+  const { temperature, fault } = chosen ?? { temperature: null, fault: 'no_probe' as const }
+  // Adding 0 makes a 0 of -0.
+  return { temperature: temperature === null ? null : temperature + 0, fault }
 }
 
 function named(probes: readonly Probe[], source: string): Probe | undefined {
