@@ -198,3 +198,14 @@ describe.concurrent("ChirpStack's status", () => {
     expect(await service.metric(name)).toBe(1)
   })
 })
+
+test("Pub/Sub of The Things Stack: one topic for all sensors, with - in the place of the sensor's id", async () => {
+  const of = await addSensor()
+  const received_at = iso(1)
+  await publish(network, 'v3/app@ttn/devices/-/up', {
+    end_device_ids: { device_id: 'dev-1', dev_eui: of.toUpperCase(), dev_addr: '01020304' },
+    received_at,
+    uplink_message: { f_port: 2, frm_payload: 'AQI=', decoded_payload: { temperature: 4.2 }, received_at },
+  })
+  expect(await readingsOf(service, of)).toMatchObject([{ atMs: T0 + 1_000, temperature: 4.2 }])
+})

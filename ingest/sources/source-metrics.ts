@@ -19,6 +19,14 @@ export function registerSourceMetrics(register: Registry, sources: readonly Sour
   for (const [name, help, read] of counters) counter(register, name, help, { sources, read })
   registerIgnored(register, sources)
   new Gauge({
+    name: 'frostguard_sources_away',
+    help: 'Sources that are not connected and subscribed',
+    registers: [register],
+    collect() {
+      this.set(sources.filter(({ isConnected }) => !isConnected).length)
+    },
+  })
+  new Gauge({
     name: 'frostguard_sources_held_bytes',
     help: 'Memory of the messages of all sources that wait for their commit',
     registers: [register],

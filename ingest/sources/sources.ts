@@ -18,7 +18,7 @@ export class Sources {
   constructor({ configs, heldBytesMax, metrics, ...options }: SourcesOptions) {
     const budget = new Budget(heldBytesMax)
     this.#sources = configs.map((config) => new Source({ ...options, config, budget }))
-    if (configs.length > 0) registerSourceMetrics(metrics, this.#sources, budget)
+    registerSourceMetrics(metrics, this.#sources, budget)
   }
 
   start(): void {

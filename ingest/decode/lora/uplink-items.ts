@@ -65,10 +65,13 @@ export function decodeUplink(payload: Uint8Array, context: UplinkContext): Decod
   return decoded
 }
 
+/** Stands in the topic for whichever device the message names: Pub/Sub of The Things Stack has one topic for all. No id is `-`. */
+const ANY_DEVICE = '-'
+
 /** The device's DevEUI, or null when the message is of another device than its topic. */
 function deviceOf({ server, devEui, deviceId }: Uplink, { topicDevice }: UplinkContext): string | null {
   if (server === 'chirpstack') return devEui === null || devEui === topicDevice ? topicDevice : null
-  return deviceId === null || deviceId === topicDevice ? devEui : null
+  return deviceId === null || topicDevice === ANY_DEVICE || deviceId === topicDevice ? devEui : null
 }
 
 function devicePath({ server }: Uplink): string {
