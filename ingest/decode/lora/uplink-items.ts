@@ -52,13 +52,8 @@ export function decodeUplink(payload: Uint8Array, context: UplinkContext): Decod
   }
   const decoded = nothing(uplink, device)
   const networkAtMs = context.timeOfFrame ? context.timeOfFrame(uplink) : uplink.networkAtMs
-  for (const measures of moments) {
-    takeMoment(decoded, measures, {
-      uplink: { ...uplink, networkAtMs },
-      device,
-      receivedAtMs: context.receivedAtMs,
-    })
-  }
+  const frame = { uplink: { ...uplink, networkAtMs }, device, receivedAtMs: context.receivedAtMs }
+  for (const measures of moments) takeMoment(decoded, measures, frame)
   return decoded
 }
 

@@ -37,6 +37,12 @@ describe('a number that stands for no temperature', () => {
   })
 })
 
+test('a codec that writes INVALID for a number', () => {
+  const comtac = { vendor: 'comtac', makeText: 'comtac lpn-cm4' } as const
+  const { probes, humidity } = readDecoded({ tempNOW: ['INVALID'], humNOW: ['INVALID'] }, comtac)
+  expect([probes, humidity]).toMatchObject([[{ temperature: null, fault: 'other' }], null])
+})
+
 describe('units', () => {
   test.each<[object, number]>([
     [{ temperature: 4.4 }, 4.4],
