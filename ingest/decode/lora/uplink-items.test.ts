@@ -120,6 +120,18 @@ describe('when it was measured', () => {
       [[seconds * 1_000, 'device']],
     ],
     [
+      'what was kept has the seconds before its frame',
+      {
+        decoded: {
+          history: {
+            now: 'Sat, 21 Nov 2026 10:00:07 GMT',
+            12: { timeStamp: 'Sat, 21 Nov 2026 09:00:07 GMT', temperature: { value: 3 } },
+          },
+        },
+      },
+      [[NETWORK_AT_MS - 3_600_000, 'device']],
+    ],
+    [
       'what was kept without a clock',
       { decoded: { history: [{ timestamp: 120, temperature: 3 }] } },
       ['clock'],
@@ -173,6 +185,9 @@ test(`whatever an uplink says, what is stored is in range and has a place (FUZZ_
   const scalars = [
     4.2,
     -3,
+    8e15,
+    4e12,
+    -3,
     -127,
     1e300,
     -0,
@@ -224,7 +239,11 @@ test(`whatever an uplink says, what is stored is in range and has a place (FUZZ_
       profile: one(profiles),
       fPort: one([0, 2, 10, 85]),
       bytes: Buffer.from(Array.from({ length: random(24) }, () => random(256))).toString('hex'),
-      decoded: one([null, record(), { ...record(), history: [record(), record()] }]),
+      decoded: one([
+        null,
+        record(),
+        { ...record(), history: one([[record(), record()], { now: one(values), 1: record(), 2: record() }]) },
+      ]),
       normalized: one([null, [record()], [{ air: record(), time: one(values) }, { battery: one(values) }]]),
       time: one([undefined, '', '2026-11-21T10:00:00Z', '2026-02-30T10:00:00Z']),
     }
