@@ -162,6 +162,49 @@ test('a normalized temperature counts before a decoded one, but not before that 
   expect(temperature({ TempC_SHT: 21, TempC_DS: 327.67 })).toBeNull()
 })
 
+describe('normalized payloads beside what a device has kept', () => {
+  const seconds = Math.trunc(NETWORK_AT_MS / 1_000) - 3_600
+  const history = [{ timestamp: seconds, temperature: 3 }]
+  const stored = (uplink: TestUplink) =>
+    decodeFrom('things_stack', { ...GOOD, ...uplink }).readings.map(({ atMs, temperature }) => [
+      atMs,
+      temperature,
+    ])
+  const normalized = [{ air: { temperature: 21 } }]
+
+  test('the present is the present', () => {
+    expect(stored({ decoded: { temperature: 21, history }, normalized })).toEqual([
+      [NETWORK_AT_MS, 21],
+      [seconds * 1_000, 3],
+    ])
+  })
+
+  test('what is of the past alone is not said of now', () => {
+    expect(stored({ decoded: { history }, normalized })).toEqual([[seconds * 1_000, 3]])
+  })
+
+  test('several times in it', () => {
+    const times = [NETWORK_AT_MS - 60_000, NETWORK_AT_MS - 30_000]
+    const moments = times.map((at, n) => ({ time: new Date(at).toISOString(), air: { temperature: n } }))
+    expect(stored({ decoded: { temperature: 4 }, normalized: moments })).toEqual([
+      [NETWORK_AT_MS, 4],
+      [times[0], 0],
+      [times[1], 1],
+    ])
+    expect(stored({ decoded: null, normalized: moments })).toEqual([
+      [times[0], 0],
+      [times[1], 1],
+    ])
+  })
+
+  test('one time in it is that of the decoded fields too', () => {
+    const moment = { time: new Date(NETWORK_AT_MS - 60_000).toISOString(), air: { temperature: 3 } }
+    expect(stored({ decoded: { temperature: 3, battery: 90 }, normalized: [moment] })).toEqual([
+      [NETWORK_AT_MS - 60_000, 3],
+    ])
+  })
+})
+
 test('decoded fields that nobody knows leave it to our own decoder', () => {
   const { readings } = decodeFrom('chirpstack', {
     profile: 'Milesight EM300-TH',
