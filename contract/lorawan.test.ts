@@ -6,8 +6,10 @@ import type { MqttClient } from 'mqtt'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { closeAll } from '../broker/testing.ts'
 import { publishRoute } from '../broker/topics.ts'
+import { until } from '../db/testing/poll.ts'
 import { chirpStackUp, type TestUplink, thingsStackUp } from '../ingest/decode/lora/testing/uplinks.ts'
 import { replayRejected } from '../ingest/replay/replay.ts'
+import type { ReplayTally } from '../ingest/replay/tally.ts'
 import { publish } from './testing/clients.ts'
 import { acmeFleet, device, NETWORK_SERVER, RIVAL_DEVICE, unitOf } from './testing/fleet.ts'
 import { hasProgram } from './testing/programs.ts'
@@ -64,6 +66,17 @@ function up(devEui: string, uplink: TestUplink, change: object = {}): Promise<un
     ...change,
   }
   return publish(server, `application/1/device/${devEui}/event/up`, event)
+}
+
+function replay(devEui: string): Promise<ReplayTally> {
+  return replayRejected({
+    pool: service.db.$client,
+    routeOf: publishRoute,
+    filter: { device: devEui },
+    limit: 100,
+    dryRun: false,
+    statementTimeoutMs: 30_000,
+  })
 }
 
 async function expectBalance(): Promise<void> {
@@ -147,12 +160,10 @@ describe("which temperature is the unit's", () => {
     const inFleet = unitOf(fleet, 'Cooler').devices.at(-1)
     Object.assign(inFleet ?? {}, { lora: { temperature_source: 'internal' } })
     await service.applyFleet(fleet)
-    await expect
-      .poll(async () => {
-        await up(devEui, LHT65)
-        return (await readingsOf(service, devEui)).map(({ temperature }) => temperature)
-      })
-      .toContain(28.29)
+    await until('the other one is stored', async () => {
+      await up(devEui, LHT65)
+      return (await readingsOf(service, devEui)).some(({ temperature }) => temperature === 28.29)
+    })
   })
 
   test('a probe that is not there is a fault, never the temperature of another', async () => {
@@ -234,17 +245,23 @@ describe('readings and door events of one uplink', () => {
 
     unitOf(fleet, 'Cooler').devices.push(device(devEui))
     await service.applyFleet(fleet)
-    const tally = await replayRejected({
-      pool: service.db.$client,
-      routeOf: publishRoute,
-      filter: { device: devEui },
-      limit: 100,
-      dryRun: false,
-      statementTimeoutMs: 30_000,
-    })
-    expect(tally).toMatchObject({ readings: 1, doors: 1 })
+    expect(await replay(devEui)).toMatchObject({ readings: 1, doors: 1 })
     expect(await readingsOf(service, devEui)).toMatchObject([{ temperature: 4.4, source: 'network' }])
     expect(await doorEventsOf(service, devEui)).toMatchObject([{ state: 'open' }])
+  })
+
+  test('of a message that an earlier version set aside whole are stored by a replay', async () => {
+    const devEui = await newDevice()
+    await rejectsOf(service, () => up(devEui, { bytes: 'aa' }))
+    const event = chirpStackUp({ devEui, bytes: 'aa', decoded: { temperature: 4.4, door: 'open' } })
+    await service.query(
+      `UPDATE pipeline.rejected_payloads SET payload = $1 WHERE id IN
+         (SELECT payload_id FROM pipeline.rejected_messages WHERE device = $2)`,
+      [Buffer.from(JSON.stringify(event)), devEui],
+    )
+    expect(await replay(devEui)).toMatchObject({ readings: 1, doors: 1, stillRejected: {} })
+    expect(await readingsOf(service, devEui)).toHaveLength(1)
+    expect(await doorEventsOf(service, devEui)).toHaveLength(1)
   })
 
   test("of another organization's sensor do not exist", async () => {

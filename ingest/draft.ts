@@ -24,7 +24,10 @@ export interface Draft {
   frame?: Frame & { device: string }
 }
 
-/** Decodes one arrival by its topic. Pure but for `timeOfFrame`, and never throws: what cannot be used is among the message's rejects. */
+/**
+ * Decodes one arrival by its topic. Pure but for `timeOfFrame`, and never throws: what cannot be used is among the
+ * message's rejects.
+ */
 export function draftMessage(
   arrival: Arrival,
   done: (error?: Error) => void,

@@ -21,13 +21,19 @@ export function momentsOf(uplink: Uplink): Measures[] {
     const own = decodeBytes(uplink, vendor)
     return own === null ? [] : readMoments(own, make)
   }
-  if (normalized.length === 0) return decoded
-  const [now, ...others] = normalized
-  const present = decoded.find(({ isHistory }) => !isHistory)
+  return mergeMoments(normalized, decoded)
+}
+
+/** A normalized payload without a time says what is now, unless the decoded fields are of earlier moments only. */
+function mergeMoments(normalized: readonly Measures[], decoded: readonly Measures[]): Measures[] {
+  const timed = normalized.filter(({ atMs }) => atMs !== null)
+  const untimed = normalized.find(({ atMs }) => atMs === null)
+  const now = decoded.find(({ isHistory }) => !isHistory)
   const kept = decoded.filter(({ isHistory }) => isHistory)
-  return now === undefined || present === undefined
-    ? [...normalized, ...kept]
-    : [mergeMoment(now, present), ...others, ...kept]
+  const normalizedNow = untimed ?? timed.find(({ isHistory }) => !isHistory)
+  if (now === undefined) return [...(decoded.length === 0 ? normalized : timed), ...kept]
+  if (normalizedNow === undefined) return [now, ...timed, ...kept]
+  return [mergeMoment(normalizedNow, now), ...timed.filter((measures) => measures !== normalizedNow), ...kept]
 }
 
 /** Why nothing of an uplink is stored, as it stands in the detail of its reject. */

@@ -6,6 +6,8 @@ const MONTHS = 'january february march april may june july august september octo
 )
 /** Numbers from here on are milliseconds: as seconds they would be the year 5138. */
 const MILLISECONDS_FROM = 1e11
+/** Half the range of dates: what is beyond is no time, and the difference of two can still be shown. */
+const SHOWN_MS_MAX = 4.32e15
 /** A date as HTTP has it, with its day of the week or without: `Tue, 12 Apr 2022 10:00:00 GMT`. */
 const HTTP_DATE = /^(?:[A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d (?:GMT|UTC)$/
 
@@ -15,8 +17,7 @@ const HTTP_DATE = /^(?:[A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d
  */
 export function readOwnTime(value: unknown): number | null {
   const atMs = readAnyForm(value)
-  // Beyond the range of dates there is nothing that could be shown.
-  return atMs === null || Number.isNaN(new Date(atMs).getTime()) ? null : atMs
+  return atMs === null || Math.abs(atMs) > SHOWN_MS_MAX || Number.isNaN(atMs) ? null : atMs
 }
 
 function readAnyForm(value: unknown): number | null {

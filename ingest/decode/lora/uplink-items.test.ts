@@ -120,6 +120,18 @@ describe('when it was measured', () => {
       [[seconds * 1_000, 'device']],
     ],
     [
+      'what was kept has the seconds before its frame',
+      {
+        decoded: {
+          history: {
+            now: 'Sat, 21 Nov 2026 10:00:07 GMT',
+            12: { timeStamp: 'Sat, 21 Nov 2026 09:00:07 GMT', temperature: { value: 3 } },
+          },
+        },
+      },
+      [[NETWORK_AT_MS - 3_600_000, 'device']],
+    ],
+    [
       'what was kept without a clock',
       { decoded: { history: [{ timestamp: 120, temperature: 3 }] } },
       ['clock'],
@@ -150,6 +162,49 @@ test('a normalized temperature counts before a decoded one, but not before that 
   expect(temperature({ TempC_SHT: 21, TempC_DS: 327.67 })).toBeNull()
 })
 
+describe('normalized payloads beside what a device has kept', () => {
+  const seconds = Math.trunc(NETWORK_AT_MS / 1_000) - 3_600
+  const history = [{ timestamp: seconds, temperature: 3 }]
+  const stored = (uplink: TestUplink) =>
+    decodeFrom('things_stack', { ...GOOD, ...uplink }).readings.map(({ atMs, temperature }) => [
+      atMs,
+      temperature,
+    ])
+  const normalized = [{ air: { temperature: 21 } }]
+
+  test('the present is the present', () => {
+    expect(stored({ decoded: { temperature: 21, history }, normalized })).toEqual([
+      [NETWORK_AT_MS, 21],
+      [seconds * 1_000, 3],
+    ])
+  })
+
+  test('what is of the past alone is not said of now', () => {
+    expect(stored({ decoded: { history }, normalized })).toEqual([[seconds * 1_000, 3]])
+  })
+
+  test('several times in it', () => {
+    const times = [NETWORK_AT_MS - 60_000, NETWORK_AT_MS - 30_000]
+    const moments = times.map((at, n) => ({ time: new Date(at).toISOString(), air: { temperature: n } }))
+    expect(stored({ decoded: { temperature: 4 }, normalized: moments })).toEqual([
+      [NETWORK_AT_MS, 4],
+      [times[0], 0],
+      [times[1], 1],
+    ])
+    expect(stored({ decoded: null, normalized: moments })).toEqual([
+      [times[0], 0],
+      [times[1], 1],
+    ])
+  })
+
+  test('one time in it is that of the decoded fields too', () => {
+    const moment = { time: new Date(NETWORK_AT_MS - 60_000).toISOString(), air: { temperature: 3 } }
+    expect(stored({ decoded: { temperature: 3, battery: 90 }, normalized: [moment] })).toEqual([
+      [NETWORK_AT_MS - 60_000, 3],
+    ])
+  })
+})
+
 test('decoded fields that nobody knows leave it to our own decoder', () => {
   const { readings } = decodeFrom('chirpstack', {
     profile: 'Milesight EM300-TH',
@@ -172,6 +227,9 @@ test(`whatever an uplink says, what is stored is in range and has a place (FUZZ_
   const one = <T>(values: readonly T[]): T => values[random(values.length)] as T
   const scalars = [
     4.2,
+    -3,
+    8e15,
+    4e12,
     -3,
     -127,
     1e300,
@@ -224,7 +282,11 @@ test(`whatever an uplink says, what is stored is in range and has a place (FUZZ_
       profile: one(profiles),
       fPort: one([0, 2, 10, 85]),
       bytes: Buffer.from(Array.from({ length: random(24) }, () => random(256))).toString('hex'),
-      decoded: one([null, record(), { ...record(), history: [record(), record()] }]),
+      decoded: one([
+        null,
+        record(),
+        { ...record(), history: one([[record(), record()], { now: one(values), 1: record(), 2: record() }]) },
+      ]),
       normalized: one([null, [record()], [{ air: record(), time: one(values) }, { battery: one(values) }]]),
       time: one([undefined, '', '2026-11-21T10:00:00Z', '2026-02-30T10:00:00Z']),
     }

@@ -55,13 +55,8 @@ export function decodeUplink(payload: Uint8Array, context: UplinkContext): Decod
   }
   const decoded = nothing(uplink, device)
   const networkAtMs = context.timeOfFrame ? context.timeOfFrame(uplink) : uplink.networkAtMs
-  for (const measures of moments) {
-    takeMoment(decoded, measures, {
-      uplink: { ...uplink, networkAtMs },
-      device,
-      receivedAtMs: context.receivedAtMs,
-    })
-  }
+  const frame = { uplink: { ...uplink, networkAtMs }, device, receivedAtMs: context.receivedAtMs }
+  for (const measures of moments) takeMoment(decoded, measures, frame)
   return decoded
 }
 
@@ -140,18 +135,23 @@ interface ItemTime {
  * When it was measured: the device's own time where that is plausible, else the network's. What the device has kept has
  * only its own: without, the result is the detail of its reject.
  */
-function timeOf({ atMs, isHistory }: Measures, uplink: Uplink, receivedAtMs: number): ItemTime | string {
+function timeOf(measures: Measures, uplink: Uplink, receivedAtMs: number): ItemTime | string {
+  const network = networkTime(uplink, receivedAtMs)
+  const atMs = ownTime(measures, network.atMs ?? receivedAtMs)
   if (atMs !== null && isPlausibleTime(atMs, receivedAtMs)) return { atMs, source: 'device' }
-  if (isHistory) {
-    return atMs === null
-      ? 'a reading that the device has kept, without its time: it cannot be told when it was measured'
-      : clockProblem({ path: 'time', value: new Date(atMs).toISOString(), atMs, receivedAtMs })
-  }
-  const { networkAtMs } = uplink
-  if (networkAtMs !== null && isPlausibleTime(networkAtMs, receivedAtMs)) {
-    return { atMs: networkAtMs, source: 'network' }
-  }
-  return { atMs: null, source: 'arrival' }
+  if (!measures.isHistory) return network
+  return atMs === null
+    ? 'a reading that the device has kept, without its time: it cannot be told when it was measured'
+    : clockProblem({ path: 'time', value: new Date(atMs).toISOString(), atMs, receivedAtMs })
+}
+
+function ownTime({ atMs, beforeMs }: Measures, frameAtMs: number): number | null {
+  return beforeMs === null ? atMs : frameAtMs - beforeMs
+}
+
+function networkTime({ networkAtMs }: Uplink, receivedAtMs: number): ItemTime {
+  const isPlausible = networkAtMs !== null && isPlausibleTime(networkAtMs, receivedAtMs)
+  return isPlausible ? { atMs: networkAtMs, source: 'network' } : { atMs: null, source: 'arrival' }
 }
 
 function sourceOf(source: Source, { isSimulated }: Uplink): { source: Source } {

@@ -36,7 +36,7 @@ function takeField(measures: Measures, { meaning, field, value, make }: Field): 
   const { plain, unit } = unwrap(value)
   switch (meaning.says) {
     case 'temperature':
-      if (typeof plain === 'number') addProbe(measures, meaning.channel, field, celsiusOf(plain, field, unit))
+      takeTemperature(measures, { channel: meaning.channel, field, plain, unit })
       break
     case 'humidity':
       if (typeof plain === 'number' && plain >= 0 && plain <= 100) measures.humidity ??= plain
@@ -69,11 +69,22 @@ function unwrap(value: unknown): { plain: unknown; unit: unknown } {
   return { plain: Array.isArray(value) ? value[0] : value, unit: undefined }
 }
 
-function addProbe(measures: Measures, channel: string, field: string, celsius: number): void {
+/** What Comtac's and other codecs write in the place of a number that is none. */
+const NO_NUMBER = /^(?:invalid|error|nan)$/i
+
+function takeTemperature(
+  measures: Measures,
+  { channel, field, plain, unit }: { channel: string; field: string; plain: unknown; unit: unknown },
+): void {
   if (measures.probes.some((probe) => probe.channel === channel)) return
-  const fault = temperatureFault(celsius)
-  const temperature = fault === null ? celsius : null
-  measures.probes.push({ channel, field, temperature, fault, isAbsent: false })
+  const origin = { channel, field, isAbsent: false }
+  if (typeof plain === 'number') {
+    const celsius = celsiusOf(plain, field, unit)
+    const fault = temperatureFault(celsius)
+    measures.probes.push({ ...origin, temperature: fault === null ? celsius : null, fault })
+  } else if (typeof plain === 'string' && NO_NUMBER.test(plain)) {
+    measures.probes.push({ ...origin, temperature: null, fault: 'other' })
+  }
 }
 
 function batteryOf(

@@ -1,4 +1,5 @@
 import { isRecord, type JsonRecord } from '../../value.ts'
+import { readOwnTime } from '../time.ts'
 import type { BatteryMake } from './battery.ts'
 import { readDecoded } from './decoded.ts'
 import { type Measures, saysNothing } from './types.ts'
@@ -12,9 +13,11 @@ const LAIRD_BACKLOG = /^SendBackLogMessages?$/
 export function readMoments(decoded: JsonRecord, make: BatteryMake): Measures[] {
   const isBacklog = typeof decoded['msgType'] === 'string' && LAIRD_BACKLOG.test(decoded['msgType'])
   const now = readDecoded(decoded, make, isBacklog)
-  const kept = [...records(decoded['history']), ...records(decoded['readings'])].map((record) =>
+  const { history } = decoded
+  const kept = [...records(history), ...records(decoded['readings'])].map((record) =>
     readDecoded(record, make, true),
   )
+  if (isRecord(history)) countBack(kept, readOwnTime(history['now']))
   const last = kept.at(-1)
   // Laird_Agg_TH: the time of the whole is that of the last reading in it, and not that of the battery beside them.
   if (last && Array.isArray(decoded['readings'])) {
@@ -28,6 +31,19 @@ export function readMoments(decoded: JsonRecord, make: BatteryMake): Measures[] 
 function records(value: unknown): JsonRecord[] {
   const list = Array.isArray(value) ? value : isRecord(value) ? Object.values(value) : []
   return list.slice(0, RECORDS_MAX).filter(isRecord)
+}
+
+/**
+ * Sensative's device says how many seconds ago; its codec counts back from the time at which it runs, which is another for
+ * each copy of a frame.
+ */
+function countBack(kept: readonly Measures[], codecNowMs: number | null): void {
+  if (codecNowMs === null) return
+  for (const measures of kept) {
+    if (measures.atMs === null) continue
+    measures.beforeMs = codecNowMs - measures.atMs
+    measures.atMs = null
+  }
 }
 
 /** Comtac's lists begin with the present value; those behind it have no time. */

@@ -11,6 +11,7 @@ export function mergeMoment(normalized: Measures, decoded: Measures): Measures {
     battery: normalized.battery ?? decoded.battery,
     door: normalized.door ?? decoded.door,
     atMs: normalized.atMs ?? decoded.atMs,
+    beforeMs: null,
     isHistory: false,
   }
 }

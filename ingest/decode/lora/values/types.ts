@@ -23,12 +23,14 @@ export interface Measures {
   door: DoorState | null
   /** The device's own time, epoch milliseconds, plausible or not; null when its codec gives none. */
   atMs: number | null
+  /** How long before its frame it was measured, milliseconds, where the device counts so; null where it does not. */
+  beforeMs: number | null
   /** Measured earlier and kept by the device: without a time of its own it belongs nowhere. */
   isHistory: boolean
 }
 
 export function noMeasures(isHistory = false): Measures {
-  return { probes: [], humidity: null, battery: null, door: null, atMs: null, isHistory }
+  return { probes: [], humidity: null, battery: null, door: null, atMs: null, beforeMs: null, isHistory }
 }
 
 export function saysNothing({ probes, humidity, battery, door }: Measures): boolean {

@@ -37,6 +37,12 @@ describe('a number that stands for no temperature', () => {
   })
 })
 
+test('a codec that writes INVALID for a number', () => {
+  const comtac = { vendor: 'comtac', makeText: 'comtac lpn-cm4' } as const
+  const { probes, humidity } = readDecoded({ tempNOW: ['INVALID'], humNOW: ['INVALID'] }, comtac)
+  expect([probes, humidity]).toMatchObject([[{ temperature: null, fault: 'other' }], null])
+})
+
 describe('units', () => {
   test.each<[object, number]>([
     [{ temperature: 4.4 }, 4.4],
@@ -208,7 +214,7 @@ describe('what a device has kept', () => {
     ])
   })
 
-  test('Sensative: records by their counter, with the date of HTTP', () => {
+  test('Sensative: records by their counter, so long before the frame', () => {
     const strips = { vendor: 'sensative', makeText: 'strips' } as const
     const history = {
       now: 'Fri, 20 Nov 2026 10:00:00 GMT',
@@ -216,8 +222,8 @@ describe('what a device has kept', () => {
       13: { timeStamp: 'Fri, 20 Nov 2026 09:30:00 GMT', door: { value: false } },
     }
     expect(readMoments({ history }, strips)).toMatchObject([
-      { atMs: Date.parse('2026-11-20T09:00:00Z'), probes: [{ temperature: 23.4 }] },
-      { atMs: Date.parse('2026-11-20T09:30:00Z'), door: 'open' },
+      { isHistory: true, atMs: null, beforeMs: 3_600_000, probes: [{ temperature: 23.4 }] },
+      { isHistory: true, atMs: null, beforeMs: 1_800_000, door: 'open' },
     ])
   })
 
