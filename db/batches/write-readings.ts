@@ -1,21 +1,22 @@
 import type { PoolClient } from 'pg'
 import { encodeReadings, type ReadingRow, readingColumns } from '../copy/readings.ts'
+import { copyAtOnce } from './copy-at-once.ts'
 import { copyInto } from './transaction.ts'
 
 const COLUMNS = Object.keys(readingColumns).join(', ')
 
 /**
- * The optimistic way: straight into the table, within the transaction that `begin` opens in the same round trip.
- * Fails with 23505 when a single reading is stored already.
+ * The optimistic way: straight into the table, within the transaction that `begin` opens, in one round trip with it and with
+ * what is to be done at the `end`. Fails with 23505 when a single reading is stored already.
  */
 export async function copyReadings(
   client: PoolClient,
-  begin: string,
+  { begin, end }: { begin: string; end?: string },
   rows: readonly ReadingRow[],
   batchId: bigint,
 ): Promise<void> {
-  const sql = `${begin}; COPY public.sensor_readings (${COLUMNS}) FROM STDIN (FORMAT binary)`
-  await copyInto(client, sql, encodeReadings(rows, batchId))
+  const copy = `${begin}; COPY public.sensor_readings (${COLUMNS}) FROM STDIN (FORMAT binary)`
+  await copyAtOnce(client, end === undefined ? copy : `${copy}; ${end}`, encodeReadings(rows, batchId))
 }
 
 /**

@@ -4,12 +4,12 @@ import { epochMs } from './instants.ts'
 type Queryable = Pick<Pool, 'query'>
 
 /** From then on, until the next one; epoch milliseconds, -Infinity for the first. */
-export interface ConfigPeriod<T> {
+interface ConfigPeriod<T> {
   fromMs: number
   values: T
 }
 
-export interface UnitSettings {
+interface UnitSettings {
   temp_min: number | null
   temp_max: number | null
   site_id: number
@@ -17,7 +17,7 @@ export interface UnitSettings {
   is_monitored: boolean
 }
 
-export interface DeviceSettings {
+interface DeviceSettings {
   reporting_interval_seconds: number | null
 }
 

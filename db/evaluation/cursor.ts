@@ -1,4 +1,5 @@
-import type { ClientBase } from 'pg'
+import type { ClientBase, Pool } from 'pg'
+import { onConnection } from '../batches/transaction.ts'
 
 /** A place in the ledger: everything up to `(tx, batchId)` has been read. */
 export interface LedgerCursor {
@@ -17,28 +18,36 @@ const RESTORED_OVERLAP_MINUTES = 60
 const ADOPT_TIMEOUT_MS = 10 * 60_000
 
 /**
- * Where the reader `name` goes on; a new one begins at `start`. Call it in the transaction that writes nothing else, after each
- * connect. In a cluster that the ledger was restored into, transactions count from elsewhere: then the batches that nobody has
- * read, and those of the last hour once more, are stamped with a transaction of this cluster, and `restored` is true.
+ * Where the reader `name` goes on; a new one begins at `start`. To be asked after each connect. Where the ledger was
+ * restored into another cluster, transactions count from elsewhere: then the batches that nobody has read, and those of the
+ * last hour once more, are stamped anew, and `restored` is true.
  */
-export async function openCursor(
-  client: ClientBase,
+export function openCursor(
+  pool: Pool,
   name: string,
   start: LedgerCursor = LEDGER_START,
 ): Promise<{ cursor: LedgerCursor; restored: boolean }> {
-  const { rows } = await client.query<{ tx: string; batch_id: string; restored: boolean }>(
-    `INSERT INTO pipeline.evaluator_cursors AS known (name, tx, batch_id, cluster)
-     SELECT $1, $2, $3, system_identifier::text FROM pg_control_system()
-     ON CONFLICT (name) DO UPDATE SET name = known.name
-     RETURNING tx, batch_id, cluster <> (SELECT system_identifier::text FROM pg_control_system()) AS restored`,
-    [name, start.tx, start.batchId],
-  )
-  const row = rows[0]
-  if (!row) throw new Error(`The cursor ${name} was not kept`)
-  const cursor = { tx: row.tx, batchId: BigInt(row.batch_id) }
-  return row.restored
-    ? { cursor: await adoptLedger(client, name), restored: true }
-    : { cursor, restored: false }
+  return onConnection(pool, async (client) => {
+    await client.query('BEGIN')
+    // Not ON CONFLICT DO UPDATE: `updated_at` says when the ledger was last read.
+    await client.query(
+      `INSERT INTO pipeline.evaluator_cursors (name, tx, batch_id, cluster)
+       SELECT $1, $2, $3, system_identifier::text FROM pg_control_system() ON CONFLICT (name) DO NOTHING`,
+      [name, start.tx, start.batchId],
+    )
+    const { rows } = await client.query<{ tx: string; batch_id: string; restored: boolean }>(
+      `SELECT tx, batch_id, cluster <> (SELECT system_identifier::text FROM pg_control_system()) AS restored
+       FROM pipeline.evaluator_cursors WHERE name = $1 FOR UPDATE`,
+      [name],
+    )
+    const row = rows[0]
+    if (!row) throw new Error(`The cursor ${name} was not kept`)
+    const cursor = row.restored
+      ? await adoptLedger(client, name)
+      : { tx: row.tx, batchId: BigInt(row.batch_id) }
+    await client.query('COMMIT')
+    return { cursor, restored: row.restored }
+  })
 }
 
 /**

@@ -62,39 +62,32 @@ function ruleOf(row: RuleHistoryRow, conditionType: ConditionType): Omit<Candida
 }
 
 /** The limits of the unit itself, which act where no rule of their condition type does. */
-export function limitsOf({ periods, createdAtMs }: UnitRow): CandidateRule[] {
-  return LIMITS.flatMap(({ field, conditionType }) => {
-    const versions: EnabledVersion[] = []
-    let version = 0
-    let last: number | null = null
-    periods.forEach(({ fromMs, values }, i) => {
-      const limit = values[field]
-      const toMs = periods[i + 1]?.fromMs ?? Infinity
-      const before = versions.at(-1)
-      if (limit === null) return
-      if (before && limit === last && before.toMs === fromMs) {
-        before.toMs = toMs
-        return
-      }
-      version += 1
-      last = limit
-      const condition = parseCondition(conditionType, { limit })
-      versions.push({ version, fromMs, toMs, condition, severity: 'critical', isFirst: i === 0 })
-    })
-    if (versions.length === 0) return []
-    const alertType = ALERT_TYPES[conditionType]
-    return [
-      {
-        ruleId: null,
-        name: field,
-        conditionType,
-        alertType,
-        level: 'limit',
-        siteId: null,
-        createdAtMs,
-        versions,
-      },
-    ]
+export function limitsOf(unit: UnitRow): CandidateRule[] {
+  return LIMITS.map(({ field, conditionType }) => ({
+    ruleId: null,
+    name: field,
+    conditionType,
+    alertType: ALERT_TYPES[conditionType],
+    level: 'limit',
+    siteId: null,
+    createdAtMs: unit.createdAtMs,
+    versions: limitVersions(unit, field, conditionType),
+  }))
+}
+
+function limitVersions(
+  { periods }: UnitRow,
+  field: (typeof LIMITS)[number]['field'],
+  conditionType: ConditionType,
+): EnabledVersion[] {
+  // Other settings of the unit change too.
+  const changes = periods.filter(({ values }, i) => values[field] !== periods[i - 1]?.values[field])
+  return changes.flatMap(({ fromMs, values }, i) => {
+    const limit = values[field]
+    if (limit === null) return []
+    const toMs = changes[i + 1]?.fromMs ?? Infinity
+    const condition = parseCondition(conditionType, { limit })
+    return [{ version: i + 1, fromMs, toMs, condition, severity: 'critical', isFirst: i === 0 }]
   })
 }
 

@@ -1,7 +1,7 @@
 import type { AlertType, ConditionType, RuleTrack, RuleVersion } from '../core/types.ts'
 
 /** Event time, from `fromMs` to before `toMs`. */
-export interface Period {
+interface Period {
   fromMs: number
   toMs: number
 }

@@ -1,0 +1,95 @@
+import type { Pool } from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createDatabase } from '../client.ts'
+import { createTestDatabase, type TestDatabase } from '../testing/test-database.ts'
+import { copyAtOnce } from './copy-at-once.ts'
+import { onConnection } from './transaction.ts'
+
+let database: TestDatabase
+let pool: Pool
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  pool = createDatabase({
+    url: database.url,
+    poolMax: 1,
+    statementTimeoutMs: 10_000,
+    connectTimeoutMs: 5_000,
+    onIdleError: () => {},
+  }).$client
+  await pool.query('CREATE TABLE public.numbers (number int PRIMARY KEY)')
+})
+
+afterAll(async () => {
+  await pool?.end()
+  await database?.drop()
+})
+
+const send = (sql: string, text: string) =>
+  onConnection(pool, (client) => copyAtOnce(client, sql, Buffer.from(text)))
+const numbers = async () =>
+  (await pool.query<{ number: number }>('SELECT number FROM public.numbers ORDER BY 1')).rows.map(
+    ({ number }) => number,
+  )
+const backend = async () => (await pool.query('SELECT pg_backend_pid() AS pid')).rows[0]?.pid as number
+
+const COPY = 'COPY public.numbers FROM STDIN'
+
+test('what stands before and after the COPY is one transaction with it, on a connection that goes on', async () => {
+  const before = await backend()
+  await send(
+    `BEGIN; INSERT INTO public.numbers VALUES (1); ${COPY}; INSERT INTO public.numbers VALUES (4); COMMIT`,
+    '2\n3\n',
+  )
+  expect(await numbers()).toEqual([1, 2, 3, 4])
+  expect(await backend()).toBe(before)
+})
+
+test.each([
+  ['before the COPY', `BEGIN; SELECT 1/0; ${COPY}; COMMIT`, '11\n12\n', 'division by zero'],
+  [
+    'in the COPY itself',
+    `BEGIN; ${COPY.replace('numbers', 'nothing')}; COMMIT`,
+    '11\n12\n',
+    'does not exist',
+  ],
+  ['in its data', `BEGIN; ${COPY}; COMMIT`, '11\nx\n12\n', 'invalid input syntax'],
+  ['as a duplicate', `BEGIN; ${COPY}; COMMIT`, '11\n2\n12\n', 'duplicate key'],
+  ['after the COPY', `BEGIN; ${COPY}; SELECT 1/0; COMMIT`, '11\n12\n', 'division by zero'],
+])('an error %s leaves nothing, and a connection that goes on', async (_where, sql, data, message) => {
+  const before = await backend()
+  // More than the server's buffers hold: it fails while data is still on its way.
+  const rest = Array.from({ length: 300_000 }, (_, n) => `${n + 100}\n`).join('')
+  await expect(send(sql, data + rest)).rejects.toThrow(message)
+  expect(await numbers()).toEqual([1, 2, 3, 4])
+  expect(await backend()).toBe(before)
+})
+
+test('a connection that ends with the data on its way rejects', async () => {
+  const holder = await pool.connect()
+  await holder.query('BEGIN; LOCK TABLE public.numbers IN ACCESS EXCLUSIVE MODE')
+  const { $client: other } = createDatabase({
+    url: database.url,
+    poolMax: 2,
+    statementTimeoutMs: 10_000,
+    connectTimeoutMs: 5_000,
+    onIdleError: () => {},
+  })
+  const copying = onConnection(other, (client) =>
+    copyAtOnce(client, `BEGIN; ${COPY}; COMMIT`, Buffer.from('21\n')),
+  )
+  const outcome = expect(copying).rejects.toThrow()
+  let ended = 0
+  while (ended === 0) {
+    const found = await other.query<{ ended: boolean }>(
+      `SELECT pg_terminate_backend(pid) AS ended FROM pg_stat_activity
+       WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    )
+    ended = found.rows.length
+  }
+  await outcome
+  await holder.query('ROLLBACK')
+  holder.release()
+  await other.end()
+  expect(await numbers()).toEqual([1, 2, 3, 4])
+})
