@@ -32,6 +32,7 @@ export interface ConnectionEvents {
   closed(reason: string): void
 }
 
+/** A message that is not durable yet, or waits for one before it. */
 interface Held {
   messageId: number | undefined
   isDone: boolean
@@ -54,7 +55,6 @@ const ACKNOWLEDGED_LATER = new Error('acknowledged when it is durable')
 export class Connection {
   readonly #client: MqttClient
   readonly #events: ConnectionEvents
-  readonly #pingEveryMs: number
   /** Of QoS 1, in the order in which they came. */
   readonly #held = new Set<Held>()
   #isAlive = true
@@ -64,7 +64,6 @@ export class Connection {
 
   constructor(options: ConnectionOptions, events: ConnectionEvents) {
     this.#events = events
-    this.#pingEveryMs = (options.keepaliveSeconds * 1_000) / 2
     this.#client = mqtt.connect(options.url, clientOptions(options))
     // Before the first packet can come: a kept session delivers right behind CONNACK.
     this.#client.handleMessage = (packet, next) => this.#handle(packet, next)
@@ -134,10 +133,12 @@ export class Connection {
    */
   #pause(goOn: () => void): void {
     this.#goOn = goOn
+    // Ours, or what the broker has answered instead (MQTT 5).
+    const pingEveryMs = (this.#client.keepalive * 1_000) / 2
     this.#pings = setInterval(() => {
       this.#client.sendPing()
       this.#client.reschedulePing(true)
-    }, this.#pingEveryMs)
+    }, pingEveryMs)
   }
 
   #finish(held: Held, error: Error | undefined): void {

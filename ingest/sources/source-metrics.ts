@@ -69,7 +69,7 @@ function counter(register: Registry, name: string, help: string, { sources, read
 function registerIgnored(register: Registry, sources: readonly Source[]): void {
   new Counter({
     name: `${PREFIX}messages_ignored_total`,
-    help: 'Messages acknowledged without being taken: on a topic that is no data of ours, or retained from before',
+    help: 'Messages not taken: on a topic that is no data of ours, retained from before, or lost (QoS 0, sender not to be looked up)',
     labelNames: ['source', 'reason'],
     registers: [register],
     collect() {

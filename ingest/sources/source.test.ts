@@ -107,6 +107,9 @@ test('while nobody can be looked up, the message goes back to its broker', async
   broker.publish(1, HUB_TOPIC)
   await until('it comes again', () => source.counters.reconnects > 0)
   expect(broker.acknowledged).toEqual([])
+  await connected()
+  broker.publish(0, HUB_TOPIC, { qos: 0 })
+  await until('with QoS 0 it is counted as lost', () => source.counters.ignored.lost === 1)
 })
 
 test('an uplink counts for the network server of its source', async () => {
@@ -144,7 +147,7 @@ test('what is no data of ours, and what was retained, is acknowledged and counte
   broker.publish(3, HUB_TOPIC, { retain: true })
   await until('all are acknowledged', () => broker.acknowledged.length === 3)
   expect(arrivals).toEqual([])
-  expect(source.counters).toMatchObject({ received: 0, ignored: { topic: 2, retained: 1 } })
+  expect(source.counters).toMatchObject({ received: 0, ignored: { topic: 2, retained: 1, lost: 0 } })
 })
 
 test('a message that is too large keeps its beginning', async () => {

@@ -24,8 +24,11 @@ export interface SourceOptions {
 export interface SourceCounters {
   /** Messages handed to ingest. */
   received: number
-  /** Acknowledged without being handed to ingest, by why. */
-  ignored: { topic: number; retained: number }
+  /**
+   * Not handed to ingest, by why: `topic` is no data of ours and `retained` came before, both are acknowledged; `lost` came
+   * with QoS 0 from a sender that could not be looked up.
+   */
+  ignored: { topic: number; retained: number; lost: number }
   acknowledged: number
   /** Connections after the first. */
   reconnects: number
@@ -59,7 +62,7 @@ const DECODED_BYTES_PER_BYTE = 3
 export class Source {
   readonly counters: SourceCounters = {
     received: 0,
-    ignored: { topic: 0, retained: 0 },
+    ignored: { topic: 0, retained: 0, lost: 0 },
     acknowledged: 0,
     reconnects: 0,
   }
@@ -210,6 +213,7 @@ export class Source {
     try {
       this.#take(packet, await lookUpSpeaker(username, registry), done)
     } catch (error) {
+      if (packet.qos === 0) this.counters.ignored.lost += 1
       done(error instanceof Error ? error : new Error(String(error)))
     } finally {
       budget.giveBack(bytes)
