@@ -3,10 +3,12 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import mqtt, { type MqttClient } from 'mqtt'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createAuthority, createCertificate } from '../broker/testing-certificates.ts'
+import { freePort } from '../db/embedded/ports.ts'
 import { until } from '../db/testing/poll.ts'
 import { makeTestFolder, removeTestFolder } from '../db/testing/test-folder.ts'
 import { MOSQUITTO_MISSING, type Mosquitto, startMosquitto } from '../ingest/sources/testing/mosquitto.ts'
-import { publish } from './testing/clients.ts'
+import { publish, runProgram } from './testing/clients.ts'
 import { NETWORK_SERVER, NORTH_HUB, northDevice, SELF_DEVICE, UNKNOWN_DEVICE } from './testing/fleet.ts'
 import { runMain } from './testing/process.ts'
 import { readingsOf, rejectsOf } from './testing/rows.ts'
@@ -161,6 +163,62 @@ describe.skipIf(MOSQUITTO_MISSING)(
       expect(await service.metric('frostguard_readings_imbalance')).toBe(0)
       expect(await service.metric('frostguard_messages_received_total')).toBeGreaterThanOrEqual(6)
       expect(await service.metric('frostguard_sources_held_bytes')).toBe(0)
+    })
+  },
+)
+
+describe.skipIf(MOSQUITTO_MISSING)(
+  `over TLS, with a password${MOSQUITTO_MISSING ? `: ${MOSQUITTO_MISSING}` : ''}`,
+  () => {
+    let mosquitto: Mosquitto
+    let service: TestService
+    let folder: string
+
+    const write = async (name: string, text: string) => {
+      await writeFile(join(folder, name), text)
+      return join(folder, name)
+    }
+
+    beforeAll(async () => {
+      folder = await makeTestFolder()
+      const authority = createAuthority('test authority')
+      const { key, cert } = createCertificate('localhost', authority)
+      const port = await freePort()
+      const users = await write('users', '')
+      await runProgram('mosquitto_passwd', ['-b', users, 'reader', 'right'])
+      mosquitto = await startMosquitto([
+        `password_file ${users}`,
+        `listener ${port} 127.0.0.1`,
+        `certfile ${await write('cert.pem', cert)}`,
+        `keyfile ${await write('key.pem', key)}`,
+      ])
+      await write('authority.pem', authority.cert)
+      await write('right', 'right\n')
+      const source = { kind: 'frostguard', url: `mqtts://localhost:${port}`, username: 'reader' }
+      const sources = [
+        { ...source, key: 'right', tls_ca: 'authority.pem', password_file: 'right' },
+        { ...source, key: 'wrong-password', tls_ca: 'authority.pem', password: 'wrong' },
+        { ...source, key: 'stranger', password_file: 'right' },
+      ]
+      const path = await write('sources.json', JSON.stringify({ sources }))
+      service = await startTestService({ env: { INGEST_SOURCES_FILE: path } })
+    })
+    afterAll(async () => {
+      await service?.close()
+      await mosquitto?.remove()
+      await removeTestFolder(folder)
+    })
+
+    test('a broker of an authority that is named is read; others are named by /readyz with the reason', async () => {
+      let said = ''
+      await until('it is said of all', async () => {
+        said = await readReadyz(service)
+        return !said.includes('it has not connected yet')
+      })
+      expect(said).not.toContain('"right"')
+      expect(said).toMatch(/source "wrong-password" away for \d+ s: Connection refused: Not authorized/)
+      expect(said).toMatch(/source "stranger" away for \d+ s: .*certificate/)
+      expect(await service.metric('frostguard_sources_away')).toBe(2)
     })
   },
 )
