@@ -41,22 +41,36 @@ async function connect(): Promise<Client> {
   return client
 }
 
-/** The project's migrations and one more. */
-async function withMigration(sql: string): Promise<string> {
+interface Journal {
+  entries: { tag: string; when: number }[]
+}
+
+async function copyMigrations(change: (journal: Journal) => void): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'frostguard-migrations-'))
   cleanups.push(() => rm(folder, { recursive: true }))
   await cp(MIGRATIONS, folder, { recursive: true })
-  await writeFile(join(folder, '9999_next.sql'), sql)
   const path = join(folder, 'meta/_journal.json')
-  const journal = JSON.parse(await readFile(path, 'utf8')) as { entries: unknown[] }
-  journal.entries.push({
-    idx: 9999,
-    version: '7',
-    when: Date.UTC(2100, 0, 1),
-    tag: '9999_next',
-    breakpoints: true,
-  })
+  const journal = JSON.parse(await readFile(path, 'utf8')) as Journal
+  change(journal)
   await writeFile(path, JSON.stringify(journal))
+  return folder
+}
+
+/** The project's migrations as they were before this one. */
+function migrationsBefore(tag: string): Promise<string> {
+  return copyMigrations((journal) => {
+    journal.entries = journal.entries.slice(
+      0,
+      journal.entries.findIndex((entry) => entry.tag === tag),
+    )
+  })
+}
+
+/** The project's migrations and one more. */
+async function withMigration(sql: string): Promise<string> {
+  const entry = { idx: 9999, version: '7', when: Date.UTC(2100, 0, 1), tag: '9999_next', breakpoints: true }
+  const folder = await copyMigrations((journal) => journal.entries.push(entry))
+  await writeFile(join(folder, '9999_next.sql'), sql)
   return folder
 }
 
@@ -148,5 +162,43 @@ describe('migrateDatabase', () => {
     expect(changeable).toEqual([])
     const readable = await query(`SELECT has_table_privilege('${role}', 'sites', 'UPDATE') AS sites`)
     expect(readable).toEqual([{ sites: true }])
+  })
+
+  it('gives the fleet of an earlier version a history of rules and settings, and the rules of a preset one name', async () => {
+    await migrateDatabase(url, { folder: await migrationsBefore('0009_evaluation') })
+    await query(`
+      INSERT INTO organizations (slug, name) VALUES ('old', 'Old');
+      INSERT INTO sites (organization_id, name) VALUES (1, 'Site');
+      INSERT INTO areas (organization_id, site_id, name) VALUES (1, 1, 'Area');
+      INSERT INTO units (organization_id, area_id, name, unit_type, temp_max) VALUES (1, 1, 'Unit', 'fridge', 8);
+      INSERT INTO devices (organization_id, unit_id, device_eui) VALUES (1, 1, '24e124136b502f4a');
+      INSERT INTO alert_rules (organization_id, name, alert_type, severity, condition_type, condition, preset)
+      VALUES (1, 'WHO: temperature_above', 'alarm_active', 'critical', 'temperature_above', '{"limit": 8}', 'who-vaccine-fridge'),
+        (1, 'WHO: temperature_below', 'alarm_active', 'critical', 'temperature_below', '{"limit": 0}', 'who-vaccine-fridge'),
+        (1, 'Frozen: temperature_above', 'alarm_active', 'critical', 'temperature_above', '{"limit": -15}', 'frozen'),
+        (1, 'Frozen', 'alarm_active', 'critical', 'temperature_above', '{"limit": -10}', NULL);
+      INSERT INTO alert_rules_history (organization_id, rule_id, version, reason) VALUES (1, 1, 1, 'fleet:apply')`)
+    await migrateDatabase(url)
+    const history = await query(
+      'SELECT rule_id, version, reason FROM alert_rules_history ORDER BY rule_id, version',
+    )
+    const found = 'found when the history of rules was completed'
+    expect(history).toEqual([
+      { rule_id: 1, version: 1, reason: 'fleet:apply' },
+      { rule_id: 1, version: 2, reason: expect.stringMatching(/^SQL by /) },
+      { rule_id: 2, version: 1, reason: found },
+      { rule_id: 2, version: 2, reason: expect.stringMatching(/^SQL by /) },
+      { rule_id: 3, version: 1, reason: found },
+      { rule_id: 4, version: 1, reason: found },
+    ])
+    const rules = await query('SELECT name FROM alert_rules ORDER BY id')
+    expect(rules.map(({ name }) => name)).toEqual(['WHO', 'WHO', 'Frozen: temperature_above', 'Frozen'])
+    const settings = await query(
+      'SELECT entity, entity_id, valid_from::text AS "from" FROM pipeline.config_history ORDER BY entity DESC',
+    )
+    expect(settings).toEqual([
+      { entity: 'unit', entity_id: 1, from: '-infinity' },
+      { entity: 'device', entity_id: 1, from: '-infinity' },
+    ])
   })
 })

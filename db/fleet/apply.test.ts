@@ -91,7 +91,7 @@ describe('the first run', () => {
     })
     const [rule] = await db.select().from(alertRules).where(eq(alertRules.preset, 'display-case'))
     expect(rule).toMatchObject({
-      name: 'Display case: temperature_above',
+      name: 'Display case',
       presetVersion: 1,
       schedule: {
         windows: [{ days: ['mon', 'tue', 'wed', 'thu', 'fri', 'sat'], from: '07:00', to: '21:00' }],

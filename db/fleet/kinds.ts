@@ -158,7 +158,7 @@ export const KINDS = {
       'enabled',
       'schedule',
     ],
-    key: ['siteId', 'unitId', 'name'],
+    key: ['siteId', 'unitId', 'name', 'conditionType'],
     label: 'name',
     versioned: true,
   }),

@@ -194,8 +194,10 @@ describe('presets', () => {
         [`${RULE}.severity`]: 'info',
       })
       const rules = flattenFleet(parse(fleet)).rules.map(({ rule }) => rule)
-      expect(rules.map(({ name }) => name)).toEqual(conditions.map(({ type }) => `Cooler too warm: ${type}`))
-      expect(new Set(rules.map(({ name }) => name)).size).toBe(conditions.length)
+      expect(rules.map(({ name, conditionType }) => [name, conditionType])).toEqual(
+        conditions.map(({ type }) => ['Cooler too warm', type]),
+      )
+      expect(new Set(rules.map(({ conditionType }) => conditionType)).size).toBe(conditions.length)
       for (const rule of rules)
         expect(rule).toMatchObject({ preset, presetVersion: version, severity: 'info' })
     },

@@ -3,7 +3,7 @@ import type { ConditionInput } from './conditions.ts'
 export interface Preset {
   /** Counts up with every change of the conditions; stored with each rule made from the preset. */
   version: number
-  /** One rule each, and of one type each: the type becomes part of the rule's name. */
+  /** One rule each, and of one type each: the rules have one name, and the type tells them apart. */
   conditions: readonly ConditionInput[]
 }
 

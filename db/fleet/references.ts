@@ -69,7 +69,7 @@ function sensorLimit(flat: FlatFleet, { devEuis }: Places): Issue[] {
 
 /**
  * The rules with the area of each unit that they name, and what is wrong with their scopes. Two that come out with the
- * same scope and name are an issue too: the file may name the unit of one with its area and of the other without.
+ * same scope, name and type of condition are an issue too: the file may name the unit of one with its area and of the other without.
  */
 export function resolveScopes(
   rules: readonly LocatedRule[],
@@ -87,7 +87,7 @@ export function resolveScopes(
     const message = scopeIssue(rule.scope, candidates.length, places)
     if (message !== undefined) issues.push({ path: `${path}.scope`, message })
     const scope = unit === undefined ? rule.scope : { ...rule.scope, ...candidates[0], site: site ?? '' }
-    const identity = JSON.stringify([scope?.site, scope?.area, scope?.unit, rule.name])
+    const identity = JSON.stringify([scope?.site, scope?.area, scope?.unit, rule.name, rule.conditionType])
     const other = seen.get(identity)
     if (other !== undefined && message === undefined)
       issues.push({ path, message: `is the same rule as ${other}` })

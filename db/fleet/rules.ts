@@ -11,7 +11,7 @@ export interface PlainRule extends Pick<FleetRule, 'name' | 'scope' | 'severity'
   presetVersion: number | null
 }
 
-/** One rule per condition; those of a preset are called `<rule's name>: <condition type>`. */
+/** One rule per condition; those of a preset all have the name that was given. */
 export function expandRule(rule: FleetRule): PlainRule[] {
   const { condition } = rule
   if (!('preset' in condition)) return [plainRule(rule, condition)]
@@ -20,7 +20,7 @@ export function expandRule(rule: FleetRule): PlainRule[] {
   const made = { preset: condition.preset, presetVersion: preset.version }
   return preset.conditions
     .map((input) => conditionSchema.parse(input))
-    .map((parsed) => ({ ...plainRule(rule, parsed), ...made, name: `${rule.name}: ${parsed.type}` }))
+    .map((parsed) => ({ ...plainRule(rule, parsed), ...made }))
 }
 
 function plainRule(rule: FleetRule, { type, ...numbers }: Condition): PlainRule {

@@ -1,5 +1,7 @@
 import { relations } from 'drizzle-orm'
+import { alertRules } from '../schema/alerts.ts'
 import { devices, loraSensors } from '../schema/devices.ts'
+import { ruleEpisodes, ruleStates } from '../schema/evaluation.ts'
 import { hubs, sites, units } from '../schema/hierarchy.ts'
 import { receipts, rejectedMessages, rejectedPayloads } from '../schema/ingest.ts'
 import { networkServers, operatorCredentials } from '../schema/network-servers.ts'
@@ -57,4 +59,15 @@ export const maintenanceWindowsRelations = relations(maintenanceWindows, ({ one 
   site: one(sites, { fields: [maintenanceWindows.siteId], references: [sites.id] }),
   unit: one(units, { fields: [maintenanceWindows.unitId], references: [units.id] }),
   createdByProfile: one(profiles, { fields: [maintenanceWindows.createdBy], references: [profiles.id] }),
+}))
+
+export const ruleStatesRelations = relations(ruleStates, ({ one }) => ({
+  unit: one(units, { fields: [ruleStates.unitId], references: [units.id] }),
+  device: one(devices, { fields: [ruleStates.deviceId], references: [devices.id] }),
+}))
+
+export const ruleEpisodesRelations = relations(ruleEpisodes, ({ one }) => ({
+  unit: one(units, { fields: [ruleEpisodes.unitId], references: [units.id] }),
+  device: one(devices, { fields: [ruleEpisodes.deviceId], references: [devices.id] }),
+  rule: one(alertRules, { fields: [ruleEpisodes.ruleId], references: [alertRules.id] }),
 }))

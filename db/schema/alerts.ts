@@ -53,8 +53,14 @@ export const alertRules = pgTable(
     index('alert_rules_site_id_idx').on(t.siteId),
     index('alert_rules_unit_id_idx').on(t.unitId),
     // NULLS NOT DISTINCT in other words: Drizzle offers that only for constraints, which cannot be partial.
-    uniqueIndex('alert_rules_scope_name_live_key')
-      .on(t.organizationId, sql`coalesce(${t.siteId}, 0)`, sql`coalesce(${t.unitId}, 0)`, t.name)
+    uniqueIndex('alert_rules_scope_name_condition_type_live_key')
+      .on(
+        t.organizationId,
+        sql`coalesce(${t.siteId}, 0)`,
+        sql`coalesce(${t.unitId}, 0)`,
+        t.name,
+        t.conditionType,
+      )
       .where(sql`${t.deletedAt} is null`),
     check('alert_rules_version_check', sql`${t.version} >= 1`),
   ],
@@ -122,6 +128,10 @@ export const alerts = pgTable(
     /** Kept although late data took away its proof. */
     unproven: boolean('unproven').notNull().default(false),
     resolution: text('resolution', { enum: ['recovered', 'by_person', 'rule_changed', 'withdrawn'] }),
+    /** Our clock: when somebody was first paged. */
+    pagedAt: instant('paged_at'),
+    /** Our clock: when data last changed something about it. */
+    evidenceAt: instant('evidence_at'),
   },
   (t) => [
     index('alerts_organization_id_status_triggered_at_idx').on(t.organizationId, t.status, t.triggeredAt),

@@ -81,6 +81,13 @@ export const loraSensors = pgTable(
     /** Frame counter of the last uplink: 32 bits without sign. */
     lastFCnt: bigint('last_f_cnt', { mode: 'number' }),
     appKeyEncrypted: bytea('app_key_encrypted'),
+    /** 8 lower-case hex digits; changes with each join. */
+    devAddr: text('dev_addr'),
+    lastUplinkAt: instant('last_uplink_at'),
+    /** Frames that were never heard, by the gaps in the frame counter. */
+    fCntGaps: integer('f_cnt_gaps').notNull().default(0),
+    /** How often the frame counter began anew without a join. */
+    fCntResets: integer('f_cnt_resets').notNull().default(0),
   },
   (t) => [
     index('lora_sensors_organization_id_idx').on(t.organizationId),
@@ -88,6 +95,7 @@ export const loraSensors = pgTable(
     uniqueIndex('lora_sensors_dev_eui_live_key').on(t.devEui).where(sql`${t.deletedAt} is null`),
     check('lora_sensors_dev_eui_check', sql`${t.devEui} ~ '^[0-9a-f]{16}$'`),
     check('lora_sensors_join_eui_check', sql`${t.joinEui} ~ '^[0-9a-f]{16}$'`),
+    check('lora_sensors_dev_addr_check', sql`${t.devAddr} ~ '^[0-9a-f]{8}$'`),
     check('lora_sensors_activation_type_check', sql`${t.activationType} in ('otaa', 'abp')`),
   ],
 )

@@ -38,12 +38,18 @@ export const deviceAssignments = pipeline.table(
   ],
 )
 
-/** One row, whose version grows with every change that ingest's registry has to know. Kept by triggers. */
+/**
+ * One row with two versions, kept by triggers. They share it so that changing both takes one lock, and two that change
+ * things in different orders cannot wait for each other.
+ */
 export const registryVersion = pipeline.table(
   'registry_version',
   {
     id: smallint('id').primaryKey(),
+    /** Grows with every change that ingest's registry has to know. */
     version: bigint('version', { mode: 'bigint' }).notNull(),
+    /** Grows with every change that decides how the evaluator judges. */
+    configVersion: bigint('config_version', { mode: 'bigint' }).notNull().default(sql`1`),
   },
   (t) => [check('registry_version_single_check', sql`${t.id} = 1`)],
 )

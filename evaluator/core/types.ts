@@ -41,7 +41,13 @@ export type Condition =
       inclusive: boolean
       forMs: number | null
     }
-  | { type: 'temperature_cumulative'; direction: Direction; limitCenti: number; totalMs: number; windowMs: number }
+  | {
+      type: 'temperature_cumulative'
+      direction: Direction
+      limitCenti: number
+      totalMs: number
+      windowMs: number
+    }
   | { type: 'temperature_n_of_m'; direction: Direction; limitCenti: number; n: number; m: number }
   | { type: 'rate_of_change'; direction: 'rising' | 'falling'; deltaCenti: number; windowMs: number }
   | { type: 'no_data'; missed: number }
@@ -106,6 +112,8 @@ export interface DeviceConfig {
   hasTemperature: boolean
   /** Milliseconds between readings; 300,000 where the device has none. */
   intervalMs: readonly From<number>[]
+  /** When it left the unit or was deleted: what it said before still counts. Absent while it stands there. */
+  leftAtMs?: number
 }
 
 /** All that decides about a unit, with its past. Replaced as a whole when something of it changes. */
