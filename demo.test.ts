@@ -24,7 +24,7 @@ afterAll(async () => {
 })
 
 describe("the demo's fleet", () => {
-  const fleet = { hubs: 2, sensorsPerHub: 6, intervalSeconds: 10, seed: 1 }
+  const fleet = { hubs: 2, sensorsPerHub: 6, intervalSeconds: 10, loraPercent: 50, seed: 1 }
   const apply = (numbers = fleet, databaseUrl = database.url) =>
     applyDemoFleet(databaseUrl, { dataDir: join(folder, 'fleets'), fleet: numbers })
 

@@ -1,6 +1,7 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { Broker } from './broker/broker.ts'
 import type { Ingest } from './ingest/ingest.ts'
+import type { Sources } from './ingest/sources/sources.ts'
 import type { Spool } from './ingest/spool/types.ts'
 
 const PREFIX = 'frostguard_'
@@ -8,10 +9,15 @@ const PREFIX = 'frostguard_'
 /** Registers what the broker counts. */
 export function registerServiceMetrics(
   register: Registry,
-  { broker, ingest, spool }: { broker: Broker; ingest: Ingest; spool: Spool },
+  { broker, ingest, spool, sources }: { broker: Broker; ingest: Ingest; spool: Spool; sources: Sources },
 ): void {
   const { counters } = broker
-  counter(register, 'messages_received_total', 'Messages taken from clients', () => counters.messagesAccepted)
+  counter(
+    register,
+    'messages_received_total',
+    'Messages taken from clients and sources',
+    () => counters.messagesAccepted + sources.received,
+  )
   counter(
     register,
     'log_in_verifications_total',

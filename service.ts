@@ -15,12 +15,14 @@ import { keepPartitions } from './db/partition-keeper.ts'
 import { type Evaluation, openEvaluation } from './evaluation.ts'
 import { pagingSettings } from './evaluator/paging/config.ts'
 import { evaluatorSettings } from './evaluator/settings.ts'
-import { imbalance } from './ingest/books.ts'
 import { checkIngestSettings, ingestSettings } from './ingest/config.ts'
 import { Ingest } from './ingest/ingest.ts'
+import { readSources, type SourceConfig } from './ingest/sources/source-file.ts'
+import { Sources } from './ingest/sources/sources.ts'
 import { openSpool } from './ingest/spool/spool.ts'
 import type { Spool } from './ingest/spool/types.ts'
 import { within } from './ingest/within.ts'
+import { notReady } from './readiness.ts'
 import { registerServiceMetrics } from './service-metrics.ts'
 import { logSettings, parseSettings } from './settings.ts'
 import { findDatabase, snapshotPlace, untilDatabaseIsBack } from './start-database.ts'
@@ -60,14 +62,8 @@ export interface Service {
   stop(): Promise<void>
 }
 
-/** Registry polls count as the database's sign of life; after so many missed ones it is reported as away. */
-const DATABASE_AWAY_POLLS = 5
-/** A commit takes milliseconds; one under way for so long means that the database takes no writes. */
-const COMMIT_STALLED_SECONDS = 10
 /** One turn at a time, and what is published for it. */
 const EVALUATOR_CONNECTIONS = 3
-/** Share of its limit from which on a spool counts as filling. */
-const SPOOL_FILLING = 0.5
 /** A pool ends when its last query does; behind a database that hangs, that is not waited for. */
 const POOL_END_MS = 1_000
 /** The same for opening a database that was away. */
@@ -83,6 +79,7 @@ interface Parts {
   ingest: Ingest
   broker: Broker
   spool: Spool
+  sources: Sources
   metrics: MetricsRegistry
   evaluation: Evaluation
 }
@@ -116,13 +113,14 @@ async function stopAll(stops: Stops): Promise<void> {
 }
 
 async function start(settings: ServiceSettings, log: Logger, stops: Stops): Promise<Omit<Service, 'stop'>> {
+  const sources = settings.INGEST_SOURCES_FILE === undefined ? [] : readSources(settings.INGEST_SOURCES_FILE)
   const { server, away } = await findDatabase(settings, log)
   if (server) stops.push(() => server.release())
   const url = server?.url ?? settings.DATABASE_URL ?? ''
   let partitions: ReturnType<typeof keepPartitions> | undefined
   // Whenever it has begun, it ends when intake and what is held have.
   stops.push(async () => partitions?.stop())
-  const parts = await openParts(settings, log, { url, stops })
+  const parts = await openParts(settings, log, { url, sources, stops })
   const goOn: GoOn = async ({ directUrl }, signal) => {
     await parts.ingest.start()
     if (signal?.aborted) return
@@ -168,7 +166,7 @@ function goOnWhenBack(
 async function openParts(
   settings: ServiceSettings,
   log: Logger,
-  { url, stops }: { url: string; stops: Stops },
+  { url, sources: configs, stops }: { url: string; sources: readonly SourceConfig[]; stops: Stops },
 ): Promise<Parts> {
   const pool = openPool(settings, log, { url, connections: settings.DATABASE_POOL_MAX })
   stops.push(() => within(POOL_END_MS, pool.end()))
@@ -195,6 +193,7 @@ async function openParts(
     settings,
     publish: async (message) => broker?.publish(message),
   })
+  let sources: Sources | undefined
   const ingest = new Ingest({
     pool,
     copyPool,
@@ -206,7 +205,10 @@ async function openParts(
     metrics,
     publish: async (message) => broker?.publish(message),
     onCommitted: evaluation.committed,
-    onLogInsChanged: (stillValid) => broker?.disconnectWhere((principal) => !stillValid(principal)),
+    onLogInsChanged: (stillValid) => {
+      broker?.disconnectWhere((principal) => !stillValid(principal))
+      sources?.checkSpeakers()
+    },
   })
   broker = await createBroker({
     settings,
@@ -217,27 +219,42 @@ async function openParts(
     presence: ingest.presence,
     onAcknowledged: (afterMs) => ingest.acknowledged(afterMs),
   })
-  const openedBroker = broker
-  stops.push(() => openedBroker.close())
+  sources = new Sources({
+    configs,
+    accept: ingest.accept,
+    routeOf: publishRoute,
+    registry: ingest.registry,
+    heldBytesMax: settings.INGEST_SOURCES_HELD_BYTES_MAX,
+    messageBytesMax: settings.MQTT_MESSAGE_BYTES_MAX,
+    onAcknowledged: (afterMs) => ingest.acknowledged(afterMs),
+    log,
+    metrics,
+  })
+  const opened = { broker, sources }
+  stops.push(() => Promise.all([opened.broker.close(), opened.sources.close()]))
   stops.push(() => evaluation.stop())
   stops.push(() => ingest.stop())
-  stops.push(async () => openedBroker.stopIntake())
-  return { ingest, broker, spool, metrics, evaluation }
+  stops.push(async () => {
+    opened.broker.stopIntake()
+    opened.sources.stopIntake()
+  })
+  return { ingest, ...opened, spool, metrics, evaluation }
 }
 
 /** Lets hubs and operators in; returns where, by name. */
 async function listen(
   settings: ServiceSettings,
-  { ingest, broker, spool, metrics }: Parts,
+  { ingest, broker, spool, sources, metrics }: Parts,
   stops: Stops,
 ): Promise<Record<string, string>> {
   const mqtt = await broker.listen()
-  registerServiceMetrics(metrics, { broker, ingest, spool })
+  sources.start()
+  registerServiceMetrics(metrics, { broker, ingest, spool, sources })
   const operators = await openConsole({
     host: settings.HTTP_HOST,
     port: settings.HTTP_PORT,
     metrics,
-    notReady: () => notReady(settings, ingest, spool),
+    notReady: () => notReady(settings, { ingest, spool, sources }),
     status: () => statusOf(broker, ingest, spool),
   })
   stops.push(() => operators.close())
@@ -267,33 +284,4 @@ function openPool(
     applicationName: 'frostguard ingest',
     onIdleError: (error) => log.warn({ err: error }, 'a database connection was lost'),
   }).$client
-}
-
-/** Why `/readyz` answers 503. */
-function notReady(settings: ServiceSettings, ingest: Ingest, spool: Spool): string[] {
-  const reasons: string[] = []
-  const ageMs = ingest.registry.ageMs()
-  const { gate } = ingest
-  if (gate.mode !== 'closed') {
-    const seconds = Math.round(gate.awayMs(performance.now()) / 1000)
-    reasons.push(
-      `database away: it has taken nothing for ${seconds} s (${gate.reason}); messages go to the spool`,
-    )
-  } else if (ageMs > settings.REGISTRY_REFRESH_MS * DATABASE_AWAY_POLLS) {
-    reasons.push(`database away: it has not answered for ${Math.round(ageMs / 1000)} s`)
-  }
-  if (spool.state !== 'ready') reasons.push(`spool ${spool.state}: ${spool.reason}`)
-  if (spool.stats.bytes > settings.SPOOL_BYTES_MAX * SPOOL_FILLING) {
-    const share = Math.round((spool.stats.bytes / settings.SPOOL_BYTES_MAX) * 100)
-    reasons.push(`spool filling: ${share} % of SPOOL_BYTES_MAX`)
-  }
-  const waitedSeconds = ingest.oldestBatchSeconds()
-  if (waitedSeconds > COMMIT_STALLED_SECONDS) {
-    reasons.push(`no commit: a batch has been waiting for ${Math.round(waitedSeconds)} s`)
-  }
-  for (const [subject, account] of Object.entries(ingest.books)) {
-    const off = imbalance(account)
-    if (off !== 0) reasons.push(`books of ${subject} do not balance: ${off} received and not accounted for`)
-  }
-  return reasons
 }

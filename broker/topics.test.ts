@@ -20,6 +20,27 @@ describe('data topics', () => {
     expect(parseRoute(topic)).toEqual(route)
   })
 
+  test.each(['ack', 'txack', 'log', 'location', 'integration'])(
+    'the other event of ChirpStack: %s',
+    (event) => {
+      const topic = `application/4/device/${EUI}/event/${event}`
+      expect(parseRoute(topic)).toEqual({ kind: 'chirpstack', devEui: EUI, event })
+    },
+  )
+
+  test.each([
+    'down/queued',
+    'down/sent',
+    'down/ack',
+    'down/nack',
+    'down/failed',
+    'service/data',
+    'location/solved',
+  ])('the other event of The Things Stack: %s', (event) => {
+    const topic = `v3/app@ttn/devices/dev-1/${event}`
+    expect(parseRoute(topic)).toEqual({ kind: 'things_stack', deviceId: 'dev-1', event })
+  })
+
   test.each([
     '',
     '/',
@@ -38,7 +59,10 @@ describe('data topics', () => {
     'v1/devices/24-e1-24-13-6b-50-2f-4a/readings',
     'v1/devices/hub-1/readings',
     'v1/orgs/demo/alerts',
-    `application/4/device/${EUI}/event/ack`,
+    `application/4/device/${EUI}/event/acks`,
+    `application/4/device/${EUI}/event/up/x`,
+    'v3/app@ttn/devices/dev-1/down',
+    'v3/app@ttn/devices/dev-1/up/x',
     `application/4/device/${EUI}/command/down`,
     `application//device/${EUI}/event/up`,
     'application/4/device/nonsense/event/up',

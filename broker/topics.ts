@@ -4,9 +4,28 @@ import type { DeviceChannel, HubChannel, Principal, Route } from './types.ts'
 const HUB_CHANNELS: ReadonlySet<string> = new Set<HubChannel>(['readings', 'doors', 'status'])
 const DEVICE_CHANNELS: ReadonlySet<string> = new Set<DeviceChannel>(['readings', 'doors'])
 /** Topics of ChirpStack v4's MQTT integration: https://www.chirpstack.io/docs/chirpstack/integrations/mqtt.html */
-const CHIRPSTACK_EVENTS: ReadonlySet<string> = new Set(['up', 'join', 'status'])
+const CHIRPSTACK_EVENTS: ReadonlySet<string> = new Set([
+  'up',
+  'join',
+  'status',
+  'ack',
+  'txack',
+  'log',
+  'location',
+  'integration',
+])
 /** Topics of The Things Stack v3: https://www.thethingsindustries.com/docs/integrations/other-integrations/mqtt/ */
-const THINGS_STACK_EVENTS: ReadonlySet<string> = new Set(['up', 'join'])
+const THINGS_STACK_EVENTS: ReadonlySet<string> = new Set([
+  'up',
+  'join',
+  'down/queued',
+  'down/sent',
+  'down/ack',
+  'down/nack',
+  'down/failed',
+  'service/data',
+  'location/solved',
+])
 /** What a hub may subscribe to below `v1/hubs/{hub}/`; the wildcards match topics of that hub only. */
 const HUB_FILTERS: ReadonlySet<string> = new Set(['rejected', 'receipt', 'commands', '+', '#'])
 
@@ -49,9 +68,9 @@ function parseChirpStack(levels: string[]): Route | undefined {
 
 /** `v3/{application}@{tenant}/devices/{id}/{event}`; an open source installation has no tenant. */
 function parseThingsStack(levels: string[]): Route | undefined {
-  const [, application, devices, deviceId, event] = levels
-  if (levels.length !== 5 || !application || devices !== 'devices' || !deviceId || !event) return undefined
-  if (!THINGS_STACK_EVENTS.has(event)) return undefined
+  const [, application, devices, deviceId, ...rest] = levels
+  const event = rest.join('/')
+  if (!application || devices !== 'devices' || !deviceId || !THINGS_STACK_EVENTS.has(event)) return undefined
   return { kind: 'things_stack', deviceId, event }
 }
 

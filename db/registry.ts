@@ -14,6 +14,8 @@ export interface DeviceRecord {
   id: number
   devEui: string
   organizationId: number
+  /** Which of its temperatures is the unit's (`lora_sensors.temperature_source`); absent = the usual one. */
+  temperatureSource?: string
   assignments: readonly Assignment[]
 }
 
@@ -70,6 +72,7 @@ interface DeviceAssignmentRow {
   id: number
   dev_eui: string
   organization_id: number
+  temperature_source: string | null
   unit_id: number | null
   site_id: number | null
   from_ms: number
@@ -78,11 +81,12 @@ interface DeviceAssignmentRow {
 
 async function queryDevices(pool: Pool, where: string, value: unknown): Promise<DeviceRecord[]> {
   const result = await pool.query<DeviceAssignmentRow>(
-    `SELECT d.id, d.device_eui AS dev_eui, d.organization_id, a.unit_id, a.site_id,
+    `SELECT d.id, d.device_eui AS dev_eui, d.organization_id, l.temperature_source, a.unit_id, a.site_id,
        (extract(epoch FROM a.valid_from) * 1000)::float8 AS from_ms,
        (extract(epoch FROM a.valid_to) * 1000)::float8 AS to_ms
      FROM (SELECT id, device_eui, organization_id FROM public.devices WHERE deleted_at IS NULL AND ${where}) d
      LEFT JOIN pipeline.device_assignments a ON a.device_id = d.id
+     LEFT JOIN public.lora_sensors l ON l.device_id = d.id AND l.deleted_at IS NULL
      ORDER BY d.id, a.valid_from`,
     [value],
   )
@@ -90,7 +94,13 @@ async function queryDevices(pool: Pool, where: string, value: unknown): Promise<
   for (const row of result.rows) {
     let device = devices.at(-1)
     if (device?.id !== row.id) {
-      device = { id: row.id, devEui: row.dev_eui, organizationId: row.organization_id, assignments: [] }
+      device = {
+        id: row.id,
+        devEui: row.dev_eui,
+        organizationId: row.organization_id,
+        ...(row.temperature_source !== null && { temperatureSource: row.temperature_source }),
+        assignments: [],
+      }
       devices.push(device)
     }
     if (row.from_ms === null) continue

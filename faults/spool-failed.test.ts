@@ -53,11 +53,18 @@ async function publishReading(): Promise<void> {
   await hub.endAsync()
 }
 
-/** Publishes a reading that goes to the spool; the database is left locked. */
+/**
+ * Publishes a reading that is in the spool alone: the server does not go on with the batch that was given up. The database is
+ * left locked.
+ */
 async function spoolReading(): Promise<void> {
   await locker.query('BEGIN; LOCK TABLE public.sensor_readings IN ACCESS EXCLUSIVE MODE')
   await publishReading()
   expect(await service.metric('frostguard_readings_spooled')).toBe(1)
+  await locker.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+     WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+  )
 }
 
 async function stored(): Promise<number> {

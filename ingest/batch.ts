@@ -94,6 +94,7 @@ export function rejectOnlyRow(sealed: SealedBatch, error: { message: string; cod
     device: null,
     item: row.item,
     sqlstate: error.code ?? null,
+    subject: sealed.readings.length > 0 ? 'readings' : 'doors',
   }
   row.message.rejects.push(item)
   return { ...sealed, ...NO_ROWS, drained: undefined, rejects: [{ message: row.message, item }] }

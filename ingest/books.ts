@@ -100,7 +100,7 @@ export function itemsRecounted(books: Books, subject: Subject, difference: numbe
 }
 
 export function countRejects(books: Books, message: HeldMessage): void {
-  for (const reject of message.rejects) books[message.subject].rejected[reject.reason] += 1
+  for (const { subject, reason } of message.rejects) books[subject ?? message.subject].rejected[reason] += 1
 }
 
 /** received − (committed + duplicate + rejected + returned + in the spool + in flight): 0 when the books balance. */

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { integerSetting, SettingsError } from '../settings.ts'
 
 /** Settings of ingest, from the environment. */
@@ -24,6 +25,13 @@ export const ingestSettings = {
     default: 1_000_000,
     unit: 'readings remembered to tell resends',
   }),
+  LORA_RECENT_FRAMES_MAX: integerSetting({
+    min: 100,
+    max: 10_000_000,
+    default: 50_000,
+    unit: 'frames remembered to tell repeated ones',
+  }),
+  LORA_FRAME_WINDOW_SECONDS: integerSetting({ min: 1, max: 86_400, default: 600, unit: 'seconds' }),
   SPOOL_BYTES_MAX: integerSetting({
     min: 4_194_304,
     max: 1_099_511_627_776,
@@ -42,6 +50,13 @@ export const ingestSettings = {
     unit: 'rejected items kept for one client',
   }),
   LEDGER_RETENTION_DAYS: integerSetting({ min: 1, max: 3_650, default: 14, unit: 'days' }),
+  INGEST_SOURCES_FILE: z.string().optional(),
+  INGEST_SOURCES_HELD_BYTES_MAX: integerSetting({
+    min: 1_048_576,
+    max: 17_179_869_184,
+    default: 33_554_432,
+    unit: 'bytes of messages held',
+  }),
   SHUTDOWN_DRAIN_MS: integerSetting({ min: 100, max: 300_000, default: 8_000, unit: 'milliseconds' }),
 }
 

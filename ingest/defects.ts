@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import { Counter, type Registry } from 'prom-client'
 import type { Arrival } from '../broker/types.ts'
 import { type Draft, rejectedDraft } from './draft.ts'
+import type { Subject } from './message.ts'
 
 export interface DefectsOptions {
   log: Logger
@@ -46,9 +47,13 @@ export class Defects {
     const decoded = message.items - readings.length - doors.length
     // Some may have been placed or refused before it threw.
     message.rejects.splice(decoded)
-    for (const { item, device } of [...readings, ...doors]) {
-      message.rejects.push({ item, reason: 'invalid', detail: DETAIL, device, sqlstate: null })
+    const reject = (items: Draft['readings'] | Draft['doors'], subject: Subject) => {
+      for (const { item, device } of items) {
+        message.rejects.push({ item, reason: 'invalid', detail: DETAIL, device, sqlstate: null, subject })
+      }
     }
+    reject(readings, 'readings')
+    reject(doors, 'doors')
     Object.assign(message, { readings: [], doors: [] })
     Object.assign(draft, { readings: [], doors: [] })
   }

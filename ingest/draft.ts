@@ -4,10 +4,13 @@ import { type DoorItem, decodeDoors } from './decode/doors.ts'
 import type { Envelope } from './decode/envelope.ts'
 import type { DecodeContext } from './decode/item.ts'
 import type { ItemDescription } from './decode/items.ts'
+import { decodeUplink, type TimeOfFrame } from './decode/lora/uplink-items.ts'
 import { decodeReadings, type ReadingItem } from './decode/readings.ts'
 import type { Reject } from './decode/reject.ts'
 import { decodeStatus } from './decode/status.ts'
+import type { Frame } from './lora/frames.ts'
 import type { HeldMessage, PendingReject, Subject } from './message.ts'
+import { isUplink, type NetworkRoute } from './network-route.ts'
 
 const INT32_MAX = 2_147_483_647
 
@@ -17,10 +20,19 @@ export interface Draft {
   readings: readonly ReadingItem[]
   doors: readonly DoorItem[]
   describe: (item: number) => ItemDescription
+  /** The frame that brought an uplink, and whose it is. */
+  frame?: Frame & { device: string }
 }
 
-/** Decodes one arrival by its topic. Pure, and never throws: what cannot be used is among the message's rejects. */
-export function draftMessage(arrival: Arrival, done: (error?: Error) => void): Draft {
+/**
+ * Decodes one arrival by its topic. Pure but for `timeOfFrame`, and never throws: what cannot be used is among the
+ * message's rejects.
+ */
+export function draftMessage(
+  arrival: Arrival,
+  done: (error?: Error) => void,
+  timeOfFrame?: TimeOfFrame,
+): Draft {
   const message = openMessage(arrival, done)
   const draft: Draft = { message, readings: [], doors: [], describe: () => ({ devicePath: 'device' }) }
   if (arrival.oversizedBytes !== undefined) {
@@ -38,11 +50,33 @@ export function draftMessage(arrival: Arrival, done: (error?: Error) => void): D
     draft.describe = decoded.describe
     if (message.subject === 'doors') draft.doors = decoded.items as DoorItem[]
     else draft.readings = decoded.items as ReadingItem[]
-  } else {
-    message.rejects.push(wholeReject('malformed', 'uplinks of LoRaWAN network servers are not decoded yet'))
+  } else if (isUplink(arrival.route)) {
+    takeUplink(draft, arrival.route, timeOfFrame)
   }
   message.items = draft.readings.length + draft.doors.length + message.rejects.length
   return draft
+}
+
+/** An uplink brings both readings and door events: it counts as readings, its door events as door events. */
+function takeUplink(draft: Draft, route: NetworkRoute, timeOfFrame: TimeOfFrame | undefined): void {
+  const { message } = draft
+  const { payload, receivedAt } = message.arrival
+  const { readings, doors, rejects, describe, heard } = decodeUplink(payload, {
+    server: route.kind,
+    topicDevice: route.kind === 'chirpstack' ? route.devEui : route.deviceId,
+    receivedAtMs: receivedAt,
+    ...(timeOfFrame && { timeOfFrame }),
+  })
+  Object.assign(draft, { readings, doors, describe })
+  message.rejects.push(...rejects.map(pending))
+  message.doorItems = doors.length
+  // What was typed into a console has no counter.
+  if (heard && !heard.uplink.isSimulated) {
+    const { fCnt, devAddr, networkAtMs } = heard.uplink
+    // A gateway whose clock runs ahead would make all that follows look late.
+    const atMs = Math.min(networkAtMs ?? receivedAt, receivedAt)
+    draft.frame = { device: heard.device, fCnt, devAddr, atMs }
+  }
 }
 
 /** The draft of a message that is rejected whole. */
@@ -66,6 +100,7 @@ function openMessage(arrival: Arrival, done: (error?: Error) => void): HeldMessa
     seq: null,
     notes: [],
     items: 0,
+    doorItems: 0,
     isSpooled: false,
   }
 }

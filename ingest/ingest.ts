@@ -11,13 +11,17 @@ import { DatabaseGate } from './gate.ts'
 import { GroupCommit } from './group-commit.ts'
 import { Intake } from './intake.ts'
 import { LedgerKeeper } from './ledger-keeper.ts'
-import type { HeldMessage } from './message.ts'
+import { LoraPresence } from './lora/lora-presence.ts'
+import { takeNetworkEvent } from './lora/take-network-event.ts'
+import { eachCount, type HeldMessage } from './message.ts'
 import { createIngestMetrics, type IngestMetrics } from './metrics.ts'
+import type { NetworkRoute } from './network-route.ts'
 import type { IngestOptions } from './options.ts'
 import { Outcomes } from './outcomes.ts'
 import { HubPresence } from './presence.ts'
 import type { Queue } from './queue-choice.ts'
 import { Receipts } from './receipts.ts'
+import { RecentFrames } from './recent-frames.ts'
 import { RecentReadings } from './recent-readings.ts'
 import { Registry } from './registry.ts'
 import type { RegistryContents } from './registry-snapshot.ts'
@@ -46,8 +50,10 @@ export class Ingest {
   readonly books: Books = openBooks()
   readonly #options: IngestOptions
   readonly #metrics: IngestMetrics
+  readonly #frames: RecentFrames
   readonly #intake: Intake
   readonly #commits: GroupCommit
+  readonly #lora: LoraPresence
   readonly #receipts: Receipts
   readonly #rejected: RejectedKeeper
   readonly #ledger: LedgerKeeper
@@ -80,7 +86,12 @@ export class Ingest {
     this.authenticate = authenticator.authenticate
     this.authentication = authenticator.counters
     this.presence = new HubPresence({ pool, log, now: Date.now })
-    this.#metrics = createIngestMetrics(options.metrics, this.books)
+    this.#lora = new LoraPresence({ pool, log })
+    this.#frames = new RecentFrames({
+      windowMs: settings.LORA_FRAME_WINDOW_SECONDS * 1_000,
+      framesMax: settings.LORA_RECENT_FRAMES_MAX,
+    })
+    this.#metrics = createIngestMetrics(options.metrics, this.books, this.#frames)
     this.#receipts = new Receipts({
       pool,
       log,
@@ -157,6 +168,9 @@ export class Ingest {
       onReady: (message) => this.#commits.add(message),
       lookUpMs: settings.INGEST_HOLD_MS,
       backlogAgeMs: settings.INGEST_BACKLOG_AGE_SECONDS * 1_000,
+      timeOfFrame: (uplink) => this.#frames.timeOf(uplink),
+      onNetworkEvent: (arrival, route) => this.#takeNetworkEvent(arrival, route),
+      onFrame: (deviceId, frame) => this.#lora.heard(deviceId, frame),
       onUnplaced: (message) => this.#committer.spool([message]),
       onGivenUp: (message, error) => outcomes.givenBack(message, error),
       signal: this.#end.signal,
@@ -189,6 +203,7 @@ export class Ingest {
     await this.#receipts.start()
     if (this.#end.signal.aborted) return
     this.presence.start()
+    this.#lora.start()
     this.#rejected.start()
     this.#ledger.start()
     this.#drain.start()
@@ -205,7 +220,7 @@ export class Ingest {
     await within(STOP_STEP_MS, this.#drain.stopped())
     await within(STOP_STEP_MS, this.registry.stop())
     await within(STOP_STEP_MS, this.#drained())
-    const others = [this.#receipts, this.presence, this.#ledger, this.#rejected]
+    const others = [this.#receipts, this.presence, this.#lora, this.#ledger, this.#rejected]
     await within(STOP_STEP_MS, Promise.all(others.map((part) => part.stop())))
     await within(STOP_STEP_MS, Promise.resolve(this.#snapshot?.stop()))
   }
@@ -234,7 +249,7 @@ export class Ingest {
   }
 
   #seen(message: HeldMessage): void {
-    itemsReceived(this.books, message.subject, message.items)
+    eachCount(message, (subject, items) => itemsReceived(this.books, subject, items))
     const { receipt, notes, arrival } = message
     if (notes.length > 0) {
       this.#metrics.fieldsIgnored.inc(notes.length)
@@ -242,6 +257,11 @@ export class Ingest {
     }
     if (arrival.isBacklog) this.#metrics.backlogMessages.inc()
     if (receipt) message.receipt = this.#receipts.seen(receipt)
+  }
+
+  #takeNetworkEvent(arrival: Arrival, route: NetworkRoute): void {
+    const isTaken = takeNetworkEvent(arrival, route, { registry: this.registry, lora: this.#lora })
+    if (!isTaken) this.#metrics.networkEventsIgnored.inc({ server: route.kind, event: route.event })
   }
 
   async #prepare(arrival: Arrival, done: (error?: Error) => void): Promise<HeldMessage> {

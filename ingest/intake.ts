@@ -3,9 +3,12 @@ import type { Arrival } from '../broker/types.ts'
 import type { DeviceRecord } from '../db/registry.ts'
 import { isBacklog } from './backlog.ts'
 import { DatabaseAwayError } from './database-away.ts'
+import type { TimeOfFrame } from './decode/lora/uplink-items.ts'
 import type { Defects } from './defects.ts'
 import { type Draft, draftMessage } from './draft.ts'
+import type { Frame } from './lora/frames.ts'
 import type { HeldMessage } from './message.ts'
+import { isNetworkEvent, type NetworkRoute } from './network-route.ts'
 import { placeDraft } from './place.ts'
 import type { HubPresence } from './presence.ts'
 import type { Registry } from './registry.ts'
@@ -27,6 +30,12 @@ export interface IntakeOptions {
   onUnplaced: (message: HeldMessage, error: Error) => Promise<boolean>
   /** A message cannot be placed any more, as the service ends: its client must send it again. */
   onGivenUp: (message: HeldMessage, error: Error) => void
+  /** The network's time of a frame: that of its first copy, where it has come before. */
+  timeOfFrame: TimeOfFrame
+  /** A network server speaks of a sensor, without readings: it is acknowledged at once. */
+  onNetworkEvent: (arrival: Arrival, route: NetworkRoute) => void
+  /** A sensor of LoRaWAN was heard. */
+  onFrame: (deviceId: number, frame: Frame) => void
   signal: AbortSignal
 }
 
@@ -48,8 +57,13 @@ export class Intake {
   }
 
   accept(arrival: Arrival, done: (error?: Error) => void): void {
-    const { presence, onSeen } = this.#options
-    const { principal } = arrival
+    const { presence, onSeen, onNetworkEvent } = this.#options
+    const { principal, route } = arrival
+    if (isNetworkEvent(route)) {
+      onNetworkEvent(arrival, route)
+      done()
+      return
+    }
     if (principal.kind === 'hub' && !arrival.isWill) presence.seen(principal.id, arrival.receivedAt)
     const draft = this.#decode(arrival, done)
     arrival.decodedBytes = draft.message.items * HELD_ITEM_BYTES
@@ -91,7 +105,7 @@ export class Intake {
   #decode(arrival: Arrival, done: (error?: Error) => void): Draft {
     try {
       requireKnownTopic(arrival)
-      return draftMessage(arrival, done)
+      return draftMessage(arrival, done, this.#options.timeOfFrame)
     } catch (error) {
       return this.#options.defects.undecoded(arrival, done, error)
     }
@@ -150,9 +164,16 @@ export class Intake {
   #place(draft: Draft, context: ResolveContext): void {
     try {
       placeDraft(draft, context)
+      this.#noteFrame(draft, context)
     } catch (error) {
       this.#options.defects.unplaced(draft, error)
     }
+  }
+
+  #noteFrame({ frame }: Draft, { principal, find }: ResolveContext): void {
+    if (!frame) return
+    const device = find(frame.device)
+    if (device?.organizationId === principal.organizationId) this.#options.onFrame(device.id, frame)
   }
 
   /** `lookedUp` holds the database's answers for this message: they count more than what is remembered. */

@@ -20,6 +20,8 @@ export type PendingDoor = DoorRow & Origin
 /** A rejected item with what its answer to the hub repeats. */
 export interface PendingReject extends RejectedItem {
   at?: number | string | undefined
+  /** What it counts as, where its message brings both readings and door events. */
+  subject?: Subject
 }
 
 /** A message that counts for its hub's receipts. */
@@ -30,6 +32,15 @@ export interface CountedMessage {
   seq: number
   /** The first counter seen of that start, filled in on arrival; ledger rows of early versions are without. */
   first?: number
+}
+
+/** What a message counts as: its items of its subject, and the door events that an uplink brings beside readings. */
+export function eachCount(
+  { subject, items, doorItems }: Pick<HeldMessage, 'subject' | 'items' | 'doorItems'>,
+  take: (subject: Subject, items: number) => void,
+): void {
+  take(subject, items - doorItems)
+  if (doorItems > 0) take('doors', doorItems)
 }
 
 /** A message that ingest holds until all of it is durable; then it is answered and acknowledged. */
@@ -47,6 +58,8 @@ export interface HeldMessage {
   notes: readonly string[]
   /** What it is counted as: its readings, events and rejects when it arrived. */
   items: number
+  /** Those of `items` that count as door events in a message of readings: an uplink may bring both. */
+  doorItems: number
   /** Read back from the spool: it was acknowledged long ago. */
   isSpooled: boolean
   /** Acknowledges the message, or ends the connection with an error. */

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import { type Account, type Books, imbalance } from './books.ts'
+import type { RecentFrames } from './recent-frames.ts'
 
 const PREFIX = 'frostguard_'
 
@@ -11,18 +12,38 @@ export interface IngestMetrics {
   batchRetries: Counter
   backlogMessages: Counter
   suspectedResends: Counter
+  networkEventsIgnored: Counter
 }
 
 /** Registers the metrics of ingest (protocol.md, "Running"); the books are read when the page is asked for. */
-export function createIngestMetrics(register: Registry, books: Books): IngestMetrics {
+export function createIngestMetrics(
+  register: Registry,
+  books: Books,
+  frames: Pick<RecentFrames, 'repeated'>,
+): IngestMetrics {
   registerAccount(register, 'readings', 'readings', books.readings)
   registerAccount(register, 'door_events', 'door events', books.doors)
   registerRejected(register, 'status_rejected_total', 'Status messages rejected', books.status)
   const registers = [register]
+  new Counter({
+    name: `${PREFIX}lora_frames_repeated_total`,
+    help: 'Frames of LoRaWAN devices that have come a second time as another message; stored once',
+    registers,
+    collect() {
+      this.reset()
+      this.inc(frames.repeated)
+    },
+  })
   return {
     suspectedResends: new Counter({
       name: `${PREFIX}suspected_resends_total`,
       help: 'Readings written the way for those that may be stored already: resends, by DUP or because they came a moment ago',
+      registers,
+    }),
+    networkEventsIgnored: new Counter({
+      name: `${PREFIX}network_events_ignored_total`,
+      help: 'Events of LoRaWAN network servers that were acknowledged, and of which nothing is stored',
+      labelNames: ['server', 'event'],
       registers,
     }),
     batchRetries: new Counter({

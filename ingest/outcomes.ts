@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import type { BatchOutcome } from '../db/batches/write-batch.ts'
 import { rejectedAnswer } from './answers.ts'
 import { type Books, countRejects, itemsReleased, itemsReturned, itemsSpooled } from './books.ts'
-import type { HeldMessage } from './message.ts'
+import { eachCount, type HeldMessage } from './message.ts'
 import type { IngestOptions } from './options.ts'
 import type { Receipts } from './receipts.ts'
 import type { RejectedKeeper } from './rejected-keeper.ts'
@@ -33,7 +33,7 @@ export class Outcomes {
     for (const message of messages) {
       countRejects(books, message)
       rejected.written(message.arrival.principal.username, message.rejects.length)
-      itemsReleased(books, message.subject, message.items)
+      eachCount(message, (subject, items) => itemsReleased(books, subject, items))
       this.#tell(message, () => {
         const answer = rejectedAnswer(message)
         if (answer) this.#publish({ ...answer, retain: false })
@@ -45,7 +45,7 @@ export class Outcomes {
   /** All of a batch is in the spool: what is rejected of it is answered when it is in the database. */
   spooled(messages: readonly HeldMessage[]): void {
     for (const message of messages) {
-      itemsSpooled(this.#options.books, message.subject, message.items)
+      eachCount(message, (subject, items) => itemsSpooled(this.#options.books, subject, items))
       this.#tell(message, () => {})
       message.done()
     }
@@ -54,7 +54,9 @@ export class Outcomes {
   /** A message is in neither: its client must send it again. */
   givenBack(message: HeldMessage, error: Error): void {
     // One of the spool has no client that waits: it is kept (spool-drain.ts).
-    if (!message.isSpooled) itemsReturned(this.#options.books, message.subject, message.items)
+    if (!message.isSpooled) {
+      eachCount(message, (subject, items) => itemsReturned(this.#options.books, subject, items))
+    }
     message.done(error)
   }
 

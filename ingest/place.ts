@@ -1,3 +1,4 @@
+import { chooseTemperature } from './decode/lora/values/choose.ts'
 import type { Draft } from './draft.ts'
 import { placeItems, type ResolveContext } from './resolve.ts'
 
@@ -8,7 +9,8 @@ export function placeDraft({ message, readings, doors }: Draft, context: Resolve
     readings,
     context,
     (reading, { device, assignment, atMs, source }) => {
-      const { temperature, humidity, battery, rssi, snr, fault, item } = reading
+      const { humidity, battery, rssi, snr, item, probes } = reading
+      const { temperature, fault } = probes ? chooseTemperature(probes, device.temperatureSource) : reading
       // Field by field: a spread costs more than all the rest, and there are many of these.
       return {
         deviceId: device.id,
@@ -29,6 +31,7 @@ export function placeDraft({ message, readings, doors }: Draft, context: Resolve
       }
     },
   )
+  const decided = message.rejects.length
   message.doors = placeItems(message, doors, context, (event, { device, assignment, atMs, source }) => {
     return {
       deviceId: device.id,
@@ -42,4 +45,7 @@ export function placeDraft({ message, readings, doors }: Draft, context: Resolve
       item: event.item,
     }
   })
+  if (message.subject !== 'doors') {
+    for (const reject of message.rejects.slice(decided)) reject.subject = 'doors'
+  }
 }

@@ -2,6 +2,7 @@ import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { Presence, Principal } from '../broker/types.ts'
 import { expireHubs, recordSightings } from '../db/hubs.ts'
+import { Periodic } from './periodic.ts'
 
 const FLUSH_MS = 2_000
 
@@ -12,28 +13,19 @@ const FLUSH_MS = 2_000
 export class HubPresence implements Presence {
   readonly #options: { pool: Pool; log: Logger; now: () => number }
   readonly #connections = new Map<number, number>()
+  readonly #flushes = new Periodic(FLUSH_MS, () => this.#flush())
   #seen = new Map<number, number>()
-  #timer: NodeJS.Timeout | undefined
-  #flushing: Promise<void> | undefined
 
   constructor(options: { pool: Pool; log: Logger; now: () => number }) {
     this.#options = options
   }
 
   start(): void {
-    this.#timer = setInterval(() => {
-      // While the database hangs, one attempt is enough.
-      this.#flushing ??= this.#flush().finally(() => {
-        this.#flushing = undefined
-      })
-    }, FLUSH_MS)
+    this.#flushes.start()
   }
 
-  async stop(): Promise<void> {
-    if (this.#timer === undefined) return
-    clearInterval(this.#timer)
-    await this.#flushing
-    await this.#flush()
+  stop(): Promise<void> {
+    return this.#flushes.stop()
   }
 
   connected(principal: Principal): void {

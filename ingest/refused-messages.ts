@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import type { BatchName } from './batch-ids.ts'
 import { type Books, itemsRecounted, itemsTaken } from './books.ts'
 import type { Committer } from './committer.ts'
-import type { HeldMessage } from './message.ts'
+import { eachCount, type HeldMessage } from './message.ts'
 import type { SpooledBatch } from './spool/types.ts'
 import { countItems } from './spooled-message.ts'
 
@@ -98,8 +98,9 @@ export class RefusedMessages {
     const { committer, books, log } = this.#options
     const unkept: HeldMessage[] = []
     for (const message of messages) {
-      itemsRecounted(books, message.subject, 1 - message.items)
-      message.items = 1
+      eachCount(message, (subject, items) => itemsRecounted(books, subject, -items))
+      itemsRecounted(books, message.subject, 1)
+      Object.assign(message, { items: 1, doorItems: 0 })
       Object.assign(message, { readings: [], doors: [], status: null, receipt: null })
       message.rejects = [{ reason: 'invalid', detail: DETAIL, device: null, item: null, sqlstate: null }]
       this.#refused.delete(message)

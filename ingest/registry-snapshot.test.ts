@@ -8,6 +8,7 @@ const device = (id: number): DeviceRecord => ({
   id,
   devEui: id.toString(16).padStart(16, '0'),
   organizationId: 7,
+  ...(id % 2 === 1 && { temperatureSource: 'external' }),
   assignments: [
     { unitId: null, siteId: null, fromMs: Number.NEGATIVE_INFINITY, toMs: 1_000.5 },
     { unitId: 3, siteId: 2, fromMs: 1_000.5, toMs: Number.POSITIVE_INFINITY },

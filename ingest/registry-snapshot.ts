@@ -22,6 +22,7 @@ const recordSchema = z.union([
       id: idSchema,
       devEui: z.string(),
       organizationId: idSchema,
+      temperatureSource: z.string().optional(),
       assignments: z.array(
         z.object({
           unitId: idSchema.nullable(),

@@ -126,3 +126,28 @@ test('a look-up that a reload has overtaken does not put a revoked log-in back',
   expect(registry.stillValid(principalOf(known))).toBe(false)
   expect([...registry.contents().logIns]).toEqual([])
 })
+
+test("it knows which temperature of a device is the unit's, and the version grows with a change of that alone", async () => {
+  const { id = 0, devEui = '' } = fleet.devices[0] ?? {}
+  const version = async () => {
+    const result = await pool.query<{ version: string }>('SELECT version FROM pipeline.registry_version')
+    return Number(result.rows[0]?.version)
+  }
+  const changed = async (sql: string) => {
+    const before = await version()
+    await pool.query(sql)
+    return (await version()) > before
+  }
+  await registry.start()
+  expect(registry.device(devEui)?.temperatureSource).toBeUndefined()
+  const sensor = `INSERT INTO lora_sensors (organization_id, device_id, dev_eui, temperature_source)
+    VALUES (${fleet.organizationId}, ${id}, '${devEui}', 'internal')`
+  expect(await changed(sensor)).toBe(true)
+  expect(await changed(`UPDATE lora_sensors SET temperature_source = 'external'`)).toBe(true)
+  expect(await changed('UPDATE lora_sensors SET last_f_cnt = 7')).toBe(false)
+  await registry.start()
+  expect(registry.device(devEui)?.temperatureSource).toBe('external')
+  await pool.query('UPDATE lora_sensors SET deleted_at = now()')
+  await registry.start()
+  expect(registry.device(devEui)?.temperatureSource).toBeUndefined()
+})

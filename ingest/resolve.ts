@@ -10,6 +10,7 @@ export interface DecodedItem {
   item: number
   device: string
   atMs: number | null
+  source?: Source
 }
 
 /** What the rows of an item share. */
@@ -39,7 +40,8 @@ export function resolveItem(decoded: DecodedItem, context: ResolveContext): Plac
   const assignment = device && assignmentAt(device, atMs)
   const refusal = refusalOf(context, device, assignment)
   if (!device || refusal) return rejectItem(decoded, refusal ?? 'unknown_device', context)
-  return { device, assignment, atMs, source: decoded.atMs === null ? 'arrival' : sourceOf(context.principal) }
+  const source = decoded.source ?? (decoded.atMs === null ? 'arrival' : sourceOf(context.principal))
+  return { device, assignment, atMs, source }
 }
 
 type Refusal = 'unknown_device' | 'not_your_device'

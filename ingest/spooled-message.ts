@@ -1,6 +1,6 @@
 import type { Arrival, Principal, Route } from '../broker/types.ts'
 import type { BatchName } from './batch-ids.ts'
-import type { HeldMessage, Subject } from './message.ts'
+import { eachCount, type HeldMessage, type Subject } from './message.ts'
 import type { SpooledBatch, SpooledMessage } from './spool/types.ts'
 
 /**
@@ -19,7 +19,11 @@ export function toSpooled(messages: readonly HeldMessage[], key: BatchName, trie
 
 export function countItems(messages: readonly HeldMessage[]): Record<Subject, number> {
   const items = { readings: 0, doors: 0, status: 0 }
-  for (const message of messages) items[message.subject] += message.items
+  for (const message of messages) {
+    eachCount(message, (subject, count) => {
+      items[subject] += count
+    })
+  }
   return items
 }
 

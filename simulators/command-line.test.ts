@@ -18,6 +18,7 @@ describe('npm run simulate', () => {
       rates: parseFaults('none'),
       speed: 1,
       batchSeconds: 5,
+      loraFormat: 'both',
       ledgerPath: undefined,
       verify: false,
     })
@@ -27,7 +28,7 @@ describe('npm run simulate', () => {
     const line = parse(
       ...['fleet.json', '--credentials', 'c.json', '--host', '::1', '--port', '1884', '--seconds', '2.5'],
       ...['--seed', '5', '--faults', 'demo,late=0', '--speed', '60', '--batch-seconds', '1'],
-      ...['--ledger', 'l.ndjson', '--verify'],
+      ...['--lora', 'the-things-stack', '--ledger', 'l.ndjson', '--verify'],
     )
     expect(line).toEqual({
       mode: 'run',
@@ -39,6 +40,7 @@ describe('npm run simulate', () => {
       rates: parseFaults('demo,late=0'),
       speed: 60,
       batchSeconds: 1,
+      loraFormat: 'the-things-stack',
       ledgerPath: 'l.ndjson',
       verify: true,
     })
@@ -54,8 +56,10 @@ describe('npm run simulate', () => {
       hubs: 3,
       sensorsPerHub: 4,
       intervalSeconds: 60,
+      loraPercent: 0,
       seed: 1,
     })
+    expect(parse('--write-fleet', 'f.json', '--lora-percent', '10')).toMatchObject({ loraPercent: 10 })
   })
 
   test.each([
@@ -65,6 +69,8 @@ describe('npm run simulate', () => {
     [['--seconds', ''], /--seconds : expected a number/],
     [['--seed', '1.5'], /--seed 1\.5: expected a whole number/],
     [['--port', '70000'], /--port 70000: expected a whole number from 1 to 65535/],
+    [['--lora', 'helium'], /--lora helium: expected chirpstack, the-things-stack or both/],
+    [['--lora-percent', '5'], /--lora-percent goes with --write-fleet/],
     [['--speed', '0'], /--speed 0: expected/],
     [['--url', 'http://x'], /--url http:\/\/x: expected mqtt:\/\/host:port/],
     [['--url', 'mqtt://x', '--port', '1'], /--url says the host and the port/],
@@ -80,7 +86,7 @@ describe('npm run simulate', () => {
 describe('npm run demo', () => {
   test('what is not given has its default', () => {
     expect(parseDemoLine([])).toEqual({
-      fleet: { hubs: 200, sensorsPerHub: 20, intervalSeconds: 10, seed: 1 },
+      fleet: { hubs: 200, sensorsPerHub: 20, intervalSeconds: 10, loraPercent: 5, seed: 1 },
       simulateArgs: ['--seed', '1', '--faults', 'demo', '--verify'],
     })
     expect(parseDemoLine(['-h'])).toBeUndefined()
@@ -89,9 +95,9 @@ describe('npm run demo', () => {
   test('what it hands on is a command line of the simulators', () => {
     const line = parseDemoLine([
       ...['--hubs', '3', '--sensors', '4', '--interval', '5', '--seconds', '6', '--seed', '7'],
-      ...['--faults', 'none', '--speed', '8'],
+      ...['--lora-percent', '9', '--faults', 'none', '--speed', '8'],
     ])
-    expect(line?.fleet).toEqual({ hubs: 3, sensorsPerHub: 4, intervalSeconds: 5, seed: 7 })
+    expect(line?.fleet).toEqual({ hubs: 3, sensorsPerHub: 4, intervalSeconds: 5, loraPercent: 9, seed: 7 })
     expect(parse(...(line?.simulateArgs ?? []))).toMatchObject({
       mode: 'run',
       seconds: 6,

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { describeFaults, parseFaults } from './faults/rates.ts'
+import { LORA_FORMATS, type LoraFormat } from './lora/uplink.ts'
 import { numberOption, parseOptions, UsageError } from './options.ts'
 import type { FaultRates } from './types.ts'
 
@@ -28,6 +29,8 @@ the hubs still have is delivered first. Without a fleet file it is simulators/fl
   --faults <spec>        none (default), demo, or a list of the faults below, such as demo,duplicate=0.05,late=0
   --speed <n>            seconds of physics in a second of the clock (default: ${SPEED_DEFAULT})
   --batch-seconds <n>    how long a hub gathers readings for a message (default: ${BATCH_SECONDS_DEFAULT})
+  --lora <format>        what network servers of the fleet speak for their sensors: ${LORA_FORMATS.join(', ')},
+                         or both (default: the first of them the one, the second the other, and so on)
   --ledger <file>        writes down what is published and acknowledged, in a new file
   --verify               at the end compares the database with that; exit code 1 when they differ
   --verify-only          publishes nothing: compares the database with the file of --ledger
@@ -35,6 +38,7 @@ the hubs still have is delivered first. Without a fleet file it is simulators/fl
     --hubs <n>           so many hubs (default: ${HUBS_DEFAULT}),
     --sensors <n>        so many sensors for each (default: ${SENSORS_DEFAULT}),
     --interval <n>       reporting every so many seconds (default: ${INTERVAL_DEFAULT_SECONDS}); --seed gives another fleet
+    --lora-percent <n>   so many of a hundred sensors reach us through LoRaWAN instead (default: 0)
   --help                 prints this
 
 The database is that of DATABASE_URL, else the embedded one of DATA_DIR. A run keeps its ledger in memory.
@@ -53,6 +57,7 @@ export interface RunLine {
   rates: FaultRates
   speed: number
   batchSeconds: number
+  loraFormat: LoraFormat | 'both'
   ledgerPath: string | undefined
   verify: boolean
 }
@@ -63,6 +68,7 @@ export interface WriteFleetLine {
   hubs: number
   sensorsPerHub: number
   intervalSeconds: number
+  loraPercent: number
   seed: number
 }
 
@@ -89,6 +95,8 @@ const OPTIONS = {
   hubs: { type: 'string' },
   sensors: { type: 'string' },
   interval: { type: 'string' },
+  lora: { type: 'string', default: 'both' },
+  'lora-percent': { type: 'string' },
   help: { type: 'boolean', short: 'h', default: false },
 } as const
 
@@ -100,7 +108,7 @@ export function parseSimulateLine(args: readonly string[], randomSeed = drawSeed
   if (values['write-fleet'] !== undefined) {
     return { ...fleetNumbers(values), mode: 'write-fleet', path: values['write-fleet'], seed: seed ?? 1 }
   }
-  for (const name of ['hubs', 'sensors', 'interval'] as const) {
+  for (const name of ['hubs', 'sensors', 'interval', 'lora-percent'] as const) {
     if (values[name] !== undefined) throw new UsageError(`--${name} goes with --write-fleet.`)
   }
   if (values['verify-only']) return verifyOnly(values.ledger)
@@ -116,6 +124,7 @@ export function parseSimulateLine(args: readonly string[], randomSeed = drawSeed
     rates: faultRates(values.faults),
     speed: numberOption('speed', values.speed) ?? SPEED_DEFAULT,
     batchSeconds: numberOption('batch-seconds', values['batch-seconds']) ?? BATCH_SECONDS_DEFAULT,
+    loraFormat: loraFormat(values.lora),
     ledgerPath: values.ledger,
     verify: values.verify,
   }
@@ -127,12 +136,20 @@ function parse(args: readonly string[]) {
 
 type Values = ReturnType<typeof parse>['values']
 
-function fleetNumbers(values: Pick<Values, 'hubs' | 'sensors' | 'interval'>) {
+function fleetNumbers(values: Pick<Values, 'hubs' | 'sensors' | 'interval' | 'lora-percent'>) {
   return {
     hubs: numberOption('hubs', values.hubs) ?? HUBS_DEFAULT,
     sensorsPerHub: numberOption('sensors', values.sensors) ?? SENSORS_DEFAULT,
     intervalSeconds: numberOption('interval', values.interval) ?? INTERVAL_DEFAULT_SECONDS,
+    loraPercent: numberOption('lora-percent', values['lora-percent']) ?? 0,
   }
+}
+
+function loraFormat(text: string): LoraFormat | 'both' {
+  const found = ([...LORA_FORMATS, 'both'] as const).find((format) => format === text)
+  if (found === undefined)
+    throw new UsageError(`--lora ${text}: expected ${LORA_FORMATS.join(', ')} or both.`)
+  return found
 }
 
 function verifyOnly(ledgerPath: string | undefined): SimulateLine {

@@ -45,8 +45,8 @@ export async function simulate(line: SimulateLine, host: SimulateHost): Promise<
 }
 
 async function writeFleet(line: WriteFleetLine, { print }: SimulateHost): Promise<number> {
-  const { path, hubs, sensorsPerHub, intervalSeconds, seed } = line
-  const fleet = generateFleet({ hubs, sensorsPerHub, intervalSeconds, seed })
+  const { path, hubs, sensorsPerHub, intervalSeconds, loraPercent, seed } = line
+  const fleet = generateFleet({ hubs, sensorsPerHub, intervalSeconds, loraPercent, seed })
   await writeFile(path, `${JSON.stringify(fleet, null, 2)}\n`, { flag: 'wx' }).catch((error: unknown) => {
     throw new Error(`The fleet file ${path} cannot be written: ${reasonOf(error)}.`, { cause: error })
   })
@@ -79,7 +79,7 @@ function runOptions(
   line: RunLine,
   parts: Pick<RunOptions, 'fleet' | 'ledger' | 'stop' | 'print'> & { secrets: Map<PublisherName, string> },
 ): RunOptions {
-  const { url, seed, rates, speed, seconds, batchSeconds } = line
+  const { url, seed, rates, speed, seconds, batchSeconds, loraFormat } = line
   const limits = {
     readingsPerMessageMax: READINGS_PER_MESSAGE_MAX,
     batchMs: batchSeconds * 1_000,
@@ -94,6 +94,7 @@ function runOptions(
     speed,
     seconds,
     limits,
+    loraFormat,
     openLink: mqttLinks(url),
     drainSeconds: DRAIN_SECONDS,
   }

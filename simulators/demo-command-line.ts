@@ -5,6 +5,7 @@ import { numberOption, parseOptions } from './options.ts'
 const HUBS_DEFAULT = 200
 const SENSORS_DEFAULT = 20
 const INTERVAL_DEFAULT_SECONDS = 10
+const LORA_PERCENT_DEFAULT = 5
 const SEED_DEFAULT = 1
 
 export const DEMO_USAGE = `Usage: npm run demo -- [options]
@@ -16,6 +17,8 @@ acknowledged, the books are printed and FrostGuard stops. The exit code is 0 whe
   --hubs <n>         how many hubs (default: ${HUBS_DEFAULT})
   --sensors <n>      for each hub (default: ${SENSORS_DEFAULT})
   --interval <n>     seconds between two readings of a sensor (default: ${INTERVAL_DEFAULT_SECONDS})
+  --lora-percent <n> so many of a hundred sensors reach us through LoRaWAN instead of a hub: half of them
+                     by ChirpStack, half by The Things Stack (default: ${LORA_PERCENT_DEFAULT})
   --seconds <n>      how long (default: until Ctrl-C)
   --seed <n>         another seed is another fleet and another story (default: ${SEED_DEFAULT})
   --faults <spec>    none, demo (default), or a list of the faults below, such as demo,duplicate=0.05,late=0
@@ -29,7 +32,7 @@ Faults:
 ${describeFaults()}`
 
 export interface DemoLine {
-  fleet: { hubs: number; sensorsPerHub: number; intervalSeconds: number; seed: number }
+  fleet: { hubs: number; sensorsPerHub: number; intervalSeconds: number; loraPercent: number; seed: number }
   /** What the simulators are told beside the fleet, its credentials and the broker, as arguments of `simulate`. */
   simulateArgs: string[]
 }
@@ -43,6 +46,7 @@ export function parseDemoLine(args: readonly string[]): DemoLine | undefined {
         hubs: { type: 'string' },
         sensors: { type: 'string' },
         interval: { type: 'string' },
+        'lora-percent': { type: 'string' },
         seconds: { type: 'string' },
         seed: { type: 'string' },
         faults: { type: 'string', default: 'demo' },
@@ -62,6 +66,7 @@ export function parseDemoLine(args: readonly string[]): DemoLine | undefined {
       hubs: numberOption('hubs', values.hubs) ?? HUBS_DEFAULT,
       sensorsPerHub: numberOption('sensors', values.sensors) ?? SENSORS_DEFAULT,
       intervalSeconds: numberOption('interval', values.interval) ?? INTERVAL_DEFAULT_SECONDS,
+      loraPercent: numberOption('lora-percent', values['lora-percent']) ?? LORA_PERCENT_DEFAULT,
       seed,
     },
     simulateArgs: [

@@ -25,6 +25,7 @@ export const RANGES = {
   seconds: { min: 0.1, max: SECONDS_MAX, unit: 'seconds' },
   seed: { min: 0, max: 2 ** 32 - 1, unit: '(any seed)', isWhole: true },
   speed: { min: 0.001, max: SPEED_MAX, unit: 'seconds of physics a second' },
+  'lora-percent': { min: 0, max: 100, unit: 'of a hundred sensors' },
   'batch-seconds': { min: 0, max: 3_600, unit: 'seconds' },
   port: { min: 1, max: 65_535, unit: '(a TCP port)', isWhole: true },
 } as const satisfies Record<string, Range>

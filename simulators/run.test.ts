@@ -24,7 +24,7 @@ let service: TestService
 let fleet: FleetPlan
 beforeAll(async () => {
   service = await startTestService()
-  const file = generateFleet({ hubs: 10, sensorsPerHub: 8, intervalSeconds: 1, seed: 1 })
+  const file = generateFleet({ hubs: 10, sensorsPerHub: 8, intervalSeconds: 1, loraPercent: 30, seed: 1 })
   await service.applyFleet(file as FleetFile)
   fleet = readFleetPlan(file)
 })

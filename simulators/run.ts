@@ -6,8 +6,9 @@ import type { OpenLink } from './hub/link.ts'
 import type { HubLimits } from './hub/outbox.ts'
 import { RunCounts } from './hub/run-counts.ts'
 import type { Ledger } from './ledger/ledger.ts'
+import type { LoraFormat } from './lora/uplink.ts'
 import { Progress } from './progress.ts'
-import { publishersOf } from './publishers.ts'
+import { loraFormatOf, publishersOf } from './publishers.ts'
 import type { FaultRates, FleetPlan, Measurement, PublisherName } from './types.ts'
 import { World } from './world/world.ts'
 
@@ -31,6 +32,8 @@ export interface RunOptions {
   /** Undefined = until `stop`. */
   seconds: number | undefined
   limits: HubLimits
+  /** What the network servers of the fleet speak; default both, in turn. */
+  loraFormat?: LoraFormat | 'both'
   /** How long the hubs may take at the end to get rid of what they keep. */
   drainSeconds: number
   ledger: Ledger
@@ -150,9 +153,10 @@ class Run {
   }
 
   #makeHub(publisher: PublisherName, index: number): Hub {
-    const { secrets, seed, rates, limits, openLink, ledger, url } = this.#options
+    const { fleet, loraFormat = 'both', secrets, seed, rates, limits, openLink, ledger, url } = this.#options
     return new Hub({
       publisher,
+      loraFormat: loraFormatOf(fleet, publisher, loraFormat),
       secret: secrets.get(publisher) ?? '',
       seed,
       rates,

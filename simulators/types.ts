@@ -17,7 +17,7 @@ export interface PlannedDevice {
   devEui: string
   deviceType: string
   intervalSeconds: number
-  /** What publishes for it: a hub's key, or undefined for a device that connects by itself. */
+  /** What publishes for it: a hub's key, `ns:<key>` for a network server, undefined for a device that connects by itself. */
   hub: string | undefined
 }
 
@@ -52,7 +52,7 @@ interface MeasuredDoor {
 /** What a sensor has measured. */
 export type Measurement = MeasuredReading | MeasuredDoor
 
-/** Who logs in: a hub's key, or "device:<DevEUI>" for a device that connects by itself. */
+/** Who logs in: a hub's key, "ns:<key>" for a network server, or "device:<DevEUI>" for a device that connects by itself. */
 export type PublisherName = string
 
 /** The rates of all faults, each in the unit that `simulators/faults/rates.ts` gives it. */

@@ -11,6 +11,19 @@ export interface Channel {
   retain?: true
 }
 
+/** Of The Things Stack: some are two levels of the topic. */
+const THINGS_STACK_EVENTS = [
+  'up',
+  'join',
+  'down/queued',
+  'down/sent',
+  'down/ack',
+  'down/nack',
+  'down/failed',
+  'service/data',
+  'location/solved',
+]
+
 /** The variable parts of the addresses. */
 export const PARAMETERS: Readonly<Record<string, { description: string; enum?: readonly string[] }>> = {
   hub: { description: 'Key of the hub, which is also its username' },
@@ -18,11 +31,14 @@ export const PARAMETERS: Readonly<Record<string, { description: string; enum?: r
   slug: { description: 'Slug of the organization' },
   unitPublicId: { description: 'The public id of the unit, a UUID' },
   applicationId: { description: 'Id of the application in ChirpStack' },
-  chirpstackEvent: { description: 'Kind of event', enum: ['up', 'join', 'status'] },
+  chirpstackEvent: {
+    description: 'Kind of event',
+    enum: ['up', 'join', 'status', 'ack', 'txack', 'log', 'location', 'integration'],
+  },
   application: { description: 'Id of the application in The Things Stack' },
   tenant: { description: 'Id of the tenant in The Things Stack' },
   deviceId: { description: 'Id of the device in The Things Stack' },
-  thingsStackEvent: { description: 'Kind of event', enum: ['up', 'join'] },
+  thingsStackEvent: { description: 'Kind of event', enum: THINGS_STACK_EVENTS },
 }
 
 export const CHANNELS: Readonly<Record<string, Channel>> = {

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { Source } from '../../db/copy/readings.ts'
 import { canonicalDevEui } from '../../db/device-eui.ts'
 import { TIME_EXPECTED } from '../payloads.ts'
 import { isPlausibleTime, readTime } from '../time.ts'
@@ -22,6 +23,8 @@ export interface ItemOrigin {
   device: string
   /** When it was measured, epoch milliseconds; null if the message does not say. */
   atMs: number | null
+  /** Who gave the time, where that is not who has published. */
+  source?: Source
 }
 
 export interface WireItem {

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { deviceReading, type Fault, hubReading, READING_CONTENT } from '../payloads.ts'
 import type { DecodeContext, ItemOrigin } from './item.ts'
 import { type DecodedItems, decodeItems } from './items.ts'
+import type { Probe } from './lora/values/types.ts'
 import { isAbsent } from './value.ts'
 
 /** One accepted reading; null means that the message does not say. */
@@ -17,6 +18,8 @@ export interface ReadingItem extends ItemOrigin {
   /** dB. */
   snr: number | null
   fault: Fault | null
+  /** Of a device that says more than one temperature: its `temperature_source` decides which is the reading's. */
+  probes?: readonly Probe[]
 }
 
 type ReadingPayload = z.output<typeof deviceReading>
@@ -59,11 +62,11 @@ function build({ item, device, atMs }: ItemOrigin, reading: ReadingPayload): Rea
 }
 
 /** Adding 0 makes a 0 of -0, which PostgreSQL would keep and print. */
-function plain(value: number | null | undefined): number | null {
+export function plain(value: number | null | undefined): number | null {
   return isAbsent(value) ? null : value + 0
 }
 
 /** Battery and RSSI are stored as whole numbers. */
-function whole(value: number | null | undefined): number | null {
+export function whole(value: number | null | undefined): number | null {
   return isAbsent(value) ? null : Math.round(value) + 0
 }

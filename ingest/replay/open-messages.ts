@@ -2,6 +2,7 @@ import type { Arrival, Principal, Route } from '../../broker/types.ts'
 import { normalizeDevEui } from '../../db/device-eui.ts'
 import type { LogInRecord } from '../../db/registry.ts'
 import type { RejectedEntry, RejectedPage, RejectedPayload } from '../../db/replay/pages.ts'
+import type { TimeOfFrame } from '../decode/lora/uplink-items.ts'
 import { type Draft, draftMessage } from '../draft.ts'
 import { principalOf } from '../registry.ts'
 import type { Hindrance } from './tally.ts'
@@ -24,6 +25,8 @@ export interface OpenOptions {
   logIns: ReadonlyMap<string, LogInRecord>
   /** What a publish of this client to this topic means. */
   routeOf: (principal: Principal, topic: string) => Route | undefined
+  /** The network's time of a frame: that of its first copy, where it has come before. */
+  timeOfFrame?: TimeOfFrame
   /** Items of this device only: 16 lower-case hex digits. */
   device?: string | undefined
 }
@@ -42,7 +45,7 @@ export function openMessages(page: RejectedPage, options: OpenOptions): OpenedPa
       result.hindered.push(...named.map((entry) => ({ entry, hindrance })))
       continue
     }
-    const draft = draftMessage(restored.arrival, () => {})
+    const draft = draftMessage(restored.arrival, () => {}, options.timeOfFrame)
     const wanted = entries.filter((entry) => isOfDevice(deviceOf(entry, draft), options.device))
     if (wanted.length > 0) result.opened.push({ draft, hubSiteId: restored.hubSiteId, entries: wanted })
   }

@@ -15,6 +15,7 @@ import {
   type ReplayScope,
   rejectedPage,
 } from '../../db/replay/pages.ts'
+import { RecentFrames } from '../recent-frames.ts'
 import { usernameOf } from '../registry.ts'
 import { type OpenedMessage, type OpenedPage, openMessages } from './open-messages.ts'
 import { placeWanted, type RefusedItem } from './place-items.ts'
@@ -42,10 +43,14 @@ const ARRIVAL_SPAN_MAX_MS = 10_000_000
 /** Others that write times of arrival of the same devices come in between so often, before it is given up. */
 const ARRIVAL_ATTEMPTS_MAX = 20
 const ARRIVAL_PAUSE_MAX_MS = 200
+/** As when they arrive: two copies of a frame that were both rejected are put back once. */
+const FRAME_WINDOW_MS = 600_000
+const FRAMES_MAX = 50_000
 
 interface Run extends ReplayOptions {
   tally: ReplayTally
   scope: ReplayScope
+  frames: RecentFrames
   store: Pick<StoreOptions, 'pool' | 'nextBatchId' | 'writer' | 'statementTimeoutMs' | 'dryRun'>
 }
 
@@ -58,7 +63,8 @@ export async function replayRejected(options: ReplayOptions): Promise<ReplayTall
   const { pool, filter, limit, tally = openTally() } = options
   await requireCopyColumns(pool)
   const scope = await openReplayScope(pool)
-  const run = { ...options, tally, scope, store: storeSettings(options) }
+  const frames = new RecentFrames({ windowMs: FRAME_WINDOW_MS, framesMax: FRAMES_MAX })
+  const run = { ...options, tally, scope, frames, store: storeSettings(options) }
   let afterId = '0'
   while (tally.lookedAt < limit) {
     const itemsMax = Math.min(limit - tally.lookedAt, Number.MAX_SAFE_INTEGER)
@@ -79,9 +85,14 @@ function storeSettings({ pool, statementTimeoutMs, dryRun }: ReplayOptions): Run
 }
 
 async function replayPage(page: RejectedPage, run: Run): Promise<void> {
-  const { pool, routeOf, filter, tally, dryRun } = run
+  const { pool, routeOf, filter, tally, dryRun, frames } = run
   const logIns = await logInsOf(pool, page)
-  const { opened, hindered } = openMessages(page, { logIns, routeOf, device: filter.device })
+  const { opened, hindered } = openMessages(page, {
+    logIns,
+    routeOf,
+    timeOfFrame: (uplink) => frames.timeOf(uplink),
+    device: filter.device,
+  })
   const { messages, taken } = await splitWholes(pool, opened, { dryRun })
   tally.leftToOthers += taken
   tally.lookedAt += hindered.length + messages.reduce((sum, { entries }) => sum + entries.length, 0)

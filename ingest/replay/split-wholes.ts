@@ -43,7 +43,10 @@ interface Whole {
 
 function wholesOf({ draft, entries }: OpenedMessage): Whole[] {
   if (draft.message.rejects.some(({ item }) => item === null)) return []
-  return entries.filter(({ item }) => item === null).map((entry) => ({ entry, items: itemsOf(draft) }))
+  const items = itemsOf(draft)
+  // Nothing to be put back: it stays as it is.
+  if (items.length === 0) return []
+  return entries.filter(({ item }) => item === null).map((entry) => ({ entry, items }))
 }
 
 function itemsOf({ readings, doors, message }: Draft): number[] {

@@ -49,6 +49,7 @@ export function emptyMessage(arrival: Arrival, items: number): HeldMessage {
     seq: null,
     notes: [],
     items,
+    doorItems: 0,
     isSpooled: false,
     done: () => {},
   }

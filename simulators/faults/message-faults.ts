@@ -1,4 +1,5 @@
 import type { Draft } from '../hub/message.ts'
+import { isNetworkServer } from '../publishers.ts'
 import { Random } from '../random.ts'
 import type { FaultRates, PublisherName } from '../types.ts'
 import { badItem, garbage } from './bad-items.ts'
@@ -47,7 +48,9 @@ export class MessageFaults {
     const [first] = shuffled.items
     if (!first || !random.chance(this.#rates.malformed)) return { garbage: undefined, draft: shuffled }
     this.#counts.malformed += 1
-    if (random.chance(0.5)) return { garbage: garbage(random), draft: shuffled }
+    // A network server sends its own JSON, or none: there are no neighbours in it to be spared.
+    if (random.chance(0.5) || isNetworkServer(this.#publisher))
+      return { garbage: garbage(random), draft: shuffled }
     const { channel } = shuffled
     const bad = badItem(random, this.#publisher, { channel, device: first.device, at: first.at })
     return { garbage: undefined, draft: { ...shuffled, bad } }

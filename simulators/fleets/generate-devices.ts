@@ -21,6 +21,7 @@ const SETS: readonly { weight: number; types: readonly string[] }[] = [
 export interface DeviceEntry {
   device_eui: string
   hub?: string
+  lora?: { network_server: string }
   device_type: string
   reporting_interval_seconds: number
   connects?: true
@@ -29,14 +30,24 @@ export interface DeviceEntry {
 /** Draws the devices of one unit: 1 to 4, at most `countMax`. */
 export function drawUnitDevices(
   random: Random,
-  options: { hub: string; intervalSeconds: number; countMax: number; drawDevEui: () => string },
+  options: {
+    hub: string
+    /** The network server of a device that has one instead of the hub. */
+    networkServerOf: (devEui: string) => string | undefined
+    intervalSeconds: number
+    countMax: number
+    drawDevEui: () => string
+  },
 ): DeviceEntry[] {
   const { types } = random.pick(SETS.flatMap((set) => Array<typeof set>(set.weight).fill(set)))
   return types.slice(0, options.countMax).map((device_type) => {
     const connects = device_type === 'temperature' && random.chance(CONNECTS_SHARE)
+    const devEui = options.drawDevEui()
+    const server = options.networkServerOf(devEui)
+    const reachedBy = server === undefined ? { hub: options.hub } : { lora: { network_server: server } }
     return {
-      device_eui: options.drawDevEui(),
-      ...(connects ? { connects } : { hub: options.hub }),
+      device_eui: devEui,
+      ...(connects ? { connects } : reachedBy),
       device_type,
       reporting_interval_seconds: options.intervalSeconds,
     }

@@ -96,6 +96,21 @@ describe('a fleet of some size', () => {
   })
 })
 
+test('a share of its sensors is reached through two network servers, the others stay as they are', () => {
+  const numbers = { hubs: 20, sensorsPerHub: 20, intervalSeconds: 10, seed: 1 }
+  const without = readFleetPlan(generateFleet(numbers)).units.flatMap((unit) => unit.devices)
+  const withLora = readFleetPlan(generateFleet({ ...numbers, loraPercent: 10 })).units.flatMap(
+    (unit) => unit.devices,
+  )
+  const servers = withLora.map(({ hub }) => hub).filter((hub) => hub?.startsWith('ns:'))
+  expect(new Set(servers)).toEqual(new Set(['ns:simulated-network-1', 'ns:simulated-network-2']))
+  expect(servers.length).toBeGreaterThan(20)
+  expect(servers.length).toBeLessThan(80)
+  const hubOf = new Map(without.map(({ devEui, hub }) => [devEui, hub]))
+  expect(withLora).toHaveLength(400)
+  for (const { devEui, hub } of withLora) if (!hub?.startsWith('ns:')) expect(hub).toBe(hubOf.get(devEui))
+})
+
 test('it is applied to a database as it is', async () => {
   const fixture = await openFleetFixture()
   try {
@@ -103,6 +118,7 @@ test('it is applied to a database as it is', async () => {
       hubs: 30,
       sensorsPerHub: 20,
       intervalSeconds: 10,
+      loraPercent: 10,
       seed: 4,
       organization: 'other',
     })
@@ -121,7 +137,7 @@ test('the demo fleet can be planned too', async () => {
   const plan = readFleetPlan(json)
   expect(plan.hubs).toEqual(['hub-berlin-1', 'hub-berlin-2', 'hub-lisboa-1'])
   const devices = plan.units.flatMap((unit) => unit.devices.map((device) => ({ unit: unit.id, ...device })))
-  expect(devices).toHaveLength(11)
+  expect(devices).toHaveLength(13)
   expect(devices).toContainEqual({
     unit: 'Lisboa Baixa/Pharmacy/Vaccine freezer',
     devEui: '24e1240000000107',
@@ -136,8 +152,13 @@ test('the demo fleet can be planned too', async () => {
     intervalSeconds: 300,
     hub: 'hub-berlin-1',
   })
-  // Behind a network server: nothing that can be simulated here publishes for it.
-  expect(plan.units.find(({ id }) => id === 'Lisboa Baixa/Cold store/Fish cooler')?.devices).toEqual([])
+  expect(devices).toContainEqual({
+    unit: 'Lisboa Baixa/Cold store/Fish cooler',
+    devEui: 'a84041c2d1840001',
+    deviceType: 'temperature',
+    intervalSeconds: 600,
+    hub: 'ns:chirpstack-1',
+  })
 })
 
 test.each([

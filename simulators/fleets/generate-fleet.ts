@@ -15,6 +15,8 @@ export interface GenerateFleetOptions {
   hubs: number
   sensorsPerHub: number
   intervalSeconds: number
+  /** Of a hundred sensors, so many that reach us through LoRaWAN instead of their hub; default 0. */
+  loraPercent?: number
   seed: number
   /** Slug; default "simulated"; hub keys begin with it. */
   organization?: string
@@ -46,6 +48,7 @@ interface RuleEntry {
 export interface FleetFile {
   organization: { slug: string; name: string; timezone: string }
   sites: SiteEntry[]
+  network_servers: { key: string }[]
   contacts: { name: string; email: string }[]
   alert_rules: RuleEntry[]
 }
@@ -65,7 +68,8 @@ interface Draft {
  * numbers that are not whole and positive.
  */
 export function generateFleet(options: GenerateFleetOptions): FleetFile {
-  const { hubs, sensorsPerHub, intervalSeconds, seed, organization = ORGANIZATION_DEFAULT } = options
+  const { hubs, sensorsPerHub, intervalSeconds, seed } = options
+  const { organization = ORGANIZATION_DEFAULT, loraPercent = 0 } = options
   assertCounts({ hubs, sensorsPerHub, intervalSeconds })
   const draft: Draft = {
     random: new Random(seed, 'fleet', organization),
@@ -77,6 +81,7 @@ export function generateFleet(options: GenerateFleetOptions): FleetFile {
   return {
     organization: { slug: organization, name: 'Simulated Foods', timezone: 'Europe/Berlin' },
     sites,
+    network_servers: loraPercent > 0 ? networkServers(organization).map((key) => ({ key })) : [],
     contacts: [{ name: 'On call', email: 'oncall@example.com' }],
     alert_rules: [...EVERY_UNIT_RULES, ...draft.presets.values()],
   }
@@ -139,6 +144,7 @@ function fillHub(
     const { area, preset, ...unit } = templates.next().value
     const devices = drawUnitDevices(draft.random, {
       hub,
+      networkServerOf: (devEui) => drawNetworkServer(devEui, draft.options),
       intervalSeconds: draft.options.intervalSeconds,
       countMax: left,
       drawDevEui: () => drawDevEui(draft.random, draft.devEuis),
@@ -148,6 +154,18 @@ function fillHub(
     if (preset) addPreset(draft, preset, { site: site.name, area, unit: unit.name })
   }
 }
+
+/** Drawn by the device alone: with another share, the other devices of the fleet stay as they are. */
+function drawNetworkServer(
+  devEui: string,
+  { seed, organization, loraPercent = 0 }: Draft['options'],
+): string | undefined {
+  const random = new Random(seed, 'lora', devEui)
+  return random.chance(loraPercent / 100) ? random.pick(networkServers(organization)) : undefined
+}
+
+/** One that speaks as ChirpStack does, one as The Things Stack. */
+const networkServers = (organization: string) => [`${organization}-network-1`, `${organization}-network-2`]
 
 function areaOf(site: SiteEntry, name: string): SiteEntry['areas'][number] {
   const found = site.areas.find((area) => area.name === name)

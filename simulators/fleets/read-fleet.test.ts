@@ -59,6 +59,13 @@ describe('readFleetPlan', () => {
     expect(readFleetPlan(fleet([device({ hub: null })])).units[0]?.devices).toEqual([])
   })
 
+  it('lets a network server publish for a sensor that has one, and no hub', () => {
+    const lora = { network_server: 'chirpstack-1' }
+    expect(plannedDevice({ hub: null, lora })?.hub).toBe('ns:chirpstack-1')
+    expect(plannedDevice({ lora })?.hub).toBe('hub-1')
+    expect(plannedDevice({ hub: null, lora: {} })).toBeUndefined()
+  })
+
   it('takes a fleet without sites', () => {
     expect(readFleetPlan({ organization: { slug: 'demo' } })).toEqual({
       organization: 'demo',
@@ -81,10 +88,16 @@ describe('readFleetPlan', () => {
 
 describe('readCredentials', () => {
   it('has the passwords by publisher', () => {
-    const json = { hubs: { 'hub-1': 'a' }, devices: { '24e1240000000001': 'b' }, operator: 'c' }
+    const json = {
+      hubs: { 'hub-1': 'a' },
+      devices: { '24e1240000000001': 'b' },
+      network_servers: { 'chirpstack-1': 'd' },
+      operator: 'c',
+    }
     expect(readCredentials(json)).toEqual(
       new Map([
         ['hub-1', 'a'],
+        ['ns:chirpstack-1', 'd'],
         ['device:24e1240000000001', 'b'],
       ]),
     )

@@ -10,6 +10,7 @@ const device = z.object({
   reporting_interval_seconds: z.number().positive().nullish(),
   hub: z.string().nullish(),
   connects: z.boolean().nullish(),
+  lora: z.object({ network_server: z.string().nullish() }).nullish(),
 })
 const unit = z.object({
   name: z.string(),
@@ -33,11 +34,12 @@ type Unit = z.output<typeof unit>
 const credentials = z.object({
   hubs: z.record(z.string(), z.string()).default({}),
   devices: z.record(z.string(), z.string()).default({}),
+  network_servers: z.record(z.string(), z.string()).default({}),
 })
 
 /**
- * The plan of a fleet file (docs/provisioning.md), given as parsed JSON. Devices that neither have a hub nor connect by
- * themselves come through a network server and are left out. Throws an `Error` that names the first field that is wrong.
+ * The plan of a fleet file (docs/provisioning.md), given as parsed JSON. Devices that have neither a hub, nor a network
+ * server, nor a log-in of their own are left out. Throws an `Error` that names the first field that is wrong.
  */
 export function readFleetPlan(json: unknown): FleetPlan {
   const { organization, sites } = check(fleet, json, 'The fleet file')
@@ -54,13 +56,14 @@ export function readFleetPlan(json: unknown): FleetPlan {
 }
 
 /**
- * The passwords of a credentials file, given as parsed JSON, by publisher: a hub's key or "device:<DevEUI>". Throws an
+ * The passwords of a credentials file, given as parsed JSON, by publisher: a hub's key, "ns:<key>" or "device:<DevEUI>". Throws an
  * `Error` that names the field that is wrong, without its value.
  */
 export function readCredentials(json: unknown): Map<PublisherName, string> {
-  const { hubs, devices } = check(credentials, json, 'The credentials file')
+  const { hubs, devices, network_servers } = check(credentials, json, 'The credentials file')
   const ofDevices = Object.entries(devices).map(([devEui, secret]) => [`device:${devEui}`, secret] as const)
-  return new Map([...Object.entries(hubs), ...ofDevices])
+  const ofServers = Object.entries(network_servers).map(([key, secret]) => [`ns:${key}`, secret] as const)
+  return new Map([...Object.entries(hubs), ...ofServers, ...ofDevices])
 }
 
 function planUnit(id: string, unit: Unit) {
@@ -74,16 +77,23 @@ function planUnit(id: string, unit: Unit) {
 }
 
 function planDevice(device: Device): PlannedDevice[] {
-  if (!device.connects && !device.hub) return []
+  const publisher = publisherOf(device)
+  if (publisher === null) return []
   return [
     {
       devEui: device.device_eui,
       deviceType: device.device_type ?? 'temperature',
       intervalSeconds: device.reporting_interval_seconds ?? INTERVAL_DEFAULT_SECONDS,
-      // A device with a log-in of its own uses it, also where it stands near a hub.
-      hub: device.connects ? undefined : (device.hub ?? undefined),
+      hub: publisher,
     },
   ]
+}
+
+/** Null where nothing publishes for it. A device with a log-in of its own uses it, also where it stands near a hub. */
+function publisherOf({ connects, hub, lora }: Device): string | undefined | null {
+  if (connects) return undefined
+  if (hub) return hub
+  return lora?.network_server ? `ns:${lora.network_server}` : null
 }
 
 function check<Schema extends z.ZodType>(schema: Schema, json: unknown, what: string): z.output<Schema> {

@@ -2,18 +2,20 @@ import type { Draft, SentDoor, SentReading } from './message.ts'
 
 /**
  * Gathers readings into messages of at most `readingsMax`; the oldest waits for `batchMs` at most. Door events do not
- * wait: an open door is urgent.
+ * wait: an open door is urgent. There are at most `doorsMax` in a message.
  */
 export class Batcher {
   readonly #readingsMax: number
+  readonly #doorsMax: number
   readonly #batchMs: number
   #readings: SentReading[] = []
   #doors: SentDoor[] = []
   /** When the oldest reading came. */
   #sinceMs = 0
 
-  constructor(options: { readingsMax: number; batchMs: number }) {
+  constructor(options: { readingsMax: number; doorsMax?: number; batchMs: number }) {
     this.#readingsMax = options.readingsMax
+    this.#doorsMax = options.doorsMax ?? Number.POSITIVE_INFINITY
     this.#batchMs = options.batchMs
   }
 
@@ -40,7 +42,9 @@ export class Batcher {
   /** Readings go in full messages, and in one that is not full if there are at least `readingsMin` for it. */
   #drafts(readingsMin: number): Draft[] {
     const drafts: Draft[] = []
-    if (this.#doors.length > 0) drafts.push({ channel: 'doors', items: this.#doors.splice(0) })
+    while (this.#doors.length > 0) {
+      drafts.push({ channel: 'doors', items: this.#doors.splice(0, this.#doorsMax) })
+    }
     while (this.#readings.length >= readingsMin) {
       drafts.push({ channel: 'readings', items: this.#readings.splice(0, this.#readingsMax) })
     }

@@ -1,10 +1,11 @@
 import { type Interruption, Interruptions } from '../faults/interruptions.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import { isHub } from '../publishers.ts'
 import { Random } from '../random.ts'
 import type { Measurement, PublisherName } from '../types.ts'
 import { Backoff } from './backoff.ts'
 import type { Link, LinkFailure, OpenLink } from './link.ts'
-import { type Message, ownDevice, topicOf } from './message.ts'
+import { type Message, topicOf } from './message.ts'
 import { Outbox, type OutboxOptions } from './outbox.ts'
 import type { RunCounts } from './run-counts.ts'
 
@@ -43,7 +44,7 @@ export class Hub {
   readonly #outbox: Outbox
   readonly #interruptions: Interruptions
   readonly #backoff: Backoff
-  /** A device of its own has no status and nothing to subscribe to. */
+  /** Others have no status and nothing to subscribe to. */
   readonly #isHub: boolean
   #mode: Mode = 'waiting'
   #link: Link | undefined
@@ -58,7 +59,7 @@ export class Hub {
   constructor(options: HubOptions) {
     const { publisher, seed, rates, startMs, faultCounts: counts } = options
     this.#options = options
-    this.#isHub = ownDevice(publisher) === undefined
+    this.#isHub = isHub(publisher)
     this.#nowMs = startMs
     this.#nextAttemptMs = options.connectAtMs
     this.#interruptions = new Interruptions({ publisher, seed, rates, counts, startMs })

@@ -2,6 +2,8 @@ import { DeliveryFaults } from '../faults/delivery-faults.ts'
 import type { FaultCounts } from '../faults/fault-counts.ts'
 import { MessageFaults } from '../faults/message-faults.ts'
 import { PublisherClock } from '../faults/publisher-clock.ts'
+import { LoraEncoder } from '../lora/encoder.ts'
+import type { LoraFormat } from '../lora/uplink.ts'
 import { Random } from '../random.ts'
 import type { FaultRates, Measurement, PublisherName } from '../types.ts'
 import { Batcher } from './batcher.ts'
@@ -26,6 +28,8 @@ export interface HubLimits {
 
 export interface OutboxOptions {
   publisher: PublisherName
+  /** Set for a network server: what it speaks. */
+  loraFormat?: LoraFormat | undefined
   seed: number
   rates: FaultRates
   faultCounts: FaultCounts
@@ -48,11 +52,12 @@ export class Outbox {
   readonly #deliveryFaults: DeliveryFaults
   readonly #batcher: Batcher
   readonly #buffer: MessageBuffer
+  readonly #lora: LoraEncoder | undefined
   #boots = 1
   #seq = 0
 
   constructor(options: OutboxOptions) {
-    const { publisher, seed, rates, limits, startMs, faultCounts: counts } = options
+    const { publisher, loraFormat, seed, rates, limits, startMs, faultCounts: counts } = options
     const { bufferMessagesMax, inFlightMax, readingsPerMessageMax, batchMs } = limits
     this.#options = options
     this.#clock = new PublisherClock({
@@ -65,8 +70,13 @@ export class Outbox {
     })
     this.#messageFaults = new MessageFaults({ publisher, seed, rates, counts })
     this.#deliveryFaults = new DeliveryFaults({ publisher, seed, rates, counts, heldMax: bufferMessagesMax })
-    const readingsMax = ownDevice(publisher) === undefined ? readingsPerMessageMax : 1
-    this.#batcher = new Batcher({ readingsMax, batchMs })
+    this.#lora = loraFormat && new LoraEncoder(loraFormat, startMs)
+    const isSingle = this.#lora !== undefined || ownDevice(publisher) !== undefined
+    this.#batcher = new Batcher({
+      readingsMax: isSingle ? 1 : readingsPerMessageMax,
+      ...(this.#lora && { doorsMax: 1 }),
+      batchMs,
+    })
     this.#buffer = new MessageBuffer({ messagesMax: bufferMessagesMax, inFlightMax })
   }
 
@@ -128,7 +138,7 @@ export class Outbox {
   }
 
   #forget(drafts: readonly Draft[], nowMs: number): void {
-    const unsent = drafts.map((draft) => this.#encode(draft, nowMs))
+    const unsent = drafts.flatMap((draft) => this.#encode(draft, nowMs))
     const messages = [...this.#buffer.clear(), ...this.#deliveryFaults.releaseAll(), ...unsent]
     for (const message of messages) this.#options.onDropped(message)
   }
@@ -136,16 +146,19 @@ export class Outbox {
   #queue(good: Draft, nowMs: number): void {
     const { publisher } = this.#options
     const { garbage, draft } = this.#messageFaults.spoil(good)
-    if (garbage) this.#keep(garbageMessage(topicOf(publisher, draft.channel), garbage))
-    for (const message of this.#deliveryFaults.pass(this.#encode(draft, nowMs), nowMs)) this.#keep(message)
+    const topic = this.#lora?.topicOf(draft) ?? topicOf(publisher, draft.channel)
+    if (garbage) this.#keep(garbageMessage(topic, garbage))
+    for (const encoded of this.#encode(draft, nowMs))
+      for (const message of this.#deliveryFaults.pass(encoded, nowMs)) this.#keep(message)
   }
 
-  #encode(draft: Draft, nowMs: number): Message {
+  #encode(draft: Draft, nowMs: number): Message[] {
+    if (this.#lora) return this.#lora.encode(draft)
     const { publisher, startMs } = this.#options
     const boot = `${startMs.toString(36)}-${this.#boots}`
     const seq = this.#seq
     this.#seq += 1
-    return encodeMessage(publisher, draft, { boot, seq, sentAtMs: this.#clock.read(nowMs) })
+    return [encodeMessage(publisher, draft, { boot, seq, sentAtMs: this.#clock.read(nowMs) })]
   }
 
   #keep(message: Message): void {

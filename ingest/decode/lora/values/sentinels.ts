@@ -1,0 +1,31 @@
+import type { Fault } from '../../../payloads.ts'
+
+/** The range of the column, as for readings of hubs. */
+const CELSIUS_MIN = -100
+const CELSIUS_MAX = 200
+
+/** What a DS18B20 holds before its first conversion. */
+const POWER_ON_CELSIUS = 85
+
+/**
+ * Numbers that stand for "there is no probe": the largest and smallest 16-bit values in hundredths and tenths, all bits
+ * set, what drivers of 1-Wire say of a bus without an answer, and the end of the scale of an 8-bit field.
+ */
+const NO_PROBE_CELSIUS: ReadonlySet<number> = new Set([
+  327.67, -327.68, 3276.7, -3276.8, 655.35, 6553.5, -127, 127.94, -327.67, -3276.7,
+])
+
+/**
+ * What a temperature stands for when it is none: each device names "no probe" by a number of its own. 85 °C to the
+ * hundredth is taken for the power-on value of a probe: a real one passes by, a dead one stays.
+ */
+export function temperatureFault(celsius: number): Fault | null {
+  if (NO_PROBE_CELSIUS.has(roundTo(celsius, 100))) return 'no_probe'
+  if (roundTo(celsius, 100) === POWER_ON_CELSIUS) return 'other'
+  if (!(celsius >= CELSIUS_MIN && celsius <= CELSIUS_MAX)) return 'out_of_range'
+  return null
+}
+
+function roundTo(value: number, parts: number): number {
+  return Math.round(value * parts) / parts
+}

@@ -1,0 +1,204 @@
+import { pino } from 'pino'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { publishRoute } from '../../broker/topics.ts'
+import type { Arrival } from '../../broker/types.ts'
+import type { LogInRecord } from '../../db/registry.ts'
+import { until } from '../../db/testing/poll.ts'
+import { Budget } from './budget.ts'
+import { Source, type SourceOptions } from './source.ts'
+import type { SourceConfig } from './source-file.ts'
+import { type ScriptedBroker, startScriptedBroker } from './testing/scripted-broker.ts'
+
+const HUB_TOPIC = 'v1/hubs/hub-1/readings'
+const UPLINK_TOPIC = 'application/a/device/0101010101010101/event/up'
+
+let broker: ScriptedBroker
+let source: Source
+let arrivals: { arrival: Arrival; done: (error?: Error) => void }[]
+/** What the registry has in memory, and what only the database has. */
+let known: Map<string, LogInRecord>
+let stored: Map<string, LogInRecord>
+
+beforeEach(async () => {
+  broker = await startScriptedBroker()
+  arrivals = []
+  known = new Map([['hub-1', logIn('hub', 'hub-1')]])
+  stored = new Map()
+})
+afterEach(async () => {
+  await source.close()
+  await broker.close()
+})
+
+function logIn(kind: LogInRecord['kind'], name: string): LogInRecord {
+  return { kind, name, id: 1, organizationId: 5, siteId: null, credentialHash: 'hash' }
+}
+
+function open(config: Partial<SourceConfig> = {}, options: Partial<SourceOptions> = {}): void {
+  source = new Source({
+    config: {
+      key: 'test',
+      kind: 'frostguard',
+      url: broker.url,
+      username: undefined,
+      password: undefined,
+      networkServer: undefined,
+      filters: ['#'],
+      protocolVersion: 4,
+      clientId: 'reader',
+      sessionExpirySeconds: 60,
+      tlsCa: undefined,
+      ...config,
+    },
+    accept: (arrival, done) => void arrivals.push({ arrival, done }),
+    routeOf: publishRoute,
+    registry: {
+      logIn: (username) => known.get(username),
+      lookUpLogIn: async (username) => stored.get(username),
+    },
+    budget: new Budget(1_000_000),
+    messageBytesMax: 10_000,
+    onAcknowledged: () => {},
+    log: pino({ level: 'silent' }),
+    ...options,
+  })
+  source.start()
+}
+
+const connected = () => until('it is connected', () => source.isConnected)
+const arrive = (count: number) => until(`${count} arrivals`, () => arrivals.length === count)
+
+test('a message counts for the hub that its topic names, and is acknowledged when it is durable', async () => {
+  open()
+  await connected()
+  broker.publish(1, HUB_TOPIC, { payload: '{}' })
+  await arrive(1)
+  expect(arrivals[0]?.arrival).toMatchObject({
+    topic: HUB_TOPIC,
+    route: { kind: 'hub', hub: 'hub-1', channel: 'readings' },
+    principal: { kind: 'hub', username: 'hub-1', organizationId: 5 },
+    qos: 1,
+    clientId: 'reader',
+  })
+  expect(source.inFlight).toBe(1)
+  expect(broker.acknowledged).toEqual([])
+  arrivals[0]?.done()
+  await until('it is acknowledged', () => broker.acknowledged.length === 1)
+  expect(source.inFlight).toBe(0)
+  expect(source.counters).toMatchObject({ received: 1, acknowledged: 1 })
+})
+
+test('a hub that is not known yet is looked up; one that is nowhere is a stranger of no organization', async () => {
+  stored.set('hub-2', logIn('hub', 'hub-2'))
+  open()
+  await connected()
+  broker.publish(1, 'v1/hubs/hub-2/readings')
+  broker.publish(2, 'v1/hubs/hub-3/readings')
+  await arrive(2)
+  expect(arrivals.map(({ arrival }) => arrival.principal)).toMatchObject([
+    { username: 'hub-2', organizationId: 5, id: 1 },
+    { username: 'hub-3', organizationId: 0, id: 0 },
+  ])
+})
+
+test('while nobody can be looked up, the message goes back to its broker', async () => {
+  open({}, { registry: { logIn: () => undefined, lookUpLogIn: () => Promise.reject(new Error('away')) } })
+  await connected()
+  broker.publish(1, HUB_TOPIC)
+  await until('it comes again', () => source.counters.reconnects > 0)
+  expect(broker.acknowledged).toEqual([])
+  await connected()
+  broker.publish(0, HUB_TOPIC, { qos: 0 })
+  await until('with QoS 0 it is counted as lost', () => source.counters.ignored.lost === 1)
+})
+
+test('an uplink counts for the network server of its source', async () => {
+  known.set('ns:chirpstack-1', logIn('network_server', 'chirpstack-1'))
+  open({ kind: 'chirpstack', networkServer: 'chirpstack-1' })
+  await connected()
+  broker.publish(1, UPLINK_TOPIC)
+  await arrive(1)
+  expect(arrivals[0]?.arrival).toMatchObject({
+    route: { kind: 'chirpstack', devEui: '0101010101010101', event: 'up' },
+    principal: { kind: 'network_server', username: 'ns:chirpstack-1' },
+  })
+})
+
+test('a network server that the fleet does not know is not listened to until it does; one that is removed no more', async () => {
+  open({ kind: 'chirpstack', networkServer: 'chirpstack-1' })
+  expect(source.away(performance.now())).toBe(
+    'source "test" away for 0 s: the fleet has no network server "chirpstack-1" (fleet:apply adds one)',
+  )
+  expect(broker.received).toEqual([])
+  known.set('ns:chirpstack-1', logIn('network_server', 'chirpstack-1'))
+  source.checkSpeaker()
+  await connected()
+  expect(source.away(performance.now())).toBeUndefined()
+  known.clear()
+  source.checkSpeaker()
+  expect(source.isConnected).toBe(false)
+})
+
+test('what is no data of ours, and what was retained, is acknowledged and counted', async () => {
+  open()
+  await connected()
+  broker.publish(1, 'zigbee2mqtt/bridge/state')
+  broker.publish(2, 'v1/hubs/hub-1/commands')
+  broker.publish(3, HUB_TOPIC, { retain: true })
+  await until('all are acknowledged', () => broker.acknowledged.length === 3)
+  expect(arrivals).toEqual([])
+  expect(source.counters).toMatchObject({ received: 0, ignored: { topic: 2, retained: 1, lost: 0 } })
+})
+
+test('a message that is too large keeps its beginning', async () => {
+  open()
+  await connected()
+  broker.publish(1, HUB_TOPIC, { payload: 'x'.repeat(10_001) })
+  await arrive(1)
+  const { payload, oversizedBytes } = arrivals[0]?.arrival ?? {}
+  expect(oversizedBytes).toBe(10_001)
+  expect(payload).toHaveLength(4_096)
+})
+
+test('when the memory for messages is used up nothing more is read, and when there is room it goes on', async () => {
+  open({}, { budget: new Budget(20_000) })
+  await connected()
+  for (let id = 1; id <= 100; id += 1) broker.publish(id, HUB_TOPIC, { payload: 'x'.repeat(1_000) })
+  await until('it stops', () => arrivals.length > 0 && !source.away(0))
+  await until('it has stopped', async () => {
+    const before = arrivals.length
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    return arrivals.length === before
+  })
+  expect(arrivals.length).toBeLessThan(10)
+  for (let next = 0; next < 100; next += 1) {
+    await until(`message ${next}`, () => arrivals.length > next)
+    arrivals[next]?.done()
+  }
+  await until('all are acknowledged', () => broker.acknowledged.length === 100)
+})
+
+test('a broker that goes away is named with the reason, and found again', async () => {
+  open()
+  await connected()
+  broker.cut()
+  await until('it is away', () => !source.isConnected)
+  expect(source.away(performance.now())).toMatch(/^source "test" away for \d+ s: the connection was closed$/)
+  await connected()
+  expect(source.counters.reconnects).toBe(1)
+})
+
+test('after the end of intake nothing is taken, and what was taken is still acknowledged', async () => {
+  open()
+  await connected()
+  broker.publish(1, HUB_TOPIC)
+  await arrive(1)
+  source.stopIntake()
+  broker.publish(2, HUB_TOPIC)
+  arrivals[0]?.done()
+  await until('the first is acknowledged', () => broker.acknowledged.length === 1)
+  await source.close()
+  await until('the broker sees the end', () => !broker.isConnected)
+  expect(broker.acknowledged).toEqual([1])
+  expect(arrivals).toHaveLength(1)
+})
