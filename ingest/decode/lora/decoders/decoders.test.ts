@@ -116,6 +116,18 @@ describe('Dragino', () => {
     expect(lht65('F8F2 0B0D 0376 4B 6050A0B0  F8F3 0B0D 0376 4B 6050A1DC')).toBeNull()
   })
 
+  test('LHT65N, what it sends again as nobody has acknowledged it: the bit is that of a lost probe', () => {
+    const record = { TempC_DS: -18.06, TempC_SHT: 28.29, Hum_SHT: 88.6 }
+    expect(lht65('F8F2 0B0D 0376 81 6850A0B0')).toEqual({ history: [{ timestamp: 0x6850a0b0, ...record }] })
+    expect(lht65('F8F2 0B0D 0376 81 6850A0B0  F8F2 0B0D 0376 81 6850A1DC')).toEqual({
+      history: [
+        { timestamp: 0x6850a0b0, ...record },
+        { timestamp: 0x6850a1dc, ...record },
+      ],
+    })
+    expect(lht65('CBF6 0B0D 0376 81 7FFF7FFF')).toMatchObject({ No_connect: 'Sensor no connection' })
+  })
+
   test('LHT65N, its data log: zeros are no record', () => {
     const records = 'F8F2 0B0D 0376 41 6050A0B0  F8F3 0B0D 0376 41 6050A1DC  0000 0000 0000 40 00000000'
     expect(lht65(records)).toEqual({
@@ -136,6 +148,7 @@ describe('Dragino', () => {
     const lds02 = (bytes: string) => decodeDragino(hex(bytes), 'dragino lds02', 10)
     expect(lds02('8B8801001BB300000000')).toEqual({ BAT_V: 2.952, DOOR_OPEN_STATUS: 1 })
     expect(lds02('0B8801001BB300000000')).toEqual({ BAT_V: 2.952, DOOR_OPEN_STATUS: 0 })
+    expect(lds02('8B880300000000000000')).toEqual({ BAT_V: 2.952, DOOR_OPEN_STATUS: 1 })
     expect(lds02('0B8802')).toBeNull()
   })
 

@@ -8,9 +8,15 @@ const RECORD_BYTES = 11
 /** The lower 14 bits of the first two bytes. */
 const BATTERY_MASK = 0x3fff
 const DOOR_BIT = 0x80
+/** Of the third byte: a door, or a door and a leak. */
+const DOOR_MODES: ReadonlySet<number> = new Set([1, 3])
 /** Of the byte that says what a record is: the reply to a poll of the data log. */
 const IS_LOGGED = 0x40
+/** Of the same byte: the probe has come off, or the record is sent again as nobody has acknowledged it. */
 const IS_DISCONNECTED = 0x80
+/** Times from 2015 to 2037 are none of a probe: read as seconds, up to 210 °C is earlier, and `7FFF` of a lost one later. */
+const RECORD_SECONDS_MIN = 1_420_070_400
+const RECORD_SECONDS_MAX = 2_145_916_800
 /** The rest of that byte: what is plugged in. */
 const KIND_MASK = 0x3f
 /** Of probes in bytes 7 and 8. */
@@ -33,8 +39,8 @@ export function decodeDragino(bytes: Uint8Array, makeText: string, fPort: number
 }
 
 function decodeDoor(view: DataView): JsonRecord | null {
-  const isDoor = view.byteLength >= 3 && view.getUint8(2) === 1
-  if (!isDoor) return null
+  const mode = view.byteLength >= 3 ? view.getUint8(2) : undefined
+  if (mode === undefined || !DOOR_MODES.has(mode)) return null
   return { BAT_V: battery(view), DOOR_OPEN_STATUS: (view.getUint8(0) & DOOR_BIT) === 0 ? 0 : 1 }
 }
 
@@ -58,7 +64,7 @@ function decodeLtc2(view: DataView): JsonRecord | null {
 
 function decodeLht65(view: DataView): JsonRecord | null {
   const ext = view.getUint8(6)
-  if ((ext & IS_LOGGED) !== 0) return decodeLog(view)
+  if ((ext & IS_LOGGED) !== 0 || isSentAgain(view)) return decodeLog(view)
   const kind = ext & KIND_MASK
   if (view.byteLength !== RECORD_BYTES) return null
   if (kind === PROBE_ID) return { BatV: battery(view) }
@@ -76,6 +82,12 @@ function decodeLht65(view: DataView): JsonRecord | null {
   if (probe !== undefined) decoded[probe] = view.getInt16(7) / 100
   if ((ext & IS_DISCONNECTED) !== 0 && !NO_PROBES.has(kind)) decoded['No_connect'] = 'Sensor no connection'
   return decoded
+}
+
+function isSentAgain(view: DataView): boolean {
+  const seconds = view.getUint32(7)
+  const isTime = seconds >= RECORD_SECONDS_MIN && seconds < RECORD_SECONDS_MAX
+  return (view.getUint8(6) & IS_DISCONNECTED) !== 0 && isTime
 }
 
 /**

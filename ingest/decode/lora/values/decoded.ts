@@ -45,7 +45,7 @@ interface Field {
 }
 
 function takeField(measures: Measures, { meaning, field, value, make }: Field): void {
-  const { plain, unit } = unwrap(value)
+  const { plain, unit } = unwrap(field, value)
   switch (meaning.says) {
     case 'temperature':
       takeTemperature(measures, { meaning, field, plain, unit, makeText: make.makeText })
@@ -69,10 +69,14 @@ function takeField(measures: Measures, { meaning, field, value, make }: Field): 
   }
 }
 
-/** Decentlab and Sensative write `{"value": 21.9, "unit": "°C"}`, Comtac a list with the present value first. */
-function unwrap(value: unknown): { plain: unknown; unit: unknown } {
+/** Comtac's lists begin with the present value, and Elsys has one of its second to last probe. Of others it is not known. */
+const LISTS: ReadonlySet<string> = new Set(['tempNOW', 'humNOW', 'externalTemperature2'])
+
+/** Decentlab and Sensative write `{"value": 21.9, "unit": "°C"}`. */
+function unwrap(field: string, value: unknown): { plain: unknown; unit: unknown } {
   if (isRecord(value)) return { plain: numberOrSame(value['value']), unit: value['unit'] }
-  return { plain: numberOrSame(Array.isArray(value) ? value[0] : value), unit: undefined }
+  const isList = Array.isArray(value) && (value.length === 1 || LISTS.has(field))
+  return { plain: numberOrSame(isList ? value[0] : value), unit: undefined }
 }
 
 const NUMBER_TEXT = /^-?\d{1,9}(?:\.\d{1,9})?$/

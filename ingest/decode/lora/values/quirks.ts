@@ -31,6 +31,10 @@ export function quirksOf(record: JsonRecord, { vendor, makeText }: Make): Quirks
   if (typeof record['Device'] === 'string' && NETVOX_DOORS.test(record['Device'])) {
     return { ...NONE, meanings: new Map([['OnOff', DOOR]]) }
   }
+  // Browan's door sensor says `status`, which is something else of its others.
+  if (vendor === 'browan' && makeText.includes('tbdw100')) {
+    return { ...NONE, meanings: new Map([['status', DOOR]]) }
+  }
   // Sensative Strips: true is closed in `{"door": {"value": ...}}` of vendor/sensative/strips.js.
   if ((vendor === 'sensative' || 'historySeqNr' in record) && isRecord(record['door']))
     return { ...NONE, meanings: new Map([['door', CLOSED]]) }

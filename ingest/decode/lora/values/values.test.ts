@@ -64,6 +64,9 @@ describe('units', () => {
     [{ temperaturef: 39.2 }, 4],
     [{ temperature_f: { value: 39.2, unit: '' } }, 4],
     [{ temperature_f: { value: 4, unit: '°C' } }, 4],
+    [{ temperature: [4.4] }, 4.4],
+    [{ tempNOW: [4.4, 4.5] }, 4.4],
+    [{ externalTemperature2: [4.4, 4.5] }, 4.4],
     [{ TempC_DS: '26.93' }, 26.93],
     [{ temperature: '-4.40' }, -4.4],
     [{ temperature: { value: '4.4' } }, 4.4],
@@ -77,6 +80,7 @@ describe('units', () => {
     [{ temperature_alarm: 1 }],
     [{ temperature: null }],
     [{ temperature: { min: 2, max: 8 } }],
+    [{ Temp: [4.4, 4.5, 4.6] }],
   ])('%j says nothing', (decoded) => {
     expect(readDecoded({ ...decoded }, UNKNOWN).probes).toEqual([])
   })
@@ -162,6 +166,12 @@ describe("Dragino's records", () => {
     expect(chosen(s31, 'dragino lsn50v2-s31')).toEqual({ temperature: 4.2, fault: null })
     expect(chosen(s31, 'dragino lsn50v2-d20')).toEqual({ temperature: null, fault: 'no_probe' })
   })
+})
+
+test('the status of a TBDW100 is its door; of other sensors of Browan it is not', () => {
+  const decoded = { status: 1, battery: 3.6, temperatureBoard: 20, time: 7, count: 12 }
+  expect(readDecoded(decoded, { vendor: 'browan', makeText: 'browan tbdw100' }).door).toBe('open')
+  expect(readDecoded(decoded, { vendor: 'browan', makeText: 'browan tbhh100' }).door).toBeNull()
 })
 
 test('Netvox writes beside the volts that they are low', () => {
