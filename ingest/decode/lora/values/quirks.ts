@@ -31,7 +31,7 @@ export function quirksOf(record: JsonRecord, { vendor, makeText }: Make): Quirks
   if (typeof record['Device'] === 'string' && NETVOX_DOORS.test(record['Device'])) {
     return { ...NONE, meanings: new Map([['OnOff', DOOR]]) }
   }
-  // Browan's door sensor says `status`, which is something else of its others.
+  // Browan's door sensor says `status`, which is something else of its others; 1 is taken for open, as of its later DW10.
   if (vendor === 'browan' && makeText.includes('tbdw100')) {
     return { ...NONE, meanings: new Map([['status', DOOR]]) }
   }
