@@ -238,6 +238,24 @@ test('decoded fields that nobody knows leave it to our own decoder', () => {
   expect(readings).toMatchObject([{ temperature: 4.4, humidity: 11.5 }])
 })
 
+test('more than a message may hold is rejected whole, and none of it is dropped', () => {
+  const seconds = Math.trunc(NETWORK_AT_MS / 1_000)
+  const kept = (count: number) => ({
+    history: Array.from({ length: count }, (_, n) => ({ timestamp: seconds - n, temperature: 3 })),
+  })
+  expect(decodeFrom('chirpstack', { ...GOOD, decoded: kept(1_000) }).readings).toHaveLength(1_000)
+  const { readings, rejects } = decodeFrom('chirpstack', { ...GOOD, decoded: kept(1_001) })
+  expect(readings).toEqual([])
+  expect(rejects).toMatchObject([{ item: null, reason: 'invalid', device: DEV_EUI }])
+  expect(rejects[0]?.detail).toContain('expected at most 1000')
+
+  const normalized = Array.from({ length: 101 }, (_, n) => ({
+    time: new Date(NETWORK_AT_MS - n * 1_000).toISOString(),
+    air: { temperature: 3 },
+  }))
+  expect(decodeFrom('things_stack', { ...GOOD, decoded: null, normalized }).readings).toHaveLength(101)
+})
+
 test("what is on port 0 is the network's own, and no reading", () => {
   // LinkCheckReq and DeviceTimeReq; of a sensor of Elsys the same bytes would be a humidity of 13 %.
   const uplink = { profile: 'Elsys ERS', bytes: '020D' }

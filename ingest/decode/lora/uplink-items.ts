@@ -1,4 +1,5 @@
 import type { Source } from '../../../db/copy/readings.ts'
+import { MESSAGE_ITEMS_MAX } from '../../payloads.ts'
 import { isPlausibleTime } from '../../time.ts'
 import type { DoorItem } from '../doors.ts'
 import { clockProblem } from '../fields.ts'
@@ -60,6 +61,11 @@ export function decodeUplink(payload: Uint8Array, context: UplinkContext): Decod
   const networkAtMs = context.timeOfFrame ? context.timeOfFrame(uplink) : uplink.networkAtMs
   const frame = { uplink: { ...uplink, networkAtMs }, device, receivedAtMs: context.receivedAtMs }
   for (const measures of moments) takeMoment(decoded, measures, frame)
+  const items = decoded.readings.length + decoded.doors.length + decoded.rejects.length
+  if (items > MESSAGE_ITEMS_MAX) {
+    const detail = `expected at most ${MESSAGE_ITEMS_MAX} readings and door events, got ${items}`
+    return rejected({ reason: 'invalid', detail, device })
+  }
   return decoded
 }
 

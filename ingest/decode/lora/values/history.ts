@@ -4,8 +4,6 @@ import { readOwnTime } from '../time.ts'
 import { readDecoded } from './decoded.ts'
 import { type Measures, saysNothing } from './types.ts'
 
-/** Most records that one frame of 242 bytes can hold, with room to spare. */
-const RECORDS_MAX = 100
 /** Laird's messages that bring nothing but what was kept. */
 const LAIRD_BACKLOG = /^SendBackLogMessages?$/
 
@@ -35,7 +33,7 @@ function makeOfHistory(history: unknown, make: Make): Make {
 /** A list of records (Milesight, Laird), or records by their counter (Sensative). */
 function records(value: unknown): JsonRecord[] {
   const list = Array.isArray(value) ? value : isRecord(value) ? Object.values(value) : []
-  return list.slice(0, RECORDS_MAX).filter(isRecord)
+  return list.filter(isRecord)
 }
 
 /**
@@ -56,7 +54,7 @@ function olderOfList({ tempNOW, humNOW }: JsonRecord, make: Make): Measures[] {
   if (!Array.isArray(tempNOW)) return []
   const humidities: readonly unknown[] = Array.isArray(humNOW) ? humNOW : []
   return tempNOW
-    .slice(1, RECORDS_MAX)
+    .slice(1)
     .map((temperature, index) =>
       readDecoded({ tempNOW: temperature, humNOW: humidities[index + 1] }, make, true),
     )

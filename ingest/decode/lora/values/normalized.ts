@@ -9,14 +9,13 @@ import { type Measures, noMeasures } from './types.ts'
 
 /** `battery` is in volts by the schema; this name stands in codecs that break it. */
 const BATTERY_FIELDS = ['battery', 'battVolt'] as const
-const MEASUREMENTS_MAX = 100
 
 /**
  * What a normalized payload says (schema: lib/payload.json of TheThingsNetwork/lorawan-devices), a moment for each time
  * in it. Codecs break the schema, so a field that is not plausible is passed over: the decoded payload may say it better.
  */
 export function readNormalized(measurements: readonly JsonRecord[], make: Make): Measures[] {
-  const byTime = Map.groupBy(measurements.slice(0, MEASUREMENTS_MAX), ({ time }) => readOwnTime(time))
+  const byTime = Map.groupBy(measurements, ({ time }) => readOwnTime(time))
   return [...byTime].map(([atMs, group]) => {
     const measures = { ...noMeasures(atMs !== null && byTime.size > 1), atMs }
     for (const measurement of group) takeMeasurement(measures, measurement, make)
