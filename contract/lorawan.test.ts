@@ -62,7 +62,14 @@ function nextEui(): string {
 function up(devEui: string, uplink: TestUplink, change: object = {}): Promise<unknown> {
   frames += 1
   const event = {
-    ...chirpStackUp({ bytes: '00', fCnt: frames, time: new Date().toISOString(), ...uplink, devEui }),
+    ...chirpStackUp({
+      bytes: '00',
+      fPort: 1,
+      fCnt: frames,
+      time: new Date().toISOString(),
+      ...uplink,
+      devEui,
+    }),
     ...change,
   }
   return publish(server, `application/1/device/${devEui}/event/up`, event)

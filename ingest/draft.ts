@@ -60,12 +60,13 @@ export function draftMessage(
 /** An uplink brings both readings and door events: it counts as readings, its door events as door events. */
 function takeUplink(draft: Draft, route: NetworkRoute, timeOfFrame: TimeOfFrame | undefined): void {
   const { message } = draft
+  const { organizationId } = message.arrival.principal
   const { payload, receivedAt } = message.arrival
   const { readings, doors, rejects, describe, heard } = decodeUplink(payload, {
     server: route.kind,
     topicDevice: route.kind === 'chirpstack' ? route.devEui : route.deviceId,
     receivedAtMs: receivedAt,
-    ...(timeOfFrame && { timeOfFrame }),
+    ...(timeOfFrame && { timeOfFrame: (uplink) => timeOfFrame({ ...uplink, organizationId }) }),
   })
   Object.assign(draft, { readings, doors, describe })
   message.rejects.push(...rejects.map(pending))

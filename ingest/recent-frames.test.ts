@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import type { Uplink } from './decode/lora/types.ts'
+import type { Frame } from './decode/lora/uplink-items.ts'
 import { RecentFrames } from './recent-frames.ts'
 
 const WINDOW_MS = 600_000
 
-function frame(change: Partial<Uplink> = {}): Uplink {
+function frame(change: Partial<Frame> = {}): Frame {
   return {
+    organizationId: 1,
     server: 'chirpstack',
     devEui: '24e124136b502f4a',
     deviceId: null,
@@ -42,7 +43,8 @@ describe('a later copy gets the time of the first', () => {
   })
 })
 
-test.each<[string, Partial<Uplink>]>([
+test.each<[string, Partial<Frame>]>([
+  ['that of another organization', { organizationId: 2 }],
   ['another counter', { fCnt: 8 }],
   ['another session', { devAddr: '00189441' }],
   ['another device', { devEui: '24e124136b502f4b' }],
@@ -56,7 +58,7 @@ test.each<[string, Partial<Uplink>]>([
   expect(frames.repeated).toBe(0)
 })
 
-test.each<[string, Partial<Uplink>]>([
+test.each<[string, Partial<Frame>]>([
   ['without bytes', { bytes: new Uint8Array() }],
   ['simulated', { isSimulated: true }],
 ])('a frame %s is not remembered', (_what, change) => {

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { Uplink } from './decode/lora/types.ts'
+import type { Frame } from './decode/lora/uplink-items.ts'
 
 export interface RecentFramesOptions {
   /** How far apart the network's times of two copies of a frame may be. */
@@ -12,7 +12,7 @@ export interface RecentFramesOptions {
  * Remembers the frames of the last minutes, to know one that comes a second time as another message: from a slower
  * gateway, or as a repeated transmission that the network server has not held back. A later copy gets the time of the
  * first, so that its readings are duplicates. A frame is its device, session address, counter and bytes: counters begin
- * again with a session.
+ * again with a session. Each organization has its own: nobody can move the times of another's.
  */
 export class RecentFrames {
   readonly #options: RecentFramesOptions
@@ -26,11 +26,11 @@ export class RecentFrames {
   }
 
   /** The network's time of the frame, epoch milliseconds: that of its first copy, where it has come before. */
-  timeOf(uplink: Uplink): number | null {
-    const { devEui, deviceId, devAddr, fCnt, bytes, networkAtMs, isSimulated } = uplink
+  timeOf(frame: Frame): number | null {
+    const { organizationId, devEui, deviceId, devAddr, fCnt, bytes, networkAtMs, isSimulated } = frame
     // Without bytes there is nothing to tell two frames with one counter by, and what is simulated has no counter.
     if (networkAtMs === null || bytes.length === 0 || isSimulated) return networkAtMs
-    const key = `${devEui ?? deviceId} ${devAddr} ${fCnt} ${hash('sha1', bytes, 'base64')}`
+    const key = `${organizationId} ${devEui ?? deviceId} ${devAddr} ${fCnt} ${hash('sha1', bytes, 'base64')}`
     const firstMs = this.#times.get(key)
     const isRepeated = firstMs !== undefined && Math.abs(networkAtMs - firstMs) <= this.#options.windowMs
     if (isRepeated && firstMs !== networkAtMs) this.repeated += 1

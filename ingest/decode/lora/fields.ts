@@ -42,10 +42,13 @@ export function timeOf(value: unknown): number | null {
   return typeof value === 'string' ? parseRfc3339(value) : null
 }
 
+/** With its padding or without. */
+const BASE64 = /^(?:[0-9A-Za-z+/]{4})*(?:[0-9A-Za-z+/]{2}(?:==)?|[0-9A-Za-z+/]{3}=?)?$/
+
 /** The bytes of a base64 text; null when it is none. */
 export function bytesOf(value: unknown): Uint8Array | null {
   if (value === undefined || value === null) return new Uint8Array()
-  if (typeof value !== 'string' || !/^[0-9A-Za-z+/]*={0,2}$/.test(value)) return null
+  if (typeof value !== 'string' || !BASE64.test(value)) return null
   return Buffer.from(value, 'base64')
 }
 

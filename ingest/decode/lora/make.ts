@@ -14,6 +14,12 @@ export type Vendor =
   | 'talkpool'
   | 'tektelic'
 
+/** Who made a device, and the words that may name its model (`Uplink.makeText`). */
+export interface Make {
+  vendor: Vendor | null
+  makeText: string
+}
+
 /** Who made a device, by the words of its profile: the vendor's name, or its model names. */
 const WORDS: readonly (readonly [Vendor, RegExp])[] = [
   ['milesight', /milesight|ursalink|\b(?:em3|em5|ws3|ts3|ts2|ts1)\d\d\b/],

@@ -1,5 +1,6 @@
+import { isPlausibleTime } from '../../time.ts'
 import { fieldProblem } from '../fields.ts'
-import { isAbsent, isRecord, type JsonRecord } from '../value.ts'
+import { isRecord, type JsonRecord } from '../value.ts'
 import { bestGateway } from './best-gateway.ts'
 import {
   bytesOf,
@@ -55,20 +56,20 @@ export function readThingsStack(message: JsonRecord): ParsedUplink {
 }
 
 /**
- * GPS time of a gateway, else when the network server received it, else when the application server did. The clock of a
- * gateway (`time`) is not used: nobody has compared it with anything.
+ * GPS time of a gateway, else when the network server received it, else when the application server did. GPS time that
+ * cannot be is passed over: receivers without a fix begin in 1980, old ones are 1,024 weeks off. The clock of a gateway
+ * (`time`) is not used: nobody has compared it with anything.
  */
 function networkTime(
   message: JsonRecord,
   uplink: JsonRecord,
   gateways: readonly JsonRecord[],
 ): number | null {
-  const times = [
-    ...gateways.map((gateway) => gateway['gps_time']),
-    uplink['received_at'],
-    message['received_at'],
-  ]
-  return times.map(timeOf).find((atMs) => !isAbsent(atMs)) ?? null
+  const receivedMs = timeOf(uplink['received_at']) ?? timeOf(message['received_at'])
+  const gpsMs = gateways
+    .map((gateway) => timeOf(gateway['gps_time']))
+    .find((atMs) => atMs !== null && isPlausibleTime(atMs, receivedMs ?? atMs))
+  return gpsMs ?? receivedMs
 }
 
 function problem(

@@ -6,8 +6,8 @@ const MONTHS = 'january february march april may june july august september octo
 )
 /** Numbers from here on are milliseconds: as seconds they would be the year 5138. */
 const MILLISECONDS_FROM = 1e11
-/** Half the range of dates: what is beyond is no time, and the difference of two can still be shown. */
-const SHOWN_MS_MAX = 4.32e15
+/** Less than half the range of dates: what is beyond is no time, and a time of ours less the difference of two is a date. */
+const SHOWN_MS_MAX = 4.3e15
 /** A date as HTTP has it, with its day of the week or without: `Tue, 12 Apr 2022 10:00:00 GMT`. */
 const HTTP_DATE = /^(?:[A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d (?:GMT|UTC)$/
 

@@ -3,6 +3,9 @@ import type { JsonRecord } from '../value.ts'
 /** The network servers whose JSON is understood: ChirpStack v4 and The Things Stack v3. */
 export type LoraServer = 'chirpstack' | 'things_stack'
 
+/** LoRaWAN's port for the commands of the network: what is on it is not of the sensor. */
+export const NETWORK_PORT = 0
+
 /** One frame of a sensor as its network server passes it on, in the same words for both servers. */
 export interface Uplink {
   server: LoraServer

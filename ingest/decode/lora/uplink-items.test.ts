@@ -66,7 +66,18 @@ describe('both servers in the same words', () => {
     })
   })
 
+  test('The Things Stack: GPS time that cannot be is passed over', () => {
+    const message = thingsStackUp(GOOD) as { uplink_message: object }
+    const rx_metadata = [{ gps_time: '1980-01-06T00:00:00Z' }, { gps_time: '2046-07-07T08:00:00Z' }]
+    const broken = { ...message, uplink_message: { ...message.uplink_message, rx_metadata } }
+    expect(parseUplink('things_stack', bytes(broken))).toMatchObject({
+      uplink: { networkAtMs: NETWORK_AT_MS },
+    })
+  })
+
   test.each([
+    ['chirpstack', 'invalid', `{"deviceInfo":{"devEui":"${DEV_EUI}"},"data":"A"}`],
+    ['chirpstack', 'invalid', `{"deviceInfo":{"devEui":"${DEV_EUI}"},"data":"AAAAA==="}`],
     ['chirpstack', 'malformed', 'x'],
     ['chirpstack', 'malformed', '[]'],
     ['chirpstack', 'malformed', '{}'],
@@ -137,6 +148,18 @@ describe('when it was measured', () => {
       ['clock'],
     ],
     ['what was kept without a time', { decoded: { history: [{ temperature: 3 }] } }, ['clock']],
+    [
+      'what was kept counts back from beyond all dates',
+      {
+        decoded: {
+          history: {
+            now: { year: -134_900, month: 'January', day: 1, hours: 0, minutes: 0, seconds: 0 },
+            1: { timestamp: 4.32e15, temperature: 3 },
+          },
+        },
+      },
+      ['clock'],
+    ],
     ['a time beyond all dates', { decoded: { history: [{ timestamp: 1e300, temperature: 3 }] } }, ['clock']],
   ])('%s', (_what, uplink, expected) => {
     expect(at(uplink)).toEqual(expected)
@@ -208,10 +231,38 @@ describe('normalized payloads beside what a device has kept', () => {
 test('decoded fields that nobody knows leave it to our own decoder', () => {
   const { readings } = decodeFrom('chirpstack', {
     profile: 'Milesight EM300-TH',
+    fPort: 85,
     bytes: '03672C00046817',
     decoded: { payload: '03672C00046817' },
   })
   expect(readings).toMatchObject([{ temperature: 4.4, humidity: 11.5 }])
+})
+
+test('more than a message may hold is rejected whole, and none of it is dropped', () => {
+  const seconds = Math.trunc(NETWORK_AT_MS / 1_000)
+  const kept = (count: number) => ({
+    history: Array.from({ length: count }, (_, n) => ({ timestamp: seconds - n, temperature: 3 })),
+  })
+  expect(decodeFrom('chirpstack', { ...GOOD, decoded: kept(1_000) }).readings).toHaveLength(1_000)
+  const { readings, rejects } = decodeFrom('chirpstack', { ...GOOD, decoded: kept(1_001) })
+  expect(readings).toEqual([])
+  expect(rejects).toMatchObject([{ item: null, reason: 'invalid', device: DEV_EUI }])
+  expect(rejects[0]?.detail).toContain('expected at most 1000')
+
+  const normalized = Array.from({ length: 101 }, (_, n) => ({
+    time: new Date(NETWORK_AT_MS - n * 1_000).toISOString(),
+    air: { temperature: 3 },
+  }))
+  expect(decodeFrom('things_stack', { ...GOOD, decoded: null, normalized }).readings).toHaveLength(101)
+})
+
+test("what is on port 0 is the network's own, and no reading", () => {
+  // LinkCheckReq and DeviceTimeReq; of a sensor of Elsys the same bytes would be a humidity of 13 %.
+  const uplink = { profile: 'Elsys ERS', bytes: '020D' }
+  for (const server of ['chirpstack', 'things_stack'] as const) {
+    expect(decodeFrom(server, uplink)).toMatchObject({ readings: [], doors: [], rejects: [] })
+    expect(decodeFrom(server, { ...uplink, fPort: 5 }).readings).toMatchObject([{ humidity: 13 }])
+  }
 })
 
 /** FUZZ_SEED repeats a run. */

@@ -1,4 +1,5 @@
 import type { Source } from '../../../db/copy/readings.ts'
+import { MESSAGE_ITEMS_MAX } from '../../payloads.ts'
 import { isPlausibleTime } from '../../time.ts'
 import type { DoorItem } from '../doors.ts'
 import { clockProblem } from '../fields.ts'
@@ -8,7 +9,7 @@ import { detailText, type Reject } from '../reject.ts'
 import { vendorOf } from './make.ts'
 import { momentsOf, whyNothing } from './moments.ts'
 import { parseUplink } from './parse-uplink.ts'
-import type { LoraServer, Reception, Uplink } from './types.ts'
+import { type LoraServer, NETWORK_PORT, type Reception, type Uplink } from './types.ts'
 import { chooseTemperature } from './values/choose.ts'
 import type { Measures } from './values/types.ts'
 
@@ -19,11 +20,17 @@ export interface UplinkContext {
   topicDevice: string
   /** Wall clock at arrival, epoch milliseconds. */
   receivedAtMs: number
-  timeOfFrame?: TimeOfFrame
+  /** The network's time of the uplink: that of its first copy, where it has come before. */
+  timeOfFrame?: (uplink: Uplink) => number | null
 }
 
 /** The network's time of a frame, that of its first copy where it has come before. */
-export type TimeOfFrame = (uplink: Uplink) => number | null
+export type TimeOfFrame = (frame: Frame) => number | null
+
+/** An uplink, and the organization of the client that has published it. */
+export interface Frame extends Uplink {
+  organizationId: number
+}
 
 /** Readings, door events and rejects of an uplink; none of all three = there was nothing in it. */
 export interface DecodedUplink {
@@ -57,6 +64,11 @@ export function decodeUplink(payload: Uint8Array, context: UplinkContext): Decod
   const networkAtMs = context.timeOfFrame ? context.timeOfFrame(uplink) : uplink.networkAtMs
   const frame = { uplink: { ...uplink, networkAtMs }, device, receivedAtMs: context.receivedAtMs }
   for (const measures of moments) takeMoment(decoded, measures, frame)
+  const items = decoded.readings.length + decoded.doors.length + decoded.rejects.length
+  if (items > MESSAGE_ITEMS_MAX) {
+    const detail = `expected at most ${MESSAGE_ITEMS_MAX} readings and door events, got ${items}`
+    return rejected({ reason: 'invalid', detail, device })
+  }
   return decoded
 }
 
@@ -73,9 +85,10 @@ function devicePath({ server }: Uplink): string {
   return server === 'chirpstack' ? 'deviceInfo.devEui' : 'end_device_ids.dev_eui'
 }
 
-/** A frame of the network's own: it acknowledges, or answers a command of the network, and has no payload. */
-function isEmpty({ bytes, decoded, normalized }: Uplink): boolean {
-  return bytes.length === 0 && normalized.length === 0 && Object.keys(decoded ?? {}).length === 0
+/** A frame of the network's own: it acknowledges, or answers a command of the network, and has no payload of a sensor. */
+function isEmpty({ bytes, fPort, decoded, normalized }: Uplink): boolean {
+  const isNetworks = bytes.length === 0 || fPort === NETWORK_PORT
+  return isNetworks && normalized.length === 0 && Object.keys(decoded ?? {}).length === 0
 }
 
 function nothing(uplink: Uplink, device: string): DecodedUplink {

@@ -112,7 +112,8 @@ const { vectors } = JSON.parse(readFileSync(new URL('testing/vectors.json', impo
 
 function uplinkOf(vector: Vector): TestUplink {
   const { vendor, device, fPort, bytes, decoded, normalized } = vector
-  return { profile: `${vendor} ${device}`, fPort: fPort ?? 0, bytes, decoded, normalized }
+  // Port 0 is the network's own: where the vector does not say, it is another.
+  return { profile: `${vendor} ${device}`, fPort: fPort ?? 1, bytes, decoded, normalized }
 }
 
 /** In the form of `Expected`; what is null is left out. */

@@ -49,7 +49,17 @@ describe('Milesight', () => {
     expect(decodeMilesight(hex(bytes), `milesight ${model}`)).toEqual({ history: [], ...decoded })
   })
 
+  test('em320-th: humidity in tenths, and a sensor that cannot be read', () => {
+    expect(decodeMilesight(hex('049A0102'), 'milesight em320-th')).toEqual({ history: [], humidity: 51.3 })
+    expect(decodeMilesight(hex('B3670100'), 'milesight em320-th')).toEqual({
+      history: [],
+      temperature: 'collection_err',
+    })
+  })
+
   test.each([
+    ["a later ts301's history, with humidity first and -999 for none", 'ts301', '20CEC79AFA644019FCF600'],
+    ["a later ts301's history of a door", 'ts301', '20CEC79AFA644019FC17FC'],
     ['a model that is not known', 'em500-udl', '01755C'],
     ['a channel that is not known', 'em300-th', '01755C 0B6700'],
     ['a value that is cut', 'em300-th', '036734'],
@@ -83,6 +93,41 @@ describe('Dragino', () => {
     })
   })
 
+  test.each<[string, string, object]>([
+    [
+      'TMP117 with its own time',
+      'F8F2 0B0D C376 0A 6050A0B0',
+      { TempC_TMP117: -18.06, Systimestamp: 0x6050a0b0 },
+    ],
+    ['SHT31', 'CBF6 0B0D 0376 0B F8F2 0200', { BatV: 3.062, Ext_TempC_SHT: -18.06 }],
+    ['a light sensor that is not connected', 'CBF6 0B0D 0376 85 0000 7FFF', { BatV: 3.062 }],
+  ])('LHT65N with %s', (_what, bytes, decoded) => {
+    expect(lht65(bytes)).toEqual({ TempC_SHT: 28.29, Hum_SHT: 88.6, ...decoded })
+  })
+
+  test('LHT65N, the id of its probe in the place of temperatures', () => {
+    expect(lht65('CBF6 2812 3456 0F 789ABCDE')).toEqual({ BatV: 3.062 })
+    expect(lht65('CBF6 2812 3456 10 0ADD7FFF')).toBeNull()
+    expect(lht65('CBF6 2812 3456 20 0ADD7FFF')).toBeNull()
+    expect(lht65('CBF6 2812 3456 0E 0ADD7FFF')).toBeNull()
+  })
+
+  test('LHT65N, a data log of something else than is known', () => {
+    expect(lht65('F8F2 0B0D 0376 4B 6050A0B0  F8F3 0B0D 0376 4B 6050A1DC')).toBeNull()
+  })
+
+  test('LHT65N, what it sends again as nobody has acknowledged it: the bit is that of a lost probe', () => {
+    const record = { TempC_DS: -18.06, TempC_SHT: 28.29, Hum_SHT: 88.6 }
+    expect(lht65('F8F2 0B0D 0376 81 6850A0B0')).toEqual({ history: [{ timestamp: 0x6850a0b0, ...record }] })
+    expect(lht65('F8F2 0B0D 0376 81 6850A0B0  F8F2 0B0D 0376 81 6850A1DC')).toEqual({
+      history: [
+        { timestamp: 0x6850a0b0, ...record },
+        { timestamp: 0x6850a1dc, ...record },
+      ],
+    })
+    expect(lht65('CBF6 0B0D 0376 81 7FFF7FFF')).toMatchObject({ No_connect: 'Sensor no connection' })
+  })
+
   test('LHT65N, its data log: zeros are no record', () => {
     const records = 'F8F2 0B0D 0376 41 6050A0B0  F8F3 0B0D 0376 41 6050A1DC  0000 0000 0000 40 00000000'
     expect(lht65(records)).toEqual({
@@ -103,6 +148,7 @@ describe('Dragino', () => {
     const lds02 = (bytes: string) => decodeDragino(hex(bytes), 'dragino lds02', 10)
     expect(lds02('8B8801001BB300000000')).toEqual({ BAT_V: 2.952, DOOR_OPEN_STATUS: 1 })
     expect(lds02('0B8801001BB300000000')).toEqual({ BAT_V: 2.952, DOOR_OPEN_STATUS: 0 })
+    expect(lds02('8B880300000000000000')).toEqual({ BAT_V: 2.952, DOOR_OPEN_STATUS: 1 })
     expect(lds02('0B8802')).toBeNull()
   })
 

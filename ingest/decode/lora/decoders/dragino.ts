@@ -8,9 +8,26 @@ const RECORD_BYTES = 11
 /** The lower 14 bits of the first two bytes. */
 const BATTERY_MASK = 0x3fff
 const DOOR_BIT = 0x80
+/** Of the third byte: a door, or a door and a leak. */
+const DOOR_MODES: ReadonlySet<number> = new Set([1, 3])
 /** Of the byte that says what a record is: the reply to a poll of the data log. */
 const IS_LOGGED = 0x40
+/** Of the same byte: the probe has come off, or the record is sent again as nobody has acknowledged it. */
 const IS_DISCONNECTED = 0x80
+/** Times from 2015 to 2037 are none of a probe: read as seconds, up to 210 °C is earlier, and `7FFF` of a lost one later. */
+const RECORD_SECONDS_MIN = 1_420_070_400
+const RECORD_SECONDS_MAX = 2_145_916_800
+/** The rest of that byte: what is plugged in. */
+const KIND_MASK = 0x3f
+/** Of probes in bytes 7 and 8. */
+const PROBES: Readonly<Record<number, string>> = { 1: 'TempC_DS', 2: 'TempC_TMP117', 11: 'Ext_TempC_SHT' }
+/** Of probes in the place of the battery, with a time behind. */
+const TIMED_PROBES: Readonly<Record<number, string>> = { 9: 'TempC_DS', 10: 'TempC_TMP117' }
+const LOGGED_PROBES: Readonly<Record<number, string>> = { 1: 'TempC_DS', 2: 'TempC_TMP117', ...TIMED_PROBES }
+/** Nothing, an input, light, a voltage, counters. */
+const NO_PROBES: ReadonlySet<number> = new Set([0, 4, 5, 6, 7, 8])
+/** The number of the probe, in the place of all temperatures. */
+const PROBE_ID = 15
 
 /** Dragino LHT65, LHT65N, LDS02 and LTC2, in the fields of the vendor's codecs. Null = another model, port or format. */
 export function decodeDragino(bytes: Uint8Array, makeText: string, fPort: number): JsonRecord | null {
@@ -22,8 +39,8 @@ export function decodeDragino(bytes: Uint8Array, makeText: string, fPort: number
 }
 
 function decodeDoor(view: DataView): JsonRecord | null {
-  const isDoor = view.byteLength >= 3 && view.getUint8(2) === 1
-  if (!isDoor) return null
+  const mode = view.byteLength >= 3 ? view.getUint8(2) : undefined
+  if (mode === undefined || !DOOR_MODES.has(mode)) return null
   return { BAT_V: battery(view), DOOR_OPEN_STATUS: (view.getUint8(0) & DOOR_BIT) === 0 ? 0 : 1 }
 }
 
@@ -47,28 +64,46 @@ function decodeLtc2(view: DataView): JsonRecord | null {
 
 function decodeLht65(view: DataView): JsonRecord | null {
   const ext = view.getUint8(6)
-  if ((ext & IS_LOGGED) !== 0) return decodeLog(view)
+  if ((ext & IS_LOGGED) !== 0 || isSentAgain(view)) return decodeLog(view)
+  const kind = ext & KIND_MASK
   if (view.byteLength !== RECORD_BYTES) return null
-  const kind = ext & 0x0f
-  const decoded: Fields = kind === 9 ? {} : { BatV: battery(view) }
-  if ((ext & IS_DISCONNECTED) !== 0) decoded['No_connect'] = 'Sensor no connection'
-  if (kind !== 0x0f) readBuiltIn(view, 0, decoded)
-  if (kind === 1) decoded['TempC_DS'] = view.getInt16(7) / 100
-  if (kind === 2) decoded['TempC_TMP117'] = view.getInt16(7) / 100
-  if (kind === 9)
-    Object.assign(decoded, { TempC_DS: view.getInt16(0) / 100, Systimestamp: view.getUint32(7) })
+  if (kind === PROBE_ID) return { BatV: battery(view) }
+  const timedProbe = TIMED_PROBES[kind]
+  const probe = PROBES[kind]
+  if (probe === undefined && timedProbe === undefined && !NO_PROBES.has(kind)) return null
+  const decoded: Fields = {}
+  readBuiltIn(view, 0, decoded)
+  if (timedProbe !== undefined) {
+    decoded[timedProbe] = view.getInt16(0) / 100
+    decoded['Systimestamp'] = view.getUint32(7)
+  } else {
+    decoded['BatV'] = battery(view)
+  }
+  if (probe !== undefined) decoded[probe] = view.getInt16(7) / 100
+  if ((ext & IS_DISCONNECTED) !== 0 && !NO_PROBES.has(kind)) decoded['No_connect'] = 'Sensor no connection'
   return decoded
 }
 
-/** Records of 11 bytes, each with its own time; zeros where there was nothing in the time asked for. */
-function decodeLog(view: DataView): JsonRecord {
+function isSentAgain(view: DataView): boolean {
+  const seconds = view.getUint32(7)
+  const isTime = seconds >= RECORD_SECONDS_MIN && seconds < RECORD_SECONDS_MAX
+  return (view.getUint8(6) & IS_DISCONNECTED) !== 0 && isTime
+}
+
+/**
+ * Records of 11 bytes, each with its own time, and a probe in the place of the battery; zeros where there was nothing in
+ * the time asked for. Null = records of another kind.
+ */
+function decodeLog(view: DataView): JsonRecord | null {
   const history: Fields[] = []
   for (let at = 0; at + RECORD_BYTES <= view.byteLength; at += RECORD_BYTES) {
     const timestamp = view.getUint32(at + 7)
     if (timestamp === 0) continue
     const record: Fields = { timestamp }
-    const kind = view.getUint8(at + 6) & 0x0f
-    if (kind === 1 || kind === 2 || kind === 9) record['TempC_DS'] = view.getInt16(at) / 100
+    const kind = view.getUint8(at + 6) & KIND_MASK
+    const probe = LOGGED_PROBES[kind]
+    if (probe === undefined && !NO_PROBES.has(kind)) return null
+    if (probe !== undefined) record[probe] = view.getInt16(at) / 100
     readBuiltIn(view, at, record)
     history.push(record)
   }

@@ -49,6 +49,24 @@ const EM: Readonly<Record<number, Channel>> = {
   1536: byte('magnet_status', DOOR_WORDS),
   1280: skipped(1),
 }
+/** EM320-TH may have humidity in tenths, and says when its sensor cannot be read. */
+const EM320: Readonly<Record<number, Channel>> = {
+  ...EM,
+  1178: {
+    length: 2,
+    read: (view, at, into) => {
+      into['humidity'] = view.getUint16(at, true) / 10
+    },
+  },
+  45927: {
+    length: 2,
+    read: (_view, _at, into) => {
+      into['temperature'] = 'collection_err'
+    },
+  },
+  46184: skipped(2),
+  46234: skipped(2),
+}
 const TS: Readonly<Record<number, Channel>> = {
   ...COMMON,
   871: tenths('temperature_chn1'),
@@ -71,14 +89,16 @@ interface Model {
   /** Bytes of a record that the device has kept, behind its four bytes of time; 0 = it keeps none. */
   historyBytes: number
   readHistory: (view: DataView, at: number, into: Fields) => void
+  /** Whether a record is of another format, of a later version of the device. */
+  isOther?: (view: DataView, at: number) => boolean
 }
 
 /** The first whose name stands in the device's profile; `em3` and `em5` models differ in what they keep. */
 const MODELS: readonly (readonly [RegExp, Model])[] = [
-  [/ts30[12]/, { channels: TS, historyBytes: 5, readHistory: readTsHistory }],
+  [/ts30[12]/, { channels: TS, historyBytes: 5, readHistory: readTsHistory, isOther: isLaterTsHistory }],
   [/ws301/, { channels: WS301, historyBytes: 0, readHistory: () => {} }],
   [/em300-?_?mcs/, { channels: EM, historyBytes: 4, readHistory: readMcsHistory }],
-  [/em320/, { channels: EM, historyBytes: 3, readHistory: readThHistory }],
+  [/em320/, { channels: EM320, historyBytes: 3, readHistory: readThHistory }],
   [/em500-?_?pt100/, { channels: EM, historyBytes: 2, readHistory: readTemperature }],
   [/em300/, { channels: EM, historyBytes: 4, readHistory: readThHistory }],
 ]
@@ -98,6 +118,7 @@ export function decodeMilesight(bytes: Uint8Array, makeText: string): JsonRecord
     const from = at + 2
     const length = id === HISTORY ? TIME_BYTES + model.historyBytes : model.channels[id]?.length
     if (length === undefined || from + length > bytes.length) return null
+    if (id === HISTORY && model.isOther?.(view, from + TIME_BYTES)) return null
     if (id === HISTORY) history.push(readRecord(view, from, model))
     else model.channels[id]?.read(view, from, decoded)
     at = from + length
@@ -130,6 +151,14 @@ function readTsHistory(view: DataView, at: number, into: Fields): void {
   const mask = view.getUint8(at)
   readTsValue(view, at + 1, { into, kind: mask >> 4, channel: 'chn1' })
   readTsValue(view, at + 3, { into, kind: mask & 0x0f, channel: 'chn2' })
+}
+
+/** Later versions have humidity and temperature of one channel, and -999 for none, -1000 and -1001 for a door, -1002 beyond. */
+function isLaterTsHistory(view: DataView, at: number): boolean {
+  return [1, 3].some((offset) => {
+    const value = view.getInt16(at + offset, true)
+    return value <= -999 && value >= -1002
+  })
 }
 
 function readTsValue(

@@ -1,4 +1,4 @@
-import type { Vendor } from '../make.ts'
+import type { Make, Vendor } from '../make.ts'
 
 type Chemistry = 'lithium' | 'lithium_thionyl' | 'lithium_manganese' | 'lithium_iron_pair' | 'alkaline_pair'
 
@@ -67,20 +67,15 @@ const VOLTS_MAX = 5
 const MILLIVOLTS_MIN = 1_000
 const MILLIVOLTS_MAX = VOLTS_MAX * 1_000
 
-export interface BatteryMake {
-  vendor: Vendor | null
-  makeText: string
-}
-
 /** What is left by a field that should hold volts: some hold millivolts, some a percentage. Null = it cannot be told. */
-export function percentOfVolts(value: number, make: BatteryMake): number | null {
+export function percentOfVolts(value: number, make: Make): number | null {
   if (value >= MILLIVOLTS_MIN) return value <= MILLIVOLTS_MAX ? byCurve(value / 1_000, make) : null
   if (value > VOLTS_MAX) return percent(value)
   return value > 0 ? byCurve(value, make) : null
 }
 
 /** What is left by a field that should hold a percentage: some vendors put volts into it. */
-export function percentOfLevel(value: number, make: BatteryMake): number | null {
+export function percentOfLevel(value: number, make: Make): number | null {
   const isVolts = value >= 1.8 && value < VOLTS_MAX && (make.vendor === 'browan' || !isHalf(value))
   return isVolts ? byCurve(value, make) : percent(value)
 }
@@ -89,6 +84,15 @@ export function percentOfLevel(value: number, make: BatteryMake): number | null 
 export function percentOfClass(text: string): number | null {
   const match = /^(\d{1,3})(?:\s*-\s*\d{1,3})?\s*%$/.exec(text.trim())
   return match ? percent(Number(match[1])) : null
+}
+
+/** Netvox's codecs write `2.4(low battery)` into the field of volts. */
+const LOW_VOLTS = /^(\d{1,2}(?:\.\d{1,3})?)\(low battery\)$/
+
+/** What is left by words: a class, or volts that are called low. */
+export function percentOfWords(text: string, make: Make): number | null {
+  const volts = LOW_VOLTS.exec(text)?.[1]
+  return volts === undefined ? percentOfClass(text) : percentOfVolts(Number(volts), make)
 }
 
 /** Levels come in whole or half percents. */
@@ -101,7 +105,7 @@ function percent(value: number): number | null {
   return value >= 0 && value <= 100 ? value : null
 }
 
-function byCurve(volts: number, { vendor, makeText }: BatteryMake): number | null {
+function byCurve(volts: number, { vendor, makeText }: Make): number | null {
   const found = CHEMISTRIES.find(
     (entry) => entry.vendor === vendor && (entry.model === undefined || entry.model.test(makeText)),
   )

@@ -1,21 +1,19 @@
 import { isRecord, type JsonRecord } from '../../value.ts'
+import type { Make } from '../make.ts'
 import { readOwnTime } from '../time.ts'
-import type { BatteryMake } from './battery.ts'
 import { readDecoded } from './decoded.ts'
 import { type Measures, saysNothing } from './types.ts'
 
-/** Most records that one frame of 242 bytes can hold, with room to spare. */
-const RECORDS_MAX = 100
 /** Laird's messages that bring nothing but what was kept. */
 const LAIRD_BACKLOG = /^SendBackLogMessages?$/
 
 /** What a decoded payload says: of now, and of earlier moments that the device has kept. */
-export function readMoments(decoded: JsonRecord, make: BatteryMake): Measures[] {
+export function readMoments(decoded: JsonRecord, make: Make): Measures[] {
   const isBacklog = typeof decoded['msgType'] === 'string' && LAIRD_BACKLOG.test(decoded['msgType'])
   const now = readDecoded(decoded, make, isBacklog)
   const { history } = decoded
   const kept = [...records(history), ...records(decoded['readings'])].map((record) =>
-    readDecoded(record, make, true),
+    readDecoded(record, makeOfHistory(history, make), true),
   )
   if (isRecord(history)) countBack(kept, readOwnTime(history['now']))
   const last = kept.at(-1)
@@ -27,10 +25,15 @@ export function readMoments(decoded: JsonRecord, make: BatteryMake): Measures[] 
   return [now, ...kept, ...olderOfList(decoded, make)].filter((measures) => !saysNothing(measures))
 }
 
+/** The form of Sensative's history is its own: `{"now": ..., "12": {...}}`. */
+function makeOfHistory(history: unknown, make: Make): Make {
+  return isRecord(history) && 'now' in history ? { ...make, vendor: 'sensative' } : make
+}
+
 /** A list of records (Milesight, Laird), or records by their counter (Sensative). */
 function records(value: unknown): JsonRecord[] {
   const list = Array.isArray(value) ? value : isRecord(value) ? Object.values(value) : []
-  return list.slice(0, RECORDS_MAX).filter(isRecord)
+  return list.filter(isRecord)
 }
 
 /**
@@ -47,11 +50,11 @@ function countBack(kept: readonly Measures[], codecNowMs: number | null): void {
 }
 
 /** Comtac's lists begin with the present value; those behind it have no time. */
-function olderOfList({ tempNOW, humNOW }: JsonRecord, make: BatteryMake): Measures[] {
+function olderOfList({ tempNOW, humNOW }: JsonRecord, make: Make): Measures[] {
   if (!Array.isArray(tempNOW)) return []
   const humidities: readonly unknown[] = Array.isArray(humNOW) ? humNOW : []
   return tempNOW
-    .slice(1, RECORDS_MAX)
+    .slice(1)
     .map((temperature, index) =>
       readDecoded({ tempNOW: temperature, humNOW: humidities[index + 1] }, make, true),
     )

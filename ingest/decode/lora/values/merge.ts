@@ -19,6 +19,6 @@ export function mergeMoment(normalized: Measures, decoded: Measures): Measures {
 function mergeProbes(normalized: Measures, decoded: Measures): Measures['probes'] {
   const hasProbes = decoded.probes.some(({ channel }) => channel !== 'internal')
   if (hasProbes || normalized.probes.length === 0) return decoded.probes
-  const field = decoded.probes[0]?.field ?? null
-  return normalized.probes.map((probe) => ({ ...probe, field }))
+  const [first, ...others] = decoded.probes
+  return [...normalized.probes.map((probe) => ({ ...probe, field: first?.field ?? null })), ...others]
 }

@@ -1,6 +1,9 @@
+import type { Unit } from './units.ts'
+
 /** What a field of a decoded payload says. */
 export type Meaning =
-  | { says: 'temperature'; channel: string }
+  /** `unit` stands in the name, as in `TempF_SHT`; absent = °C. */
+  | { says: 'temperature'; channel: string; unit?: Unit }
   | { says: 'humidity' }
   | { says: 'battery_level' }
   | { says: 'battery_volts' }
@@ -16,20 +19,27 @@ const NAMES: readonly (readonly [Meaning, string])[] = [
   [
     { says: 'temperature', channel: 'internal' },
     'temperature temp tempc temperaturec temperaturecelsius airtemperature ambienttemperature sensortemperature temperaturesensor ' +
-      'internaltemperature temperatureinternal tempcsht temperaturesht tempnow averagetemperature ' +
-      'temperaturef tempf tempfsht temperaturefahrenheit temperaturetenths temp10 temperaturex10',
+      'internaltemperature temperatureinternal tempcsht temperaturesht tempnow averagetemperature',
   ],
+  [
+    { says: 'temperature', channel: 'internal', unit: 'fahrenheit' },
+    'temperaturef tempf tempfsht temperaturefahrenheit',
+  ],
+  [{ says: 'temperature', channel: 'internal', unit: 'tenths' }, 'temperaturetenths temp10 temperaturex10'],
   [
     { says: 'temperature', channel: 'external' },
     'tempcds tempc1 tempctmp117 tempchannel1 temperaturechn1 temperaturech1 externaltemperature externaltemperature1 ' +
       'temperatureexternal extthermistortemperature thermistortemperature probetemperature temperatureprobe ' +
-      'exttemperature tempext tempfds tempf1',
+      'exttemperature tempext exttempcsht',
   ],
+  [{ says: 'temperature', channel: 'external', unit: 'fahrenheit' }, 'tempfds tempf1'],
   [
     { says: 'temperature', channel: 'external_2' },
-    'tempc2 tempchannel2 temperaturechn2 temperaturech2 externaltemperature2 tempf2',
+    'tempc2 tempchannel2 temperaturechn2 temperaturech2 externaltemperature2',
   ],
-  [{ says: 'temperature', channel: 'external_3' }, 'tempc3 tempf3'],
+  [{ says: 'temperature', channel: 'external_2', unit: 'fahrenheit' }, 'tempf2'],
+  [{ says: 'temperature', channel: 'external_3' }, 'tempc3'],
+  [{ says: 'temperature', channel: 'external_3', unit: 'fahrenheit' }, 'tempf3'],
   [
     { says: 'humidity' },
     'humidity hum humi humsht relativehumidity airhumidity ambienthumidity humiditysensor humnow rh',

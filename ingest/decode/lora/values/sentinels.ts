@@ -6,6 +6,8 @@ const CELSIUS_MAX = 200
 
 /** What a DS18B20 holds before its first conversion. */
 const POWER_ON_CELSIUS = 85
+/** Models that measure with platinum or a thermocouple: of them 85 °C is a temperature like any other. */
+const WITHOUT_DS18B20 = /pt-?100|\brtd\b|ltc2|thermocouple|\br718(?:b|c[jktre])/
 
 /**
  * Numbers that stand for "there is no probe": the largest and smallest 16-bit values in hundredths and tenths, all bits
@@ -17,13 +19,26 @@ const NO_PROBE_CELSIUS: ReadonlySet<number> = new Set([
 
 /**
  * What a temperature stands for when it is none: each device names "no probe" by a number of its own. 85 °C to the
- * hundredth is taken for the power-on value of a probe: a real one passes by, a dead one stays.
+ * hundredth is taken for the power-on value of a probe, unless the words for the model (`makeText`) name one that has no
+ * such probe: a real one passes by, a dead one stays.
  */
-export function temperatureFault(celsius: number): Fault | null {
+export function temperatureFault(celsius: number, makeText: string): Fault | null {
   if (NO_PROBE_CELSIUS.has(roundTo(celsius, 100))) return 'no_probe'
-  if (roundTo(celsius, 100) === POWER_ON_CELSIUS) return 'other'
+  if (roundTo(celsius, 100) === POWER_ON_CELSIUS && !WITHOUT_DS18B20.test(makeText)) return 'other'
   if (!(celsius >= CELSIUS_MIN && celsius <= CELSIUS_MAX)) return 'out_of_range'
   return null
+}
+
+/** What codecs write in the place of a number: Dragino `NULL`, Milesight `over_range` and `collection_err`, Comtac `INVALID`. */
+const FAULT_WORDS: readonly (readonly [Fault, RegExp])[] = [
+  ['no_probe', /^null$|no[ _-]?(?:probe|sensor|connect)|disconnect/i],
+  ['out_of_range', /range/i],
+  ['other', /^nan$|invalid|err/i],
+]
+
+/** What a word in the place of a temperature says; null when it is none of those. */
+export function faultOfWord(word: string): Fault | null {
+  return FAULT_WORDS.find(([, words]) => words.test(word))?.[0] ?? null
 }
 
 function roundTo(value: number, parts: number): number {

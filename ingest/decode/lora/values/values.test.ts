@@ -3,6 +3,7 @@ import { percentOfClass, percentOfLevel, percentOfVolts } from './battery.ts'
 import { chooseTemperature } from './choose.ts'
 import { readDecoded } from './decoded.ts'
 import { readMoments } from './history.ts'
+import { mergeMoment } from './merge.ts'
 import { readNormalized } from './normalized.ts'
 import { temperatureFault } from './sentinels.ts'
 import type { Probe } from './types.ts'
@@ -27,13 +28,13 @@ describe('a number that stands for no temperature', () => {
     [200.01, 'out_of_range'],
     [-100.01, 'out_of_range'],
   ])('%d °C is %s', (celsius, fault) => {
-    expect(temperatureFault(celsius)).toBe(fault)
+    expect(temperatureFault(celsius, '')).toBe(fault)
     const { probes } = readDecoded({ temperature: celsius }, MILESIGHT)
     expect(probes).toMatchObject([{ temperature: null, fault }])
   })
 
   test.each([0, -0.1, 84.9, 85.06, -100, 200, -40])('%d °C is a temperature', (celsius) => {
-    expect(temperatureFault(celsius)).toBeNull()
+    expect(temperatureFault(celsius, '')).toBeNull()
   })
 })
 
@@ -57,16 +58,150 @@ describe('units', () => {
     [{ air_temperature: { value: 4.4, unit: '°C' } }, 4.4],
     [{ temperature_10: 4.4 }, 4.4],
     [{ temperatureSensor: { 1: 4.4 } }, 4.4],
+    [{ 'temperature-f': 39.2 }, 4],
+    [{ 'temp f': 39.2 }, 4],
+    [{ TempFDS: -0.4 }, -18],
+    [{ temperaturef: 39.2 }, 4],
+    [{ temperature_f: { value: 39.2, unit: '' } }, 4],
+    [{ temperature_f: { value: 4, unit: '°C' } }, 4],
+    [{ temperature: [4.4] }, 4.4],
+    [{ tempNOW: [4.4, 4.5] }, 4.4],
+    [{ externalTemperature2: [4.4, 4.5] }, 4.4],
+    [{ TempC_DS: '26.93' }, 26.93],
+    [{ temperature: '-4.40' }, -4.4],
+    [{ temperature: { value: '4.4' } }, 4.4],
   ])('%j is %d °C', (decoded, celsius) => {
     expect(readDecoded({ ...decoded }, UNKNOWN).probes).toMatchObject([{ temperature: celsius }])
   })
 
-  test.each<[object]>([[{ temperature: '4.4' }], [{ temperature_alarm: 1 }], [{ temperature: null }]])(
-    '%j says nothing',
-    (decoded) => {
-      expect(readDecoded({ ...decoded }, UNKNOWN).probes).toEqual([])
+  test.each<[object]>([
+    [{ temperature: '4.4 or so' }],
+    [{ temperature: '' }],
+    [{ temperature_alarm: 1 }],
+    [{ temperature: null }],
+    [{ temperature: { min: 2, max: 8 } }],
+    [{ Temp: [4.4, 4.5, 4.6] }],
+  ])('%j says nothing', (decoded) => {
+    expect(readDecoded({ ...decoded }, UNKNOWN).probes).toEqual([])
+  })
+
+  test('numbers as text, as the older codecs of Dragino give them', () => {
+    const lht65 = { BatV: '3.062', Hum_SHT: '92.7', TempC_DS: '26.93', TempC_SHT: '26.68' }
+    expect(readDecoded(lht65, LHT65)).toMatchObject({
+      battery: 100,
+      humidity: 92.7,
+      probes: [
+        { channel: 'external', temperature: 26.93 },
+        { channel: 'internal', temperature: 26.68 },
+      ],
+    })
+  })
+})
+
+describe('words in the place of a number are faults, so that no other probe takes its place', () => {
+  test.each([
+    ['NULL', 'no_probe'],
+    ['no probe', 'no_probe'],
+    ['disconnected', 'no_probe'],
+    ['over_range', 'out_of_range'],
+    ['lower_range_err', 'out_of_range'],
+    ['collection_err', 'other'],
+    ['NaN', 'other'],
+  ])('%s: %s', (word, fault) => {
+    const { probes } = readDecoded({ Temp_Channel1: word, Temp_Channel2: 21.5 }, LTC2)
+    expect(chooseTemperature(probes, undefined)).toEqual({ temperature: null, fault })
+  })
+})
+
+describe('85 °C', () => {
+  test.each(['milesight em500-pt100', 'laird rs1xx-ext-temp-rtd-sensor', 'dragino ltc2', 'netvox r718ct'])(
+    'is a temperature of %s, which has no DS18B20',
+    (makeText) => {
+      const { probes } = readDecoded({ temperature: 85 }, { vendor: null, makeText })
+      expect(probes).toMatchObject([{ temperature: 85, fault: null }])
     },
   )
+
+  test('is a fault in the normalized payload of others, and passed over', () => {
+    expect(readNormalized([{ air: { temperature: 85 } }], UNKNOWN)).toMatchObject([{ probes: [] }])
+    const pt100 = { vendor: null, makeText: 'em500-pt100' } as const
+    expect(readNormalized([{ air: { temperature: 85 } }], pt100)).toMatchObject([
+      { probes: [{ temperature: 85 }] },
+    ])
+  })
+})
+
+describe("Dragino's records", () => {
+  const chosen = (decoded: object, makeText = 'dragino lht65') =>
+    chooseTemperature(readDecoded({ ...decoded }, { vendor: 'dragino', makeText }).probes, undefined)
+
+  test.each([
+    ['Ext_sensor', 'Illumination Sensor'],
+    ['Work_mode', 'Interrupt Sensor send'],
+    ['Work_mode', 'ADC Sensor'],
+  ])('%s %s: what is not connected is no temperature probe', (field, kind) => {
+    const decoded = { TempC_SHT: 4.2, No_connect: 'Sensor no connection', [field]: kind }
+    expect(chosen(decoded)).toEqual({ temperature: 4.2, fault: null })
+  })
+
+  test.each([{ Ext_sensor: 'Temperature Sensor' }, { Work_mode: 'DS18B20 & timestamp' }, {}])(
+    '%j: a probe has come off',
+    (kind) => {
+      const decoded = { TempC_SHT: 22, No_connect: 'Sensor no connection', ...kind }
+      expect(chosen(decoded)).toEqual({ temperature: null, fault: 'no_probe' })
+    },
+  )
+
+  test('an external SHT31 comes before the built-in sensor', () => {
+    expect(chosen({ TempC_SHT: 22, Ext_TempC_SHT: -18.2 })).toEqual({ temperature: -18.2, fault: null })
+  })
+
+  test('the pin of a D20, which has no Work_mode, is no door', () => {
+    const d20 = { BatV: 3.3, EXTI_Trigger: 'FALSE', Door_status: 'OPEN', TempC1: 4.2 }
+    expect(readDecoded(d20, { vendor: 'dragino', makeText: 'dragino d20-lb' }).door).toBeNull()
+  })
+
+  test('an LSN50v2-S31 has no other probe than its SHT31', () => {
+    const s31 = { Work_mode: 'IIC', Door_status: 'OPEN', TempC1: 0, TempC_SHT: 4.2 }
+    expect(chosen(s31, 'dragino lsn50v2-s31')).toEqual({ temperature: 4.2, fault: null })
+    expect(chosen(s31, 'dragino lsn50v2-d20')).toEqual({ temperature: null, fault: 'no_probe' })
+  })
+})
+
+test('the status of a TBDW100 is its door; of other sensors of Browan it is not', () => {
+  const decoded = { status: 1, battery: 3.6, temperatureBoard: 20, time: 7, count: 12 }
+  expect(readDecoded(decoded, { vendor: 'browan', makeText: 'browan tbdw100' }).door).toBe('open')
+  expect(readDecoded(decoded, { vendor: 'browan', makeText: 'browan tbhh100' }).door).toBeNull()
+})
+
+test('Netvox writes beside the volts that they are low', () => {
+  const r718f = { vendor: 'netvox', makeText: 'netvox r718f' } as const
+  expect(readDecoded({ Volt: '3.2(low battery)' }, r718f).battery).toBe(15)
+})
+
+describe('several temperatures of one kind', () => {
+  test.each([
+    [{ temperature_1: 4.4, temperature_2: -18 }, 'temperature_2'],
+    [{ temperatureSensor: { 1: 4.4, 2: -18 } }, 'temperatureSensor.2'],
+    [{ externalTemperature: 4.4, TempC1: -18 }, 'TempC1'],
+  ])('%j: the first, or the one that is asked for', (decoded, source) => {
+    const { probes } = readDecoded({ ...decoded }, UNKNOWN)
+    expect(chooseTemperature(probes, undefined)).toEqual({ temperature: 4.4, fault: null })
+    expect(chooseTemperature(probes, source)).toEqual({ temperature: -18, fault: null })
+  })
+
+  test('also beside a normalized payload', () => {
+    const decoded = readDecoded({ temperature_1: 44, temperature_2: -18 }, UNKNOWN)
+    const [normalized = decoded] = readNormalized([{ air: { temperature: 4.4 } }], UNKNOWN)
+    const { probes } = mergeMoment(normalized, decoded)
+    expect(chooseTemperature(probes, undefined).temperature).toBe(4.4)
+    expect(chooseTemperature(probes, 'temperature_2').temperature).toBe(-18)
+  })
+
+  test('more than any device has are left out', () => {
+    const many = Object.fromEntries(Array.from({ length: 150 }, (_, n) => [`temperature_${n}`, 4]))
+    expect(readDecoded(many, UNKNOWN).probes).toHaveLength(32)
+  })
 })
 
 describe('batteries', () => {
@@ -132,6 +267,13 @@ describe('doors', () => {
     const strips = { vendor: 'sensative', makeText: 'sensative strips' } as const
     expect(readDecoded({ door: { value: true } }, strips).door).toBe('closed')
     expect(readDecoded({ door: { value: false } }, strips).door).toBe('open')
+  })
+
+  test('Strips are known by their fields too, where no profile names them', () => {
+    expect(readDecoded({ historySeqNr: 1, door: { value: true } }, UNKNOWN).door).toBe('closed')
+    const now = 'Fri, 20 Nov 2026 10:00:00 GMT'
+    const history = { now, 12: { timeStamp: now, door: { value: true } } }
+    expect(readMoments({ history }, UNKNOWN)).toMatchObject([{ door: 'closed' }])
   })
 })
 
