@@ -144,6 +144,24 @@ test('battery and the time last seen are of the device, also of one without a ra
   expect(rows).toEqual([{ battery: 87, at: new Date(T0 + 2_000) }])
 })
 
+test('a device that is heard for the first time, or again after its row was removed, has a row', async () => {
+  const rows = async () =>
+    (
+      await pool.query(
+        'SELECT last_f_cnt::float8 AS "fCnt", deleted_at AS "deletedAt" FROM lora_sensors WHERE device_id = $1',
+        [deviceId],
+      )
+    ).rows
+  await pool.query('DELETE FROM lora_sensors WHERE device_id = $1', [deviceId])
+  await record({ seenAtMs: T0, battery: { atMs: T0, percent: 87 } })
+  expect(await rows()).toEqual([])
+  await heard(frame(7, 1))
+  expect(await rows()).toEqual([{ fCnt: 7, deletedAt: null }])
+  await pool.query('UPDATE lora_sensors SET deleted_at = now() WHERE device_id = $1', [deviceId])
+  await heard(frame(8, 2))
+  expect(await rows()).toEqual([{ fCnt: 8, deletedAt: null }])
+})
+
 test('counters of 32 bits do not overflow what is counted', async () => {
   await heard(frame(0, 1))
   await heard(frame(4_294_967_295, 2))

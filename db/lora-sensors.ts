@@ -24,12 +24,16 @@ const COUNT_MAX = 2_147_483_647
 
 /**
  * Writes sightings down, in any order: older ones than what is known change nothing. These writes may be lost in a crash
- * of the server; the next sighting follows. Sensors without a row of `lora_sensors` have no more than their device.
+ * of the server; the next sighting follows. A device that is heard this way for the first time gets its row.
  */
 export async function recordLoraSightings(pool: Pool, sightings: readonly LoraSighting[]): Promise<void> {
   const sorted = [...sightings].sort((a, b) => a.deviceId - b.deviceId)
   await recordDevices(pool, sorted)
   const joined = sorted.filter(({ join }) => join)
+  await addSensors(
+    pool,
+    sorted.filter(({ join, uplinks }) => join ?? uplinks),
+  )
   // First the joins: with the new session's address, its first frame is no reset.
   if (joined.length > 0) await recordJoins(pool, joined)
   const heard = sorted.filter(({ uplinks }) => uplinks)
@@ -53,6 +57,20 @@ async function recordDevices(pool: Pool, sightings: readonly LoraSighting[]): Pr
       sightings.map(({ seenAtMs }) => seenAtMs),
       sightings.map(({ battery }) => battery?.percent ?? null),
     ],
+  )
+}
+
+async function addSensors(pool: Pool, sightings: readonly LoraSighting[]): Promise<void> {
+  if (sightings.length === 0) return
+  await queryWithLimit(
+    pool,
+    `INSERT INTO public.lora_sensors (organization_id, device_id, dev_eui)
+     SELECT d.organization_id, d.id, d.device_eui FROM public.devices d
+     WHERE d.id = ANY ($1::int4[]) AND d.deleted_at IS NULL AND NOT EXISTS (
+       SELECT 1 FROM public.lora_sensors s WHERE s.dev_eui = d.device_eui AND s.deleted_at IS NULL)
+     ORDER BY d.id
+     ON CONFLICT (device_id) DO UPDATE SET deleted_at = NULL`,
+    [sightings.map(({ deviceId }) => deviceId)],
   )
 }
 
