@@ -23,6 +23,7 @@ COPY --chown=node:node broker ./broker
 COPY --chown=node:node console ./console
 COPY --chown=node:node db ./db
 COPY --chown=node:node drizzle ./drizzle
+COPY --chown=node:node evaluator ./evaluator
 COPY --chown=node:node ingest ./ingest
 
 USER node

@@ -71,7 +71,8 @@ test('rejected messages are kept once, whatever the answer to their COMMIT', asy
   // What the ledger had already does not hold back the watermark of the receipts.
   await service.stop()
   const [row] = await service.query<{ isPassed: boolean }>(
-    'SELECT (SELECT batch_id FROM pipeline.watermarks) >= max(id) AS "isPassed" FROM pipeline.ingest_batches',
+    `SELECT (SELECT batch_id FROM pipeline.watermarks WHERE name = 'receipts') >= max(id) AS "isPassed"
+     FROM pipeline.ingest_batches`,
   )
   expect(row?.isPassed).toBe(true)
 })

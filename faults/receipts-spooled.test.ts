@@ -31,7 +31,9 @@ async function publishNumbered(seq: number): Promise<void> {
 }
 
 async function watermark(): Promise<bigint> {
-  const [row] = await service.query<{ id: string }>('SELECT batch_id AS id FROM pipeline.watermarks')
+  const [row] = await service.query<{ id: string }>(
+    "SELECT batch_id AS id FROM pipeline.watermarks WHERE name = 'receipts'",
+  )
   return BigInt(row?.id ?? 0)
 }
 
