@@ -7,6 +7,7 @@ import { freePort } from '../embedded/ports.ts'
 import { isRunning } from '../embedded/processes.ts'
 import { makeTestFolder, removeTestFolder } from '../testing/test-folder.ts'
 import { postmasterPid } from '../testing/test-server.ts'
+import { userEnvironment } from '../testing/user-environment.ts'
 
 let folder: string
 beforeAll(async () => {
@@ -15,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => removeTestFolder(folder))
 
 /** Runs a command line program whose body is `action`, a function of the server. */
-function command(env: NodeJS.ProcessEnv, action: string, options = '{}') {
+function command(env: Record<string, string>, action: string, options = '{}') {
   const program = `
     import { Client } from 'pg'
     import { withDatabase } from ${JSON.stringify(import.meta.resolve('./with-database.ts'))}
@@ -28,7 +29,7 @@ function command(env: NodeJS.ProcessEnv, action: string, options = '{}') {
     }
     await withDatabase(${action}, ${options})`
   return spawn(process.execPath, ['--input-type=module', '--eval', program], {
-    env: { PATH: process.env['PATH'], ...env },
+    env: userEnvironment(env),
     stdio: ['ignore', 'pipe', 'pipe'],
   })
 }
