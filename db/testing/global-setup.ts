@@ -6,7 +6,12 @@ import { openEmbeddedServer } from '../embedded/server.ts'
 import { migrateDatabase } from '../migrate.ts'
 import { keepTemplateCluster } from './template-cluster.ts'
 import { copyDatabase, execute, TEMPLATE_DATABASE } from './test-database.ts'
-import { makeTestFolder, removeAbandonedTestFolders, removeTestFolder } from './test-folder.ts'
+import {
+  makeTestFolder,
+  placeForManyFiles,
+  removeAbandonedTestFolders,
+  removeTestFolder,
+} from './test-folder.ts'
 import { FAST_AND_UNSAFE, SILENT_LOG } from './test-server.ts'
 
 /** Kept from run to run; beside what Vite keeps. */
@@ -23,7 +28,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   // As all commands: workers and programs that tests start load drizzle-orm in a fraction of the time.
   process.env['NODE_OPTIONS'] = `${process.env['NODE_OPTIONS'] ?? ''} --import ${CHECK_RUNTIME}`
   await removeAbandonedTestFolders()
-  const folder = await makeTestFolder()
+  // Each test database is more than a thousand files.
+  const folder = await makeTestFolder(await placeForManyFiles())
   const dataDir = join(folder, 'data')
   const open = () => openEmbeddedServer({ dataDir, parameters: FAST_AND_UNSAFE, log: SILENT_LOG })
   let server = await open()
