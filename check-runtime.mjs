@@ -10,3 +10,4 @@ if (major < required) {
   )
   process.exit(1)
 }
+await import('./drizzle-imports.mjs')

@@ -8,6 +8,7 @@ import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from './db/testing/test-database.ts'
 import { makeTestFolder, removeTestFolder } from './db/testing/test-folder.ts'
+import { userEnvironment } from './db/testing/user-environment.ts'
 import { applyDemoFleet } from './demo-fleet.ts'
 
 const PROGRAM = fileURLToPath(new URL('./demo.ts', import.meta.url))
@@ -84,16 +85,12 @@ async function demo(
   args: readonly string[],
   interrupt: (output: string, stop: () => void) => void = () => {},
 ) {
-  const { PATH, HOME, NODE_COMPILE_CACHE } = process.env
   const ports = { MQTT_PORT: '0', MQTT_TLS_PORT: '0', HTTP_PORT: '0', LOG_LEVEL: 'error' }
-  const env = {
-    PATH,
-    HOME,
-    NODE_COMPILE_CACHE,
+  const env = userEnvironment({
     ...ports,
     DATABASE_URL: database.url,
     DATA_DIR: join(folder, 'data'),
-  }
+  })
   const child = spawn(process.execPath, [PROGRAM, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   let isStopped = false

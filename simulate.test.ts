@@ -10,6 +10,7 @@ import type { FleetFile } from './contract/testing/fleet.ts'
 import { startTestService, type TestService } from './contract/testing/service.ts'
 import { until } from './db/testing/poll.ts'
 import { makeTestFolder, removeTestFolder } from './db/testing/test-folder.ts'
+import { userEnvironment } from './db/testing/user-environment.ts'
 import { type SimulateHost, simulate } from './simulators/command.ts'
 import { parseSimulateLine } from './simulators/command-line.ts'
 import { readFleetPlan } from './simulators/fleets/read-fleet.ts'
@@ -59,13 +60,8 @@ async function writeCredentials(path: string, usernames: readonly string[]): Pro
   )
 }
 
-const environment = (env: Record<string, string> = {}) => {
-  const { PATH, NODE_COMPILE_CACHE } = process.env
-  return { PATH, NODE_COMPILE_CACHE, ...env }
-}
-
 function run(...args: string[]) {
-  const env = environment(service ? { DATABASE_URL: service.url } : {})
+  const env = userEnvironment(service ? { DATABASE_URL: service.url } : {})
   return runProgram(process.execPath, [PROGRAM, ...args], { env, cwd: folder })
 }
 
@@ -91,7 +87,7 @@ test('publishes, verifies, and leaves a ledger that finds what is changed afterw
 })
 
 test('Ctrl-C, which comes twice, lets it deliver and verify', async () => {
-  const env = environment({ DATABASE_URL: service.url })
+  const env = userEnvironment({ DATABASE_URL: service.url })
   const child = spawn(process.execPath, [PROGRAM, ...place, '--verify'], {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -10,6 +10,7 @@ import { runMain, startProcess } from '../contract/testing/process.ts'
 import { freePort } from '../db/embedded/ports.ts'
 import { until } from '../db/testing/poll.ts'
 import { databaseUrl, execute } from '../db/testing/test-database.ts'
+import { userEnvironment } from '../db/testing/user-environment.ts'
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
 const STARTS = 3
@@ -47,8 +48,7 @@ async function connectionsOfOurs(): Promise<number> {
 test('killed in the middle of a migration: nothing of it is kept', async () => {
   // One of the types that the first large migration makes, after others.
   await holder.query(`BEGIN; CREATE TYPE public.alert_type AS ENUM ('of another session')`)
-  const { PATH, HOME } = process.env
-  const env = { PATH, HOME, DATABASE_URL: url }
+  const env = userEnvironment({ DATABASE_URL: url })
   const starting = spawn(process.execPath, [MAIN], { env, cwd: '/', stdio: 'ignore' })
   const ended = once(starting, 'exit')
   await until('its migration waits', async () => {

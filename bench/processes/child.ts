@@ -41,9 +41,10 @@ export function startChild(options: ChildOptions, resources: AsyncDisposableStac
 }
 
 function spawnNode({ script, args = [], nodeFlags = [], env = {} }: ChildOptions): Child {
-  const { PATH, HOME } = process.env
-  const child = spawn(process.execPath, [...nodeFlags, ROOT + script, ...args], {
-    env: { PATH, HOME, ...env },
+  const { PATH, HOME, NODE_COMPILE_CACHE } = process.env
+  const flags = [...nodeFlags, '--import', `${ROOT}check-runtime.mjs`]
+  const child = spawn(process.execPath, [...flags, ROOT + script, ...args], {
+    env: { PATH, HOME, NODE_COMPILE_CACHE, ...env },
     // Not ours: a .env file there would change what is measured.
     cwd: '/',
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { until } from '../../db/testing/poll.ts'
+import { userEnvironment } from '../../db/testing/user-environment.ts'
 import { HEAP_FLAGS } from '../../heap-flags.ts'
 import { type ProgramResult, runProgram } from './clients.ts'
 import type { StatusPage } from './status-page.ts'
@@ -28,10 +29,8 @@ export interface ServiceProcess extends StatusPage {
   ended: Promise<number | NodeJS.Signals | null>
 }
 
-/** The environment of a user who has set nothing but these; the cache only saves time. */
 function environment(env: Record<string, string>): NodeJS.ProcessEnv {
-  const { PATH, HOME, NODE_COMPILE_CACHE } = process.env
-  return { PATH, HOME, NODE_COMPILE_CACHE, MQTT_PORT: '0', MQTT_TLS_PORT: '0', HTTP_PORT: '0', ...env }
+  return userEnvironment({ MQTT_PORT: '0', MQTT_TLS_PORT: '0', HTTP_PORT: '0', ...env })
 }
 
 /**

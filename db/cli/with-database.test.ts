@@ -5,17 +5,26 @@ import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { freePort } from '../embedded/ports.ts'
 import { isRunning } from '../embedded/processes.ts'
-import { makeTestFolder, removeTestFolder } from '../testing/test-folder.ts'
+import { copyTemplateCluster } from '../testing/template-cluster.ts'
+import { makeTestFolder, placeForManyFiles, removeTestFolder } from '../testing/test-folder.ts'
 import { postmasterPid } from '../testing/test-server.ts'
+import { userEnvironment } from '../testing/user-environment.ts'
 
 let folder: string
 beforeAll(async () => {
-  folder = await makeTestFolder()
+  folder = await makeTestFolder(await placeForManyFiles())
 })
 afterAll(() => removeTestFolder(folder))
 
+/** A DATA_DIR with a cluster that has not been started yet. */
+async function dataDirWithCluster(name: string): Promise<string> {
+  const dataDir = join(folder, name)
+  await copyTemplateCluster(dataDir)
+  return dataDir
+}
+
 /** Runs a command line program whose body is `action`, a function of the server. */
-function command(env: NodeJS.ProcessEnv, action: string, options = '{}') {
+function command(env: Record<string, string>, action: string, options = '{}') {
   const program = `
     import { Client } from 'pg'
     import { withDatabase } from ${JSON.stringify(import.meta.resolve('./with-database.ts'))}
@@ -28,7 +37,7 @@ function command(env: NodeJS.ProcessEnv, action: string, options = '{}') {
     }
     await withDatabase(${action}, ${options})`
   return spawn(process.execPath, ['--input-type=module', '--eval', program], {
-    env: { PATH: process.env['PATH'], ...env },
+    env: userEnvironment(env),
     stdio: ['ignore', 'pipe', 'pipe'],
   })
 }
@@ -56,7 +65,7 @@ test('starts the database of DATA_DIR, migrates it, and stops it at the end', as
 })
 
 test('a failure is one sentence and exit code 1', async () => {
-  const DATA_DIR = join(folder, 'failing')
+  const DATA_DIR = await dataDirWithCluster('failing')
   const action = `async () => { throw new Error('The fleet file is missing.') }`
   expect(await result(command({ DATA_DIR }, action, '{ migrate: false }'))).toEqual({
     out: '',
@@ -79,7 +88,7 @@ test('a bad setting and a database out of reach are sentences too', async () => 
 })
 
 test('an interrupted command releases the server', async () => {
-  const DATA_DIR = join(folder, 'interrupted')
+  const DATA_DIR = await dataDirWithCluster('interrupted')
   const waiting = `() => { console.log('waiting'); return new Promise((resolve) => setTimeout(resolve, 600_000)) }`
   const child = command({ DATA_DIR }, waiting, '{ migrate: false }')
   await once(child.stdout, 'data')

@@ -8,7 +8,7 @@ import { spawnHolder, startHolder } from '../testing/holder.ts'
 import { until } from '../testing/poll.ts'
 import { copyTemplateCluster } from '../testing/template-cluster.ts'
 import { execute } from '../testing/test-database.ts'
-import { makeTestFolder, removeTestFolder } from '../testing/test-folder.ts'
+import { makeTestFolder, placeForManyFiles, removeTestFolder } from '../testing/test-folder.ts'
 import { FAST_AND_UNSAFE, postmasterPid, SILENT_LOG } from '../testing/test-server.ts'
 import { isRunning, signal } from './processes.ts'
 import { openEmbeddedServer } from './server.ts'
@@ -16,7 +16,7 @@ import type { ServerEvent } from './watch.ts'
 
 let folder: string
 beforeAll(async () => {
-  folder = await makeTestFolder()
+  folder = await makeTestFolder(await placeForManyFiles())
 })
 afterAll(() => removeTestFolder(folder))
 

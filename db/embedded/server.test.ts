@@ -7,14 +7,14 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startHolder } from '../testing/holder.ts'
 import { copyTemplateCluster } from '../testing/template-cluster.ts'
 import { execute } from '../testing/test-database.ts'
-import { makeTestFolder, removeTestFolder } from '../testing/test-folder.ts'
+import { makeTestFolder, placeForManyFiles, removeTestFolder } from '../testing/test-folder.ts'
 import { FAST_AND_UNSAFE, postmasterPid, SILENT_LOG } from '../testing/test-server.ts'
 import { isRunning } from './processes.ts'
 import { openEmbeddedServer } from './server.ts'
 
 let folder: string
 beforeAll(async () => {
-  folder = await makeTestFolder()
+  folder = await makeTestFolder(await placeForManyFiles())
 })
 afterAll(() => removeTestFolder(folder))
 

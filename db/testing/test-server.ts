@@ -7,7 +7,7 @@ import { startOrAdopt } from '../embedded/start-or-adopt.ts'
 import { migrateDatabase } from '../migrate.ts'
 import type { ServerLog } from '../server-log.ts'
 import { copyTemplateCluster } from './template-cluster.ts'
-import { makeTestFolder, removeTestFolder } from './test-folder.ts'
+import { makeTestFolder, placeForManyFiles, removeTestFolder } from './test-folder.ts'
 
 /** Tests kill processes, not machines: what the kernel has is safe, so nothing needs to reach the disk. */
 export const FAST_AND_UNSAFE = {
@@ -47,7 +47,7 @@ export interface TestServerOptions {
 
 /** Starts a server with a database. */
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
-  return openTestServer(await makeTestFolder(), options)
+  return openTestServer(await makeTestFolder(await placeForManyFiles()), options)
 }
 
 /** Starts the server of a test folder, which may have its data already. */

@@ -4,6 +4,7 @@ import { createWriteStream, type WriteStream } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type Metrics, parseMetrics } from '../../bench/processes/metrics.ts'
+import { userEnvironment } from '../../db/testing/user-environment.ts'
 import { HEAP_FLAGS } from '../../heap-flags.ts'
 
 const MAIN = fileURLToPath(new URL('../../main.ts', import.meta.url))
@@ -114,10 +115,8 @@ export class SupervisedService {
   async #live(): Promise<{ wasReady: boolean; by: string }> {
     this.starts += 1
     this.#log.write(`--- start ${this.starts} at ${new Date().toISOString()}\n`)
-    const { PATH, HOME, NODE_COMPILE_CACHE } = process.env
-    const env = { PATH, HOME, NODE_COMPILE_CACHE, ...this.#env }
     const child = spawn(process.execPath, [...HEAP_FLAGS, MAIN], {
-      env,
+      env: userEnvironment(this.#env),
       cwd: '/',
       stdio: ['ignore', 'pipe', 'pipe'],
     })
