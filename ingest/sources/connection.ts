@@ -68,9 +68,8 @@ export class Connection {
     // Before the first packet can come: a kept session delivers right behind CONNACK.
     this.#client.handleMessage = (packet, next) => this.#handle(packet, next)
     this.#client.on('connect', () => void this.#subscribe(options.filters))
-    this.#client.on('error', (error) => {
-      this.#reason = reasonOf(error)
-    })
+    // Of packets that cannot be parsed MQTT.js says so and reads on behind them: only a new connection brings them again.
+    this.#client.on('error', (error) => this.abort(reasonOf(error)))
     this.#client.on('disconnect', ({ reasonCode }) => {
       this.#reason = `the broker ended the connection, reason code ${reasonCode ?? 0}`
     })
@@ -93,14 +92,22 @@ export class Connection {
     this.#closed()
   }
 
-  /** Says DISCONNECT behind the last PUBACK, and no more to its events; the broker keeps the session. */
+  /**
+   * Says DISCONNECT behind the last PUBACK, and no more to its events; the broker keeps the session. One that has not let
+   * the connection end by then, or still owes an answer, is not waited for.
+   */
   async close(timeoutMs: number): Promise<void> {
     if (!this.#isAlive) return
     this.#isAlive = false
     // What was not read keeps the socket open.
     this.resume()
-    const timer = setTimeout(() => this.#client.end(true), timeoutMs)
-    await this.#client.endAsync().catch(() => undefined)
+    const { stream } = this.#client
+    const { promise: ended, resolve } = Promise.withResolvers<void>()
+    this.#client.once('close', () => resolve())
+    // `end` may wait for answers of the broker, and forces nothing once it does.
+    const timer = setTimeout(() => stream.destroy(), timeoutMs)
+    this.#client.end(!this.#client.connected)
+    await ended
     clearTimeout(timer)
   }
 
