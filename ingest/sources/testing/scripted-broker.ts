@@ -7,6 +7,10 @@ type Received<Cmd extends Packet['cmd']> = Extract<Packet, { cmd: Cmd }>
 /** The other end of one connection at a time: it answers CONNECT and SUBSCRIBE, and sends what a test tells it to. */
 export class ScriptedBroker {
   readonly received: Packet[] = []
+  /** When each CONNECT came, `performance.now()` milliseconds. */
+  readonly connectedAtMs: number[] = []
+  /** What CONNACK says of the session. */
+  sessionPresent = false
   /** The QoS that SUBACK gives; 0x80 refuses, undefined sends none. */
   grants: number | undefined = 1
   /** Whether CONNECT is answered. */
@@ -88,8 +92,11 @@ export class ScriptedBroker {
     const packets = parser({ protocolVersion: 4 })
     packets.on('packet', (packet) => {
       this.received.push(packet)
-      if (packet.cmd === 'connect' && this.answersConnect)
-        this.send({ cmd: 'connack', returnCode: 0, sessionPresent: false })
+      if (packet.cmd === 'connect') {
+        this.connectedAtMs.push(performance.now())
+        const { sessionPresent } = this
+        if (this.answersConnect) this.send({ cmd: 'connack', returnCode: 0, sessionPresent })
+      }
       if (packet.cmd === 'pingreq') this.send({ cmd: 'pingresp' })
       const { grants } = this
       if (packet.cmd === 'subscribe' && grants !== undefined) {
