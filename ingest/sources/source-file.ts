@@ -213,7 +213,7 @@ function read(path: string, what: string, file = path): string {
 /** A password is not repeated, neither by itself nor within a URL. */
 function quote(path: readonly PropertyKey[], value: unknown): string {
   if (path.at(-1) === 'password' || !['string', 'number', 'boolean'].includes(typeof value)) return ''
-  const text = JSON.stringify(typeof value === 'string' ? value.replace(/:(?!\/\/)[^]*@/, ':***@') : value)
+  const text = JSON.stringify(typeof value === 'string' ? value.replace(/:(?!\/\/)[\s\S]*@/, ':***@') : value)
   return `, got ${text.length <= QUOTED_MAX ? text : `${text.slice(0, QUOTED_MAX)}…`}`
 }
 
