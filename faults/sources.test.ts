@@ -4,6 +4,7 @@
  */
 import mqtt from 'mqtt'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { readReadyz } from '../contract/testing/status-page.ts'
 import { until } from '../db/testing/poll.ts'
 import { createTestDatabase, type TestDatabase } from '../db/testing/test-database.ts'
 import { MOSQUITTO_MISSING } from '../ingest/sources/testing/mosquitto.ts'
@@ -42,7 +43,9 @@ describe.skipIf(MOSQUITTO_MISSING)(
         const load = through.load(LOAD)
         await through.service.acknowledges(200)
         await through.mosquitto.stop()
-        await through.service.untilNotReady(/source "mosquitto" away for \d+ s/)
+        await until('it is named, and hubs are let in', async () =>
+          /^200 ready\nsource "mosquitto" away for \d+ s/.test(await readReadyz(through.service)),
+        )
         await through.mosquitto.start()
         await through.service.acknowledges(200)
         await server.stop('immediate')
