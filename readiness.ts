@@ -1,6 +1,5 @@
 import { imbalance } from './ingest/books.ts'
 import type { Ingest } from './ingest/ingest.ts'
-import type { Sources } from './ingest/sources/sources.ts'
 import type { Spool } from './ingest/spool/types.ts'
 
 /** Registry polls count as the database's sign of life; after so many missed ones it is reported as away. */
@@ -13,9 +12,9 @@ const SPOOL_FILLING = 0.5
 /** Why `/readyz` answers 503. */
 export function notReady(
   settings: { REGISTRY_REFRESH_MS: number; SPOOL_BYTES_MAX: number },
-  { ingest, spool, sources }: { ingest: Ingest; spool: Spool; sources: Sources },
+  { ingest, spool }: { ingest: Ingest; spool: Spool },
 ): string[] {
-  const reasons = sources.away()
+  const reasons: string[] = []
   const ageMs = ingest.registry.ageMs()
   const { gate } = ingest
   if (gate.mode !== 'closed') {

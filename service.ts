@@ -254,7 +254,9 @@ async function listen(
     host: settings.HTTP_HOST,
     port: settings.HTTP_PORT,
     metrics,
-    notReady: () => notReady(settings, { ingest, spool, sources }),
+    notReady: () => notReady(settings, { ingest, spool }),
+    // Hubs are served all the same: a broker of others must not keep them away.
+    notices: () => sources.away(),
     status: () => statusOf(broker, ingest, spool),
   })
   stops.push(() => operators.close())

@@ -13,6 +13,8 @@ export interface ConsoleOptions {
   metrics: Registry
   /** Why the service should get no traffic now; empty when it is ready. */
   notReady: () => string[]
+  /** What else needs somebody; it gets traffic all the same. */
+  notices: () => string[]
   /** What the status page shows, by section. */
   status: () => StatusSnapshot
 }
@@ -69,7 +71,7 @@ async function answer(
       return send(
         200,
         'application/json',
-        JSON.stringify({ notReady: options.notReady(), ...options.status() }),
+        JSON.stringify({ notReady: options.notReady(), notices: options.notices(), ...options.status() }),
       )
     case '/metrics':
       return send(200, 'text/plain; version=0.0.4', await metricsText(options.metrics))
@@ -77,9 +79,8 @@ async function answer(
       return send(200, 'text/plain', 'alive\n')
     case '/readyz': {
       const reasons = options.notReady()
-      return reasons.length === 0
-        ? send(200, 'text/plain', 'ready\n')
-        : send(503, 'text/plain', `${reasons.join('\n')}\n`)
+      const lines = [...(reasons.length === 0 ? ['ready'] : reasons), ...options.notices()]
+      return send(reasons.length === 0 ? 200 : 503, 'text/plain', `${lines.join('\n')}\n`)
     }
     default:
       return send(404, 'text/plain', 'Nothing here. Try /, /metrics, /livez or /readyz.\n')

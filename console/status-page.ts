@@ -41,10 +41,11 @@ function section(title, values, seconds) {
 async function refresh() {
   const state = document.getElementById('state')
   try {
-    const { notReady, ...status } = await (await fetch('/status.json')).json()
+    const { notReady, notices, ...status } = await (await fetch('/status.json')).json()
     const at = performance.now()
     state.className = notReady.length ? 'not' : 'ready'
-    state.textContent = notReady.length ? 'Not ready:\\n' + notReady.join('\\n') : 'Ready'
+    const lines = notReady.length ? ['Not ready:', ...notReady] : ['Ready']
+    state.textContent = [...lines, ...notices].join('\\n')
     document.getElementById('sections').replaceChildren(
       ...Object.entries(status).map(([title, values]) => section(title, values, previous ? (at - previous.at) / 1000 : 0)))
     previous = { at, status }

@@ -4,6 +4,7 @@
  */
 import mqtt from 'mqtt'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { readReadyz } from '../contract/testing/status-page.ts'
 import { until } from '../db/testing/poll.ts'
 import { createTestDatabase, type TestDatabase } from '../db/testing/test-database.ts'
 import { MOSQUITTO_MISSING } from '../ingest/sources/testing/mosquitto.ts'
@@ -42,7 +43,9 @@ describe.skipIf(MOSQUITTO_MISSING)(
         const load = through.load(LOAD)
         await through.service.acknowledges(200)
         await through.mosquitto.stop()
-        await through.service.untilNotReady(/source "mosquitto" away for \d+ s/)
+        await until('it is named, and hubs are let in', async () =>
+          /^200 ready\nsource "mosquitto" away for \d+ s/.test(await readReadyz(through.service)),
+        )
         await through.mosquitto.start()
         await through.service.acknowledges(200)
         await server.stop('immediate')
@@ -52,6 +55,26 @@ describe.skipIf(MOSQUITTO_MISSING)(
         await load.stop()
         await through.expectAllStored()
         expect(await through.sourceMetric('reconnects_total')).toBeGreaterThan(0)
+      })
+
+      test('a hub that nobody knows speaks while PostgreSQL is away: its source waits, and takes nothing twice', async () => {
+        const counts = async () => [
+          await through.sourceMetric('reconnects_total'),
+          await through.service.metric('frostguard_readings_duplicate_total'),
+        ]
+        await through.connected()
+        const before = await counts()
+        const load = through.load(LOAD)
+        await through.service.acknowledges(200)
+        await server.stop('immediate')
+        await through.service.acknowledges(200)
+        await publishAsStranger(through)
+        await through.service.acknowledges(1_000)
+        await server.start()
+        await through.service.acknowledges(200)
+        await load.stop()
+        await through.expectAllStored()
+        expect(await counts()).toEqual(before)
       })
 
       test('what comes while FrostGuard is down, or was in flight when it was killed, it gets when it is back', async () => {
@@ -113,6 +136,16 @@ describe.skipIf(MOSQUITTO_MISSING)(
     })
   },
 )
+
+/** A message of a hub that is not in the fleet. */
+async function publishAsStranger({ mosquitto, service }: ThroughMosquitto): Promise<void> {
+  const device = service.fleet.devices[0]?.devEui
+  const client = await mqtt.connectAsync(mosquitto.url)
+  await client.publishAsync('v1/hubs/hub-nowhere/readings', JSON.stringify({ device, temperature: 4 }), {
+    qos: 1,
+  })
+  await client.endAsync()
+}
 
 /** One message of one reading after the other, as fast as Mosquitto acknowledges them. */
 async function publishMany({ mosquitto, service }: ThroughMosquitto, count: number): Promise<void> {

@@ -1,3 +1,10 @@
+import type { IPublishPacket } from 'mqtt'
+
+/** What a message takes beside its payload and what is made of it: packet, arrival, callbacks. */
+const HELD_MESSAGE_BYTES = 2_048
+/** What readings take when they are decoded, by their bytes, where ingest does not say. */
+const DECODED_BYTES_PER_BYTE = 3
+
 /**
  * Memory of the messages of all sources that wait for their commit. While it is used up no source reads: the pressure
  * goes back to their brokers through TCP. It is passed by one message of each source at most.
@@ -39,4 +46,14 @@ export class Budget {
     this.#asking = undefined
     for (const onRoom of this.#onRoom) onRoom()
   }
+}
+
+/** Memory of a message until it is durable. */
+export function heldBytes({ topic, payload }: IPublishPacket, decodedBytes?: number): number {
+  return (
+    HELD_MESSAGE_BYTES +
+    topic.length +
+    payload.length +
+    (decodedBytes ?? payload.length * DECODED_BYTES_PER_BYTE)
+  )
 }

@@ -25,6 +25,11 @@ afterEach(async () => {
 })
 
 async function open(url = broker.url): Promise<void> {
+  connect(url)
+  await until('it is open or closed', () => opened.length + closed.length > 0)
+}
+
+function connect(url = broker.url): void {
   connection = new Connection(
     {
       url,
@@ -45,7 +50,6 @@ async function open(url = broker.url): Promise<void> {
       closed: (reason) => void closed.push(reason),
     },
   )
-  await until('it is open or closed', () => opened.length + closed.length > 0)
 }
 
 const arrive = (count: number) => until(`${count} messages`, () => arrived.length === count)
@@ -161,4 +165,34 @@ test('close says DISCONNECT behind the last PUBACK, also while it may not read',
   expect(broker.received.slice(-2).map(({ cmd }) => cmd)).toEqual(['puback', 'disconnect'])
   expect(arrived).toHaveLength(1)
   expect(closed).toEqual([])
+})
+
+test('close does not wait for a broker that stands still, nor for one that does not answer CONNECT', async () => {
+  await open()
+  broker.freeze()
+  await connection.close(100)
+  broker.answersConnect = false
+  broker.cut()
+  connect()
+  await until('it has asked', () => broker.all('connect').length === 2)
+  await connection.close(100)
+  await until('the broker sees the end', () => !broker.isConnected)
+  expect(closed).toEqual([])
+})
+
+test('close does not wait for a SUBACK that does not come', async () => {
+  broker.grants = undefined
+  connect()
+  await until('it has subscribed', () => broker.all('subscribe').length > 0)
+  await connection.close(100)
+  await until('the broker sees the end', () => !broker.isConnected)
+})
+
+test('bytes that are no packet end the connection: what was lost with them comes again', async () => {
+  await open()
+  broker.sendBytes(Buffer.from([0x36, 0x03, 0x00, 0x01, 0x61]))
+  broker.publish(1)
+  await until('it is closed', () => closed.length > 0)
+  expect(closed).toEqual([expect.stringMatching(/[Ii]nvalid|[Pp]acket|QoS/)])
+  expect(broker.acknowledged).toEqual([])
 })

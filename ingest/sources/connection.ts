@@ -20,8 +20,8 @@ export interface ConnectionOptions {
 export type Done = (error?: Error) => void
 
 export interface ConnectionEvents {
-  /** Subscribed: `granted` is the lowest QoS that the broker gave. */
-  opened(granted: number): void
+  /** Subscribed: `granted` is the lowest QoS that the broker gave; `isKept` whether it still had our session. */
+  opened(granted: number, isKept: boolean): void
   /** A message; it is acknowledged when `done` is called without an error. */
   received(packet: IPublishPacket, done: Done): void
   /** Asked after each message; when it is false nothing more is read until `resume`. */
@@ -67,10 +67,9 @@ export class Connection {
     this.#client = mqtt.connect(options.url, clientOptions(options))
     // Before the first packet can come: a kept session delivers right behind CONNACK.
     this.#client.handleMessage = (packet, next) => this.#handle(packet, next)
-    this.#client.on('connect', () => void this.#subscribe(options.filters))
-    this.#client.on('error', (error) => {
-      this.#reason = reasonOf(error)
-    })
+    this.#client.on('connect', ({ sessionPresent }) => void this.#subscribe(options.filters, sessionPresent))
+    // Of packets that cannot be parsed MQTT.js says so and reads on behind them: only a new connection brings them again.
+    this.#client.on('error', (error) => this.abort(reasonOf(error)))
     this.#client.on('disconnect', ({ reasonCode }) => {
       this.#reason = `the broker ended the connection, reason code ${reasonCode ?? 0}`
     })
@@ -93,21 +92,29 @@ export class Connection {
     this.#closed()
   }
 
-  /** Says DISCONNECT behind the last PUBACK, and no more to its events; the broker keeps the session. */
+  /**
+   * Says DISCONNECT behind the last PUBACK, and no more to its events; the broker keeps the session. One that has not let
+   * the connection end by then, or still owes an answer, is not waited for.
+   */
   async close(timeoutMs: number): Promise<void> {
     if (!this.#isAlive) return
     this.#isAlive = false
     // What was not read keeps the socket open.
     this.resume()
-    const timer = setTimeout(() => this.#client.end(true), timeoutMs)
-    await this.#client.endAsync().catch(() => undefined)
+    const { stream } = this.#client
+    const { promise: ended, resolve } = Promise.withResolvers<void>()
+    this.#client.once('close', () => resolve())
+    // `end` may wait for answers of the broker, and forces nothing once it does.
+    const timer = setTimeout(() => stream.destroy(), timeoutMs)
+    this.#client.end(!this.#client.connected)
+    await ended
     clearTimeout(timer)
   }
 
-  async #subscribe(filters: readonly string[]): Promise<void> {
+  async #subscribe(filters: readonly string[], isKept: boolean): Promise<void> {
     try {
       const grants = await this.#client.subscribeAsync([...filters], { qos: 1, rh: RETAIN_HANDLING_NONE })
-      if (this.#isAlive) this.#events.opened(Math.min(...grants.map(({ qos }) => qos)))
+      if (this.#isAlive) this.#events.opened(Math.min(...grants.map(({ qos }) => qos)), isKept)
     } catch (error) {
       this.abort(`the subscription to ${filters.join(', ')} failed: ${reasonOf(error)}`)
     }

@@ -104,6 +104,9 @@ test.each([
   ],
   [{ kind: 'frostguard' }, 'sources[0].network_server: expected none'],
   [{ kind: 'the-things-stack' }, 'sources[0].username: expected {application}@{tenant}'],
+  [{ url: 'mqtt:broker' }, 'sources[0].url: expected mqtt://host:port'],
+  [{ url: 'mqtt:///x' }, 'sources[0].url: expected mqtt://host:port'],
+  [{ password: 'x' }, 'sources[0].username: expected one beside a password'],
   [{ topics: [] }, 'sources[0].topics: '],
   [{ topics: ['a/#/b'] }, 'sources[0].topics[0]: expected a topic filter of MQTT'],
   [{ topics: ['$share/g/a'] }, 'sources[0].topics[0]: expected a topic filter of MQTT without $share'],
@@ -130,6 +133,23 @@ test('two sources with one key are refused', async () => {
     'sources[1].key: expected a key that no other source has',
   )
 })
+
+test('two sources that would cut each other off are refused', async () => {
+  const said = await refusal(SHARED, { ...SHARED, key: 'other' })
+  expect(said).toContain(
+    'sources[1].client_id: expected one that no other source at this broker has, got "one"',
+  )
+  expect(await read(SHARED, { ...SHARED, key: 'other', client_id: 'two' })).toHaveLength(2)
+})
+
+test.each(['hun/ter2', 'hun@ter2', 'hun:ter2', 'hun#ter2', 'hun"ter2', 'hunter2'])(
+  'the password %s within a URL is not repeated',
+  async (password) => {
+    const said = await refusal({ ...CHIRPSTACK, url: `mqtt://me:${password}@broker.example` })
+    expect(said).toContain('mqtt://me:***@broker.example')
+    expect(said).not.toMatch(/hun|ter2/)
+  },
+)
 
 test('no secret is repeated', async () => {
   const url = 'mqtt://me:hunter2@broker.example'

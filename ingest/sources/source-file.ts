@@ -71,7 +71,7 @@ const sourceSchema = z
     tls_ca: z.string().min(1).optional(),
   })
   .superRefine(checkTogether)
-const fileSchema = z.strictObject({ sources: z.array(sourceSchema).max(SOURCES_MAX) }).superRefine(checkKeys)
+const fileSchema = z.strictObject({ sources: z.array(sourceSchema).max(SOURCES_MAX) }).superRefine(checkApart)
 
 type SourceEntry = z.output<typeof sourceSchema>
 
@@ -104,10 +104,14 @@ function configOf(source: SourceEntry, path: string): SourceConfig {
     networkServer: source.network_server,
     filters: group === undefined ? topics : topics.map((topic) => `$share/${group}/${topic}`),
     protocolVersion: (source.protocol_version ?? (group === undefined ? '3.1.1' : '5')) === '5' ? 5 : 4,
-    clientId: (source.client_id ?? `frostguard-${source.key}`).replaceAll('{hostname}', hostname()),
+    clientId: clientIdOf(source),
     sessionExpirySeconds: source.session_expiry_seconds,
     tlsCa: tlsCa === undefined ? undefined : named(tlsCa, 'tls_ca'),
   }
+}
+
+function clientIdOf({ key, client_id: id }: SourceEntry): string {
+  return (id ?? `frostguard-${key}`).replaceAll('{hostname}', hostname())
 }
 
 /** What is read where the file names no topics. */
@@ -142,6 +146,8 @@ function checkTogether(source: SourceEntry, context: z.RefinementCtx): void {
     refuse('username', 'expected {application}@{tenant}, as The Things Stack wants it')
   if (source.password !== undefined && source.password_file !== undefined)
     refuse('password_file', 'expected a password or a password_file, not both')
+  if (source.username === undefined && (source.password ?? source.password_file) !== undefined)
+    refuse('username', 'expected one beside a password')
   if (source.share_group === undefined) return
   if (source.protocol_version === '3.1.1')
     refuse('protocol_version', 'expected "5": shared subscriptions are of MQTT 5')
@@ -149,18 +155,27 @@ function checkTogether(source: SourceEntry, context: z.RefinementCtx): void {
     refuse('client_id', 'expected one that no other process has, for example "frostguard-{hostname}"')
 }
 
-function checkKeys({ sources }: { sources: SourceEntry[] }, context: z.RefinementCtx): void {
-  const seen = new Set<string>()
+function checkApart({ sources }: { sources: SourceEntry[] }, context: z.RefinementCtx): void {
+  const keys = new Set<string>()
+  const sessions = new Set<string>()
   for (const [index, source] of sources.entries()) {
-    const message = `expected a key that no other source has, got "${source.key}" twice`
-    if (seen.has(source.key)) context.addIssue({ code: 'custom', path: ['sources', index, 'key'], message })
-    seen.add(source.key)
+    const refuse = (field: keyof SourceEntry, message: string) =>
+      context.addIssue({ code: 'custom', path: ['sources', index, field], message })
+    const clientId = clientIdOf(source)
+    const session = `${clientId} ${source.url}`
+    if (keys.has(source.key))
+      refuse('key', `expected a key that no other source has, got "${source.key}" twice`)
+    else if (sessions.has(session))
+      refuse('client_id', `expected one that no other source at this broker has, got "${clientId}" twice`)
+    keys.add(source.key)
+    sessions.add(session)
   }
 }
 
 function isBrokerUrl(text: string): boolean {
   const url = URL.parse(text)
-  return url !== null && PROTOCOLS.includes(url.protocol) && url.username === '' && url.password === ''
+  if (url === null || !PROTOCOLS.includes(url.protocol)) return false
+  return url.hostname !== '' && url.username === '' && url.password === ''
 }
 
 /** `#` is the whole of the last level, `+` the whole of a level. */
@@ -198,7 +213,7 @@ function read(path: string, what: string, file = path): string {
 /** A password is not repeated, neither by itself nor within a URL. */
 function quote(path: readonly PropertyKey[], value: unknown): string {
   if (path.at(-1) === 'password' || !['string', 'number', 'boolean'].includes(typeof value)) return ''
-  const text = JSON.stringify(value).replace(/:[^:@/]+@/, ':***@')
+  const text = JSON.stringify(typeof value === 'string' ? value.replace(/:(?!\/\/)[\s\S]*@/, ':***@') : value)
   return `, got ${text.length <= QUOTED_MAX ? text : `${text.slice(0, QUOTED_MAX)}…`}`
 }
 

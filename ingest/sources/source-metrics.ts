@@ -14,6 +14,11 @@ export function registerSourceMetrics(register: Registry, sources: readonly Sour
     ['messages_received', 'Messages of the source that were taken', ({ counters }) => counters.received],
     ['messages_acknowledged', 'PUBACKs sent to the source', ({ counters }) => counters.acknowledged],
     ['reconnects', 'Connections to the source after the first', ({ counters }) => counters.reconnects],
+    [
+      'sessions_lost',
+      'Reconnects on which the broker had the session no more: what it had taken for it meanwhile is lost',
+      ({ counters }) => counters.sessionsLost,
+    ],
   ]
   for (const [name, help, read] of gauges) gauge(register, name, help, { sources, read })
   for (const [name, help, read] of counters) counter(register, name, help, { sources, read })
@@ -69,7 +74,7 @@ function counter(register: Registry, name: string, help: string, { sources, read
 function registerIgnored(register: Registry, sources: readonly Source[]): void {
   new Counter({
     name: `${PREFIX}messages_ignored_total`,
-    help: 'Messages not taken: on a topic that is no data of ours, retained from before, or lost (QoS 0, sender not to be looked up)',
+    help: 'Messages not taken: on a topic that is no data of ours, retained from before, or lost (QoS 0, not to be stored)',
     labelNames: ['source', 'reason'],
     registers: [register],
     collect() {

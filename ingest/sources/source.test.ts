@@ -101,15 +101,79 @@ test('a hub that is not known yet is looked up; one that is nowhere is a strange
   ])
 })
 
-test('while nobody can be looked up, the message goes back to its broker', async () => {
-  open({}, { registry: { logIn: () => undefined, lookUpLogIn: () => Promise.reject(new Error('away')) } })
+test('while a hub cannot be looked up its messages wait, and so do the PUBACKs of what came behind; nothing is read twice', async () => {
+  let isAway = true
+  let asked = 0
+  const lookUpLogIn = async () => {
+    asked += 1
+    if (isAway) throw new Error('away')
+    return logIn('hub', 'hub-2')
+  }
+  open({}, { registry: { logIn: (username) => known.get(username), lookUpLogIn } })
   await connected()
-  broker.publish(1, HUB_TOPIC)
-  await until('it comes again', () => source.counters.reconnects > 0)
+  broker.publish(1, 'v1/hubs/hub-2/readings')
+  broker.publish(2, HUB_TOPIC)
+  await arrive(1)
+  arrivals[0]?.done()
+  await until('it is asked again', () => asked > 2)
   expect(broker.acknowledged).toEqual([])
+  expect(arrivals).toHaveLength(1)
+  isAway = false
+  await arrive(2)
+  arrivals[1]?.done()
+  await until('both are acknowledged', () => broker.acknowledged.length === 2)
+  expect(broker.acknowledged).toEqual([1, 2])
+  expect(source.counters.reconnects).toBe(0)
+})
+
+test('what waits to be looked up at the end is not taken; with QoS 0 it is counted as lost, as is what ingest gives back', async () => {
+  open(
+    {},
+    {
+      registry: {
+        logIn: (username) => known.get(username),
+        lookUpLogIn: () => Promise.reject(new Error('away')),
+      },
+    },
+  )
   await connected()
   broker.publish(0, HUB_TOPIC, { qos: 0 })
-  await until('with QoS 0 it is counted as lost', () => source.counters.ignored.lost === 1)
+  await arrive(1)
+  arrivals[0]?.done(new Error('no room'))
+  expect(source.counters.ignored.lost).toBe(1)
+  broker.publish(1, 'v1/hubs/hub-2/readings')
+  broker.publish(0, 'v1/hubs/hub-2/readings', { qos: 0 })
+  broker.publish(2, HUB_TOPIC)
+  await arrive(2)
+  source.stopIntake()
+  await until('the one of QoS 0 is counted', () => source.counters.ignored.lost === 2)
+  expect(arrivals).toHaveLength(2)
+  expect(broker.acknowledged).toEqual([])
+})
+
+test('a broker that lets in and cuts at once is asked less and less often', async () => {
+  open()
+  for (let attempt = 1; attempt <= 4; attempt += 1) {
+    await until(`connection ${attempt}`, () => source.isConnected && broker.connectedAtMs.length === attempt)
+    broker.cut()
+  }
+  const [first = 0, second = 0, third = 0, fourth = 0] = broker.connectedAtMs
+  // Each wait is twice as long, of which the last half is drawn: the third is at least twice the first.
+  expect(fourth - third).toBeGreaterThan(1.8 * (second - first))
+})
+
+test('a session that its broker has not kept is counted: what came meanwhile is lost', async () => {
+  open()
+  await connected()
+  expect(source.counters.sessionsLost).toBe(0)
+  broker.sessionPresent = true
+  broker.cut()
+  await until('it is back', () => source.isConnected && source.counters.reconnects === 1)
+  expect(source.counters.sessionsLost).toBe(0)
+  broker.sessionPresent = false
+  broker.cut()
+  await until('it is back again', () => source.isConnected && source.counters.reconnects === 2)
+  expect(source.counters.sessionsLost).toBe(1)
 })
 
 test('an uplink counts for the network server of its source', async () => {

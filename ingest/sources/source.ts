@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { IPublishPacket } from 'mqtt'
 import type { Logger } from 'pino'
 import type { Accept, Arrival, Principal, Route } from '../../broker/types.ts'
 import type { Registry } from '../registry.ts'
-import type { Budget } from './budget.ts'
+import { Backoff } from './backoff.ts'
+import { type Budget, heldBytes } from './budget.ts'
 import { Connection, type Done } from './connection.ts'
 import type { SourceConfig } from './source-file.ts'
 import { knownSpeaker, lookUpSpeaker, usernameOf } from './speakers.ts'
@@ -25,13 +27,15 @@ export interface SourceCounters {
   /** Messages handed to ingest. */
   received: number
   /**
-   * Not handed to ingest, by why: `topic` is no data of ours and `retained` came before, both are acknowledged; `lost` came
-   * with QoS 0 from a sender that could not be looked up.
+   * Not stored, by why: `topic` is no data of ours and `retained` came before, both are acknowledged; `lost` came
+   * with QoS 0 and was not taken: ingest gave it back, or its sender was still to be looked up at the end.
    */
   ignored: { topic: number; retained: number; lost: number }
   acknowledged: number
   /** Connections after the first. */
   reconnects: number
+  /** Those on which the broker had our session no more, and with it what had come meanwhile. */
+  sessionsLost: number
 }
 
 type Mode = 'waiting' | 'connecting' | 'connected' | 'closed'
@@ -42,16 +46,12 @@ const NEXT_MODES: Record<Mode, readonly Mode[]> = {
   closed: [],
 }
 
-const BACKOFF_FIRST_MS = 500
-const BACKOFF_MAX_MS = 30_000
+/** How long a sender's message waits before the database is asked for it again. */
+const LOOK_UP_RETRY_MS = 250
 const KEEPALIVE_SECONDS = 30
 const CLOSE_MS = 2_000
 /** Of an oversized message this much is kept, as by our own broker. */
 const OVERSIZED_KEPT_BYTES = 4_096
-/** What a message takes beside its payload and what is made of it: packet, arrival, callbacks. */
-const HELD_MESSAGE_BYTES = 2_048
-/** What readings take when they are decoded, by their bytes, where ingest does not say. */
-const DECODED_BYTES_PER_BYTE = 3
 
 /**
  * Reads from somebody else's broker. Modes: `waiting` until the next attempt, or until the fleet knows its network
@@ -65,6 +65,7 @@ export class Source {
     ignored: { topic: 0, retained: 0, lost: 0 },
     acknowledged: 0,
     reconnects: 0,
+    sessionsLost: 0,
   }
   readonly #options: SourceOptions
   #mode: Mode = 'waiting'
@@ -73,7 +74,7 @@ export class Source {
   #takesMore = true
   /** Waits for its network server to be in the fleet. */
   #isUnknown = false
-  #failures = 0
+  readonly #backoff = new Backoff()
   #opened = 0
   #inFlight = 0
   #awaySinceMs = performance.now()
@@ -118,7 +119,7 @@ export class Source {
     this.#connection = new Connection(
       { ...config, keepaliveSeconds: KEEPALIVE_SECONDS },
       {
-        opened: (granted) => this.#isOpen(granted),
+        opened: (granted, isKept) => this.#isOpen(granted, isKept),
         received: (packet, done) => this.#received(packet, done),
         mayRead: () => this.#takesMore && !this.#options.budget.isUsedUp,
         acknowledged: () => {
@@ -161,16 +162,26 @@ export class Source {
     this.#mode = mode
   }
 
-  #isOpen(grantedQos: number): void {
+  #isOpen(grantedQos: number, isKept: boolean): void {
     const { config, log } = this.#options
     this.#enter('connected')
-    this.#failures = 0
+    this.#backoff.opened(performance.now())
     this.#reason = ''
     this.#opened += 1
-    if (this.#opened > 1) this.counters.reconnects += 1
+    if (this.#opened > 1) this.#isBack(isKept)
     log.info({ source: this.key, url: config.url, filters: config.filters }, 'source connected')
     if (grantedQos === 0 && this.#opened === 1)
       log.warn({ source: this.key }, 'its broker gives QoS 0 only: what comes while we are away is lost')
+  }
+
+  #isBack(isKept: boolean): void {
+    this.counters.reconnects += 1
+    if (isKept) return
+    this.counters.sessionsLost += 1
+    this.#options.log.warn(
+      { source: this.key },
+      'its broker has not kept our session: what it had taken for us meanwhile is lost (docs/lorawan.md says how it keeps it)',
+    )
   }
 
   #isClosed(reason: string): void {
@@ -180,8 +191,8 @@ export class Source {
     this.#enter('waiting')
     this.#noteAway(reason)
     if (!this.#takesMore) return
-    this.#timer = setTimeout(() => this.start(), backoffMs(this.#failures, Math.random()))
-    this.#failures += 1
+    const waitMs = this.#backoff.nextMs(performance.now(), Math.random())
+    this.#timer = setTimeout(() => this.start(), waitMs)
   }
 
   /** One line for each reason, not one for each attempt. */
@@ -194,7 +205,10 @@ export class Source {
     const { config, registry } = this.#options
     const { topic, retain } = packet
     // Neither taken nor acknowledged: it comes again when we are back.
-    if (!this.#takesMore) return
+    if (!this.#takesMore) {
+      this.#notTaken(packet)
+      return
+    }
     const username = usernameOf(config, topic)
     // It came before, when it was published; without a time of its own it would be stored again as new.
     if (retain || username === undefined) {
@@ -206,18 +220,30 @@ export class Source {
     else void this.#takeWhenLookedUp(packet, username, done)
   }
 
+  /**
+   * Waits for the database where that is away. Given back, the message would come again at once, and with it all those
+   * behind it, which cannot be acknowledged before it: the spool would take them each time.
+   */
   async #takeWhenLookedUp(packet: IPublishPacket, username: string, done: Done): Promise<void> {
     const { registry, budget } = this.#options
+    const connection = this.#connection
     const bytes = heldBytes(packet)
     budget.take(bytes)
-    try {
-      this.#take(packet, await lookUpSpeaker(username, registry), done)
-    } catch (error) {
-      if (packet.qos === 0) this.counters.ignored.lost += 1
-      done(error instanceof Error ? error : new Error(String(error)))
-    } finally {
-      budget.giveBack(bytes)
+    let speaker: Principal | undefined
+    // With QoS 1 it comes again on the next connection.
+    const isWanted = () => this.#takesMore && (packet.qos === 0 || this.#connection === connection)
+    while (!speaker && isWanted()) {
+      speaker = await lookUpSpeaker(username, registry).catch(() => undefined)
+      if (!speaker) await sleep(LOOK_UP_RETRY_MS)
     }
+    if (speaker && isWanted()) this.#take(packet, speaker, done)
+    else this.#notTaken(packet)
+    budget.giveBack(bytes)
+  }
+
+  /** With QoS 0 nobody sends it again. */
+  #notTaken({ qos }: IPublishPacket): void {
+    if (qos === 0) this.counters.ignored.lost += 1
   }
 
   #ignore(why: keyof SourceCounters['ignored'], done: Done): void {
@@ -242,7 +268,8 @@ export class Source {
       isHeld = false
       this.#inFlight -= 1
       budget.giveBack(bytes)
-      if (!error && packet.qos > 0) onAcknowledged(performance.now() - arrival.arrivedAtMs)
+      if (error) this.#notTaken(packet)
+      else if (packet.qos > 0) onAcknowledged(performance.now() - arrival.arrivedAtMs)
       done(error)
     })
     if (!isHeld) return
@@ -270,19 +297,4 @@ export class Source {
       decodedBytes: undefined,
     }
   }
-}
-
-function heldBytes({ topic, payload }: IPublishPacket, decodedBytes?: number): number {
-  return (
-    HELD_MESSAGE_BYTES +
-    topic.length +
-    payload.length +
-    (decodedBytes ?? payload.length * DECODED_BYTES_PER_BYTE)
-  )
-}
-
-/** Doubles from half a second to half a minute; the last half of it is drawn, so that several do not come at once. */
-function backoffMs(failures: number, drawn: number): number {
-  const full = Math.min(BACKOFF_FIRST_MS * 2 ** failures, BACKOFF_MAX_MS)
-  return full * (1 + drawn) * 0.5
 }

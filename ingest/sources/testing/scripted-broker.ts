@@ -7,8 +7,14 @@ type Received<Cmd extends Packet['cmd']> = Extract<Packet, { cmd: Cmd }>
 /** The other end of one connection at a time: it answers CONNECT and SUBSCRIBE, and sends what a test tells it to. */
 export class ScriptedBroker {
   readonly received: Packet[] = []
-  /** The QoS that SUBACK gives; 0x80 refuses. */
-  grants = 1
+  /** When each CONNECT came, `performance.now()` milliseconds. */
+  readonly connectedAtMs: number[] = []
+  /** What CONNACK says of the session. */
+  sessionPresent = false
+  /** The QoS that SUBACK gives; 0x80 refuses, undefined sends none. */
+  grants: number | undefined = 1
+  /** Whether CONNECT is answered. */
+  answersConnect = true
   readonly #server: Server
   #socket: Socket | undefined
 
@@ -60,6 +66,16 @@ export class ScriptedBroker {
     return this.#socket !== undefined
   }
 
+  /** Stands still: reads nothing more, not even the end of the connection. */
+  freeze(): void {
+    this.#socket?.pause()
+  }
+
+  /** Sends bytes that are no packet. */
+  sendBytes(bytes: Buffer): void {
+    this.#socket?.write(bytes)
+  }
+
   /** Cuts the connection. */
   cut(): void {
     this.#socket?.destroy()
@@ -76,10 +92,15 @@ export class ScriptedBroker {
     const packets = parser({ protocolVersion: 4 })
     packets.on('packet', (packet) => {
       this.received.push(packet)
-      if (packet.cmd === 'connect') this.send({ cmd: 'connack', returnCode: 0, sessionPresent: false })
+      if (packet.cmd === 'connect') {
+        this.connectedAtMs.push(performance.now())
+        const { sessionPresent } = this
+        if (this.answersConnect) this.send({ cmd: 'connack', returnCode: 0, sessionPresent })
+      }
       if (packet.cmd === 'pingreq') this.send({ cmd: 'pingresp' })
-      if (packet.cmd === 'subscribe') {
-        const granted = packet.subscriptions.map(() => this.grants)
+      const { grants } = this
+      if (packet.cmd === 'subscribe' && grants !== undefined) {
+        const granted = packet.subscriptions.map(() => grants)
         this.send({ cmd: 'suback', messageId: packet.messageId ?? 0, granted })
       }
     })
