@@ -140,7 +140,7 @@ export class IncrementalUnit {
 }
 
 /** Versions of rules that begin or end later are not known yet. */
-export function configurationAt(unit: UnitConfig, nowMs: number): UnitConfig {
+function configurationAt(unit: UnitConfig, nowMs: number): UnitConfig {
   const tracks = unit.tracks.map((track) => ({
     ...track,
     versions: track.versions

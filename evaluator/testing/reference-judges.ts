@@ -1,7 +1,7 @@
 import type { Condition, Direction, ReadingInput } from '../core/types.ts'
 
 /** Out: beyond the rule. Good: inside it. Between: neither, so the state stays as it is found. */
-export type Verdict = 'out' | 'between' | 'good'
+type Verdict = 'out' | 'between' | 'good'
 
 /** What a judge may look at: the readings that its rule sees, in order, and which of them followed without a gap. */
 export interface Series {

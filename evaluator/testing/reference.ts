@@ -36,7 +36,7 @@ export function referenceAlerts(
 }
 
 /** Episodes of one rule: those of a unit that overlap or touch are one alert. */
-export function joinEpisodes(episodes: readonly Episode[], about: About): AlertFacts[] {
+function joinEpisodes(episodes: readonly Episode[], about: About): AlertFacts[] {
   const groups: Episode[][] = []
   for (const episode of episodes.toSorted((a, b) => a.startedAtMs - b.startedAtMs)) {
     const group = BY_DEVICE.has(episode.conditionType)
