@@ -28,6 +28,13 @@ export function noteEpisodes(unit: UnitContext, episodes: readonly Episode[]): v
   for (const episode of episodes) unit.changed.set(episodeKey(episode), episode)
 }
 
+const OF_THE_CLOCK: ReadonlySet<string> = new Set(['no_data', 'door_open'])
+
+/** Whether it is not the readings of a device that raise it. */
+export function isOfTheClock(conditionType: string): boolean {
+  return OF_THE_CLOCK.has(conditionType)
+}
+
 /** Takes note of what was judged of a device's silence. */
 export function noteSilences(unit: UnitContext, device: DeviceContext, silences: Silences): void {
   if (!silences.isNews) return
@@ -67,7 +74,7 @@ function inOrder(a: ReadingInput, b: ReadingInput): number {
 }
 
 /** Seen before: from the hand-over, or before a restart. */
-function isNewest({ state }: DeviceContext, { atMs, recordedAtMs }: ReadingInput): boolean {
+export function isNewest({ state }: DeviceContext, { atMs, recordedAtMs }: ReadingInput): boolean {
   return state.atMs === atMs && state.recordedAtMs === recordedAtMs
 }
 
@@ -87,7 +94,7 @@ function addDoors(unit: UnitContext, doors: readonly DoorInput[]): void {
 }
 
 /** Whether a rule leaves the confirm time to us, which is longer while the door is open. */
-function judgesByDoors({ config }: UnitContext): boolean {
+export function judgesByDoors({ config }: UnitContext): boolean {
   return config.tracks.some(({ versions }) =>
     versions.some(({ condition }) => 'forMs' in condition && condition.forMs === null),
   )

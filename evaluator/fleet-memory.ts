@@ -20,6 +20,12 @@ interface MemoryOptions {
   onDefect: (message: string) => void
 }
 
+/** A unit that must be judged again, with the context whose place it has taken. */
+interface Refreshed {
+  unit: UnitContext
+  replaced: UnitContext | undefined
+}
+
 /** All live units with their states, and the calibrations of their devices. Read from the database, and replaced as they change. */
 export class FleetMemory {
   readonly units = new Map<number, UnitContext>()
@@ -49,7 +55,7 @@ export class FleetMemory {
   }
 
   /** Takes over what was changed; returns the units that must be judged again. */
-  async refresh(): Promise<UnitContext[]> {
+  async refresh(): Promise<Refreshed[]> {
     const { pool, onDefect } = this.#options
     const version = await configVersion(pool)
     if (version === this.#version) return []
@@ -59,12 +65,13 @@ export class FleetMemory {
     const changed = configs.flatMap((config) => this.#take(config) ?? [])
     const live = new Set(configs.map(({ unitId }) => unitId))
     for (const unitId of this.units.keys()) if (!live.has(unitId)) this.units.delete(unitId)
-    const recalibrated = this.#recalibrate(offsets)
-    return [...new Set([...changed, ...recalibrated])]
+    const known = new Set(changed.map(({ unit }) => unit))
+    const recalibrated = this.#recalibrate(offsets).filter((unit) => !known.has(unit))
+    return [...changed, ...recalibrated.map((unit) => ({ unit, replaced: undefined }))]
   }
 
   /** A new context for a unit that is configured otherwise; its devices keep what is known of them. */
-  #take(config: UnitConfig): UnitContext | undefined {
+  #take(config: UnitConfig): Refreshed | undefined {
     const before = this.units.get(config.unitId)
     if (before && isDeepStrictEqual(before.config, config)) return undefined
     const saved = new Map([...(before?.devices ?? [])].map(([id, device]) => [id, savedDevice(device)]))
@@ -75,8 +82,8 @@ export class FleetMemory {
       pauses: allPauses(this.downtimes, []),
     })
     this.units.set(config.unitId, unit)
-    if (!before) return unit
-    for (const [key, episode] of before.changed) unit.changed.set(key, episode)
+    if (!before) return { unit, replaced: undefined }
+    takeUnwritten(unit, before)
     unit.doorsFromMs = -Infinity
     const fromMs = changedFromMs(before.config, config)
     for (const device of unit.devices.values()) {
@@ -85,7 +92,7 @@ export class FleetMemory {
         noteLate(device, { fromMs: Math.min(fromMs, newestAtMs), toMs: newestAtMs })
       }
     }
-    return unit
+    return { unit, replaced: before }
   }
 
   #recalibrate(offsets: Offsets): UnitContext[] {
@@ -103,6 +110,19 @@ export class FleetMemory {
       }
     }
     return touched
+  }
+}
+
+/** What has come of the unit as it was, and is still to be folded or written. */
+function takeUnwritten(unit: UnitContext, before: UnitContext): void {
+  unit.isHeard = before.isHeard
+  for (const [key, episode] of before.changed) unit.changed.set(key, episode)
+  for (const deviceId of before.silent) unit.silent.add(deviceId)
+  for (const [deviceId, { late, isUnsaved }] of before.devices) {
+    const device = unit.devices.get(deviceId)
+    if (!device) continue
+    device.isUnsaved = isUnsaved
+    if (late) noteLate(device, late)
   }
 }
 

@@ -4,12 +4,17 @@ import type { DoorRow } from '../db/copy/doors.ts'
 import type { ReadingRow } from '../db/copy/readings.ts'
 import type { BatchIds } from './batch-ids.ts'
 
-/** A committed batch, all of whose rows are new and stored as they stand here. */
+/** A committed batch, all of whose rows are new and stored as they stand here, in order of arrival. */
 export interface CommittedBatch {
   /** Its key in the ledger. */
   id: bigint
-  readings: readonly ReadingRow[]
-  doors: readonly DoorRow[]
+  readings: readonly (ReadingRow & Origin)[]
+  doors: readonly (DoorRow & Origin)[]
+}
+
+interface Origin {
+  /** Rows of one message have the same one; absent: the whole batch came as one. */
+  message?: object
 }
 
 /**
