@@ -20,10 +20,12 @@ import type { SessionOptions } from './session-options.ts'
 import { SessionWriter } from './session-writer.ts'
 import { statusAt } from './status.ts'
 import type { DeviceContext, UnitContext } from './unit-context.ts'
-import { type Arrival, addHanded, addStored, isAnyUnknown, rowsOf, type Work } from './work.ts'
+import { type Arrival, addHanded, addStored, isAnyUnknown, rowsOf, sortByArrival, type Work } from './work.ts'
 
 /** How often the clock is let judge, and changed rules are looked for. */
 const TICK_MS = 1_000
+/** How long the ledger is not read while batches that were handed over wait for those before them. */
+const LEDGER_WAIT_MS = 300
 /** How often manual logs and calibrations are looked at. */
 const OVERDUE_MS = 5_000
 
@@ -86,10 +88,12 @@ export class Session {
       addHanded(work, batch, this.#memory.offsets)
       this.#writer.noteCommitted(batch.committedAtMs)
     }
+    if (handed.length > 1) sortByArrival(work)
     await this.#apply(work)
     const nowMs = now()
-    // News without a batch is in the ledger.
-    if (handed.length === 0 || performance.now() >= this.#nextReadMs) {
+    // News without a batch is in the ledger. It would show what waits for its turn, too.
+    const waitMs = handOver.isWaiting ? LEDGER_WAIT_MS : 0
+    if (performance.now() >= this.#nextReadMs + waitMs || (handed.length === 0 && waitMs === 0)) {
       await this.#readLedger()
     }
     const isTick = performance.now() >= this.#nextTickMs

@@ -8,6 +8,8 @@ import type { DoorInput, ReadingInput } from './core/types.ts'
 export interface Arrival {
   /** Tells it from the message before. */
   message: unknown
+  /** Milliseconds of whichever clock all of them go by. */
+  arrivedAtMs: number
   readings: ReadingInput[]
   doors: DoorInput[]
 }
@@ -26,8 +28,8 @@ export function addStored(
   readings.sort(byArrival)
   doors.sort(byArrival)
   inOrderOfArrival(readings, doors, {
-    reading: (row) => arrivalOf(work, row.unitId, row.receivedAtMs).readings.push(row),
-    door: (row) => arrivalOf(work, row.unitId, row.receivedAtMs).doors.push(row),
+    reading: (row) => arrivalOf(work, row.unitId, arrivedAt(row)).readings.push(row),
+    door: (row) => arrivalOf(work, row.unitId, arrivedAt(row)).doors.push(row),
   })
 }
 
@@ -37,7 +39,7 @@ export function addHanded(work: Work, batch: CommittedBatch, offsets: Offsets): 
     reading(row) {
       if (row.unitId === null) return
       const atMs = Math.min(row.recordedAtMs, row.receivedAtMs)
-      arrivalOf(work, row.unitId, row.message ?? batch).readings.push({
+      arrivalOf(work, row.unitId, handedAt(row, batch)).readings.push({
         kind: 'reading',
         deviceId: row.deviceId,
         atMs,
@@ -53,7 +55,7 @@ export function addHanded(work: Work, batch: CommittedBatch, offsets: Offsets): 
     },
     door(row) {
       if (row.unitId === null) return
-      arrivalOf(work, row.unitId, row.message ?? batch).doors.push({
+      arrivalOf(work, row.unitId, handedAt(row, batch)).doors.push({
         kind: 'door',
         deviceId: row.deviceId,
         atMs: Math.min(row.occurredAtMs, row.receivedAtMs),
@@ -65,10 +67,18 @@ export function addHanded(work: Work, batch: CommittedBatch, offsets: Offsets): 
   })
 }
 
+/** Batches are not always committed in the order in which their messages arrived. */
+export function sortByArrival(work: Work): void {
+  for (const arrivals of work.values()) {
+    if (arrivals.length > 1) arrivals.sort((a, b) => a.arrivedAtMs - b.arrivedAtMs)
+  }
+}
+
 /** Several messages as if they had come as one. */
 export function joined(arrivals: readonly Arrival[]): Arrival {
   return {
     message: undefined,
+    arrivedAtMs: arrivals[0]?.arrivedAtMs ?? 0,
     readings: arrivals.flatMap(({ readings }) => readings),
     doors: arrivals.flatMap(({ doors }) => doors),
   }
@@ -119,11 +129,24 @@ function byArrival(a: Arrived, b: Arrived): number {
   return a.receivedAtMs - b.receivedAtMs
 }
 
-function arrivalOf(work: Work, unitId: number, message: unknown): Arrival {
+function arrivedAt({ receivedAtMs }: Arrived): Stamp {
+  return { message: receivedAtMs, arrivedAtMs: receivedAtMs }
+}
+
+function handedAt(row: CommittedBatch['readings' | 'doors'][number], batch: CommittedBatch): Stamp {
+  const { message } = row
+  return message
+    ? { message, arrivedAtMs: message.arrival.arrivedAtMs }
+    : { message: batch, arrivedAtMs: row.receivedAtMs }
+}
+
+type Stamp = Pick<Arrival, 'message' | 'arrivedAtMs'>
+
+function arrivalOf(work: Work, unitId: number, { message, arrivedAtMs }: Stamp): Arrival {
   const known = work.get(unitId)
   const last = known?.at(-1)
   if (last !== undefined && last.message === message) return last
-  const added = { message, readings: [], doors: [] }
+  const added = { message, arrivedAtMs, readings: [], doors: [] }
   if (known) known.push(added)
   else work.set(unitId, [added])
   return added
