@@ -81,11 +81,13 @@ export function isNewest({ state }: DeviceContext, { atMs, recordedAtMs }: Readi
 function addDoors(unit: UnitContext, doors: readonly DoorInput[]): void {
   const known = new Set(unit.doors.map(doorKey))
   const added = doors.filter((door) => !known.has(doorKey(door)))
-  if (added.length === 0) return
-  const fromMs = added.reduce((earliest, { atMs }) => Math.min(earliest, atMs), Infinity)
+  // Also what is known: after a start it was read with the unit, and nothing has been judged by it.
+  const fromMs = doors.reduce((earliest, { atMs }) => Math.min(earliest, atMs), Infinity)
   unit.doorsFromMs = Math.min(unit.doorsFromMs ?? fromMs, fromMs)
-  unit.doors.push(...added)
-  unit.timeline = doorTimeline(unit.doors)
+  if (added.length > 0) {
+    unit.doors.push(...added)
+    unit.timeline = doorTimeline(unit.doors)
+  }
   if (!judgesByDoors(unit)) return
   for (const device of unit.devices.values()) {
     // They were judged with the door in another state.
