@@ -28,6 +28,13 @@ export function noteEpisodes(unit: UnitContext, episodes: readonly Episode[]): v
   for (const episode of episodes) unit.changed.set(episodeKey(episode), episode)
 }
 
+const OF_THE_CLOCK: ReadonlySet<string> = new Set(['no_data', 'door_open'])
+
+/** Whether it is not the readings of a device that raise it. */
+export function isOfTheClock(conditionType: string): boolean {
+  return OF_THE_CLOCK.has(conditionType)
+}
+
 /** Takes note of what was judged of a device's silence. */
 export function noteSilences(unit: UnitContext, device: DeviceContext, silences: Silences): void {
   if (!silences.isNews) return
@@ -67,17 +74,20 @@ function inOrder(a: ReadingInput, b: ReadingInput): number {
 }
 
 /** Seen before: from the hand-over, or before a restart. */
-function isNewest({ state }: DeviceContext, { atMs, recordedAtMs }: ReadingInput): boolean {
+export function isNewest({ state }: DeviceContext, { atMs, recordedAtMs }: ReadingInput): boolean {
   return state.atMs === atMs && state.recordedAtMs === recordedAtMs
 }
 
 function addDoors(unit: UnitContext, doors: readonly DoorInput[]): void {
   const known = new Set(unit.doors.map(doorKey))
-  unit.doors.push(...doors.filter((door) => !known.has(doorKey(door))))
-  unit.timeline = doorTimeline(unit.doors)
-  // Those that are known too: they may have been read with the unit, and be judged by nobody yet.
+  const added = doors.filter((door) => !known.has(doorKey(door)))
+  // Also what is known: after a start it was read with the unit, and nothing has been judged by it.
   const fromMs = doors.reduce((earliest, { atMs }) => Math.min(earliest, atMs), Infinity)
   unit.doorsFromMs = Math.min(unit.doorsFromMs ?? fromMs, fromMs)
+  if (added.length > 0) {
+    unit.doors.push(...added)
+    unit.timeline = doorTimeline(unit.doors)
+  }
   if (!judgesByDoors(unit)) return
   for (const device of unit.devices.values()) {
     // They were judged with the door in another state.
@@ -86,7 +96,7 @@ function addDoors(unit: UnitContext, doors: readonly DoorInput[]): void {
 }
 
 /** Whether a rule leaves the confirm time to us, which is longer while the door is open. */
-function judgesByDoors({ config }: UnitContext): boolean {
+export function judgesByDoors({ config }: UnitContext): boolean {
   return config.tracks.some(({ versions }) =>
     versions.some(({ condition }) => 'forMs' in condition && condition.forMs === null),
   )

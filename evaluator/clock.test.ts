@@ -15,6 +15,17 @@ const LOOKS_MS = 2_500
 let fleet: EvaluatedFleet
 afterEach(() => fleet.close())
 
+test('a door that was open for too long while nobody evaluated', async () => {
+  fleet = await openEvaluatedFleet({ rules: [DOOR], minutes: 30 })
+  await fleet.commitDoors([
+    [10, 'open'],
+    [17, 'closed'],
+  ])
+  fleet.startEvaluator()
+  await fleet.evaluated()
+  expect(await fleet.alerts()).toMatchObject([{ rule: 'Door', started: 10, triggered: 15, ended: 17 }])
+})
+
 test('a door that is open for too long, and closed', async () => {
   fleet = await openEvaluatedFleet({ rules: [DOOR], minutes: 30 })
   fleet.startEvaluator()

@@ -15,6 +15,21 @@ test('hands over batches in the order of their ids, once', () => {
   expect(handOver.take()).toEqual([])
 })
 
+test('a batch waits a moment for older messages of its clients, and those after it do not', async () => {
+  const handOver = new HandOver(100)
+  handOver.open()
+  let isAhead = true
+  handOver.offer({ ...batch(1n, 1), isAhead: () => isAhead }, 1n)
+  handOver.offer(batch(2n, 1), 2n)
+  expect(handOver.take().map(({ id }) => id)).toEqual([2n])
+  expect(handOver.isWaiting).toBe(true)
+  isAhead = false
+  expect(handOver.take().map(({ id }) => id)).toEqual([1n])
+  expect(handOver.isWaiting).toBe(false)
+  handOver.offer({ ...batch(3n, 1), isAhead: () => true }, 3n)
+  await until('it is handed over', () => handOver.take().length > 0)
+})
+
 test('does not wait for ever for a batch that is not committed', async () => {
   const handOver = new HandOver(100)
   handOver.open()

@@ -5,13 +5,13 @@ export interface HandedBatch extends CommittedBatch {
   committedAtMs: number
 }
 
-/** A batch waits so long for one before it that is not committed yet. */
+/** A batch waits so long for one before it, or for older messages of its clients, that are not committed yet. */
 const ORDER_WAIT_MS = 200
 
 /**
  * Committed batches on their way from ingest to the evaluator, in memory. It is ahead of the ledger, never instead of it: what
  * finds no room here is read from there. Batches are committed beside each other, and handed over in the order of their ids, which is
- * that of their arrival: what comes out of order costs a refold.
+ * that of their arrival, but for live messages, which pass the older ones of their hub: what comes out of order costs a refold.
  *
  * Closed at first and while the evaluator reads what it has missed; `open` when it has caught up.
  */
@@ -62,10 +62,16 @@ export class HandOver {
     this.#rows = 0
   }
 
+  /** Whether there are batches whose turn has not come. */
+  get isWaiting(): boolean {
+    return this.#batches.length > 0
+  }
+
   /** Those whose turn it is, in order. */
   take(): HandedBatch[] {
     const oldestMs = performance.now() - ORDER_WAIT_MS
-    const isDue = ({ id, committedAtMs }: HandedBatch) => id <= this.#settledId || committedAtMs <= oldestMs
+    const isDue = ({ id, committedAtMs, isAhead }: HandedBatch) =>
+      committedAtMs <= oldestMs || (id <= this.#settledId && !isAhead?.())
     const due = this.#batches.filter(isDue)
     if (due.length === 0) return due
     this.#batches = this.#batches.filter((batch) => !isDue(batch))

@@ -1,20 +1,28 @@
 import type { ClientBase } from 'pg'
 import type { EpisodeRange } from '../db/evaluation/episodes.ts'
 import { deviceRows, deviceRowsBefore } from '../db/evaluation/reading-rows.ts'
-import { noteEpisodes } from './apply-inputs.ts'
+import { isOfTheClock, noteEpisodes } from './apply-inputs.ts'
+import { isInOrder } from './core/device.ts'
 import { deviceView } from './core/view.ts'
-import { refold } from './refold.ts'
+import { type DeviceReader, refold } from './refold.ts'
 import type { DeviceContext, Late, UnitContext } from './unit-context.ts'
+import type { Arrival } from './work.ts'
 
 /** More rows than a device can have had since it was last idle are not looked for. */
 const BEFORE_ROWS_MAX = 100_000
+
+/** What came late for a device, and the messages for its unit that have not had their turn. */
+interface Refolding {
+  late: Late
+  held: readonly Arrival[]
+}
 
 /** Folds a device again because of what came late. Returns what is to be forgotten of its episodes. */
 export async function refoldDevice(
   client: ClientBase,
   unit: UnitContext,
   device: DeviceContext,
-  late: Late,
+  { late, held }: Refolding,
 ): Promise<EpisodeRange> {
   const span = { unitId: unit.config.unitId, deviceId: device.config.deviceId }
   const refolded = await refold(
@@ -23,6 +31,7 @@ export async function refoldDevice(
         deviceRowsBefore(client, { ...span, beforeMs, notBeforeMs, limit: BEFORE_ROWS_MAX }),
       from: (fromMs, after, limit) =>
         deviceRows(client, { ...span, fromMs, limit, ...(after ? { after } : {}) }),
+      isHeld: heldRows(device, held),
     },
     device.judging,
     late,
@@ -31,19 +40,32 @@ export async function refoldDevice(
   if (refolded.state) device.state = refolded.state
   device.view = deviceView(device.state, device.judging)
   device.isUnsaved = true
+  device.written.clear()
   const { afterMs, toMs } = refolded
   forgetChanged(unit, span.deviceId, refolded)
   noteEpisodes(unit, refolded.episodes)
   return { ...span, kind: 'readings', afterMs, toMs }
 }
 
-const OF_THE_CLOCK: ReadonlySet<string> = new Set(['no_data', 'door_open'])
+/**
+ * Only what is behind the newest reading: what is before it may have been judged already, in a turn that a crash has undone in
+ * part.
+ */
+function heldRows({ config, state }: DeviceContext, held: readonly Arrival[]): DeviceReader['isHeld'] {
+  const times = new Set<number>()
+  for (const { readings } of held) {
+    for (const reading of readings) {
+      if (reading.deviceId === config.deviceId && isInOrder(state, reading)) times.add(reading.recordedAtMs)
+    }
+  }
+  return ({ recordedAtMs }) => times.has(recordedAtMs)
+}
 
 /** What steps have found of that time in the same turn is judged again. */
 function forgetChanged(unit: UnitContext, deviceId: number, range: { afterMs: number; toMs: number }): void {
   for (const [key, episode] of unit.changed) {
     const { triggeredAtMs, conditionType } = episode
-    const isOther = episode.deviceId !== deviceId || OF_THE_CLOCK.has(conditionType)
+    const isOther = episode.deviceId !== deviceId || isOfTheClock(conditionType)
     if (!isOther && triggeredAtMs > range.afterMs && triggeredAtMs <= range.toMs) unit.changed.delete(key)
   }
 }

@@ -8,6 +8,8 @@ export interface DeviceReader {
   before(beforeMs: number, notBeforeMs: number): Promise<ReadingInput[]>
   /** From an evaluation time on, behind `after` if given; fewer than `limit`: there are no more. */
   from(fromMs: number, after: ReadingInput | undefined, limit: number): Promise<ReadingInput[]>
+  /** Whether a row is stored, but still to be judged in its turn. */
+  isHeld(row: ReadingInput): boolean
 }
 
 export interface Refolded {
@@ -38,7 +40,7 @@ export async function refold(
   let last: ReadingInput | undefined
   for (;;) {
     const page = await read.from(late.fromMs, last, limit)
-    rows.push(...page)
+    rows.push(...page.filter((row) => !read.isHeld(row)))
     last = page.at(-1) ?? last
     const settledAtMs = page.length < limit ? Infinity : settledAt(rows, judging, late.toMs)
     if (settledAtMs !== undefined) {

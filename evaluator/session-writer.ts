@@ -33,6 +33,10 @@ interface Turn {
   nowMs: number
   isTick: boolean
   isEnd: boolean
+  /** More of what has come is still to be judged: the cursor stays. */
+  isRound: boolean
+  /** An alert of which nothing has changed may page. */
+  isPageDue: boolean
 }
 
 /**
@@ -69,12 +73,12 @@ export class SessionWriter {
   /** Returns what has become of alerts; undefined: nothing had to be written. */
   async write(turn: Turn): Promise<readonly WrittenChange[] | undefined> {
     for (const unit of turn.touched) this.#note(unit)
-    const isSaving = turn.isEnd || this.#isSaveDue(turn)
+    const isSaving = turn.isEnd || (!turn.isRound && this.#isSaveDue(turn))
     const changes = this.#changesOf(turn, isSaving)
     const isWriting = isSaving || hasChanges(changes)
     const result = isWriting ? await this.#transact(turn, changes, isSaving) : undefined
     if (result) this.#stored(turn, changes, { result, isSaving })
-    this.#oldestCommitMs = Infinity
+    if (!turn.isRound) this.#oldestCommitMs = Infinity
     return result?.alerts
   }
 
@@ -85,7 +89,7 @@ export class SessionWriter {
   }
 
   #changesOf(
-    { touched, ranges, scopes, unitFacts, hubs, statuses, isTick }: Turn,
+    { touched, ranges, scopes, unitFacts, hubs, statuses, isTick, isPageDue }: Turn,
     isSaving: boolean,
   ): TurnChanges {
     const ranged = new Set(ranges.map(({ unitId }) => unitId))
@@ -103,7 +107,7 @@ export class SessionWriter {
       hubs,
       statuses,
       devices: devices.map(([device, unit]) => ({ device, unit })),
-      isPagingAll: isTick && this.#openAlerts > 0,
+      isPagingAll: (isTick || isPageDue) && this.#openAlerts > 0,
     }
   }
 

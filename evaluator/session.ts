@@ -1,4 +1,3 @@
-import { setImmediate as breathe } from 'node:timers/promises'
 import type { ClientBase } from 'pg'
 import { onConnection } from '../db/batches/transaction.ts'
 import { readOpenHubAlerts, readUnproven } from '../db/evaluation/alert-rows.ts'
@@ -6,7 +5,7 @@ import { batchRows } from '../db/evaluation/batch-rows.ts'
 import type { LedgerCursor } from '../db/evaluation/cursor.ts'
 import type { EpisodeRange, EpisodeScope } from '../db/evaluation/episodes.ts'
 import { readHubStates } from '../db/evaluation/hub-states.ts'
-import { applyInputs } from './apply-inputs.ts'
+import { applyArrivals, noteWritten } from './arrivals.ts'
 import type { AlertFacts } from './core/types.ts'
 import { FleetMemory } from './fleet-memory.ts'
 import { HubHorizons } from './hub-horizons.ts'
@@ -15,19 +14,20 @@ import { hasOpenDoor, judgeDoors } from './judge-doors.ts'
 import { LedgerReader } from './ledger-reader.ts'
 import { OverdueLooks, type UnitFacts } from './overdue-looks.ts'
 import { refoldDevice } from './refold-device.ts'
+import { inRounds } from './rounds.ts'
 import { lookAtSilence } from './session-clock.ts'
 import type { SessionOptions } from './session-options.ts'
 import { SessionWriter } from './session-writer.ts'
 import { statusAt } from './status.ts'
 import type { DeviceContext, UnitContext } from './unit-context.ts'
-import { addHanded, addStored, type Work } from './work.ts'
+import { type Arrival, addHanded, addStored, isAnyUnknown, rowsOf, sortByArrival, type Work } from './work.ts'
 
 /** How often the clock is let judge, and changed rules are looked for. */
 const TICK_MS = 1_000
+/** How long the ledger is not read while batches that were handed over wait for those before them. */
+const LEDGER_WAIT_MS = 300
 /** How often manual logs and calibrations are looked at. */
 const OVERDUE_MS = 5_000
-/** Rows that are judged before others get their turn. */
-const ROWS_AT_ONCE = 2_000
 
 /**
  * The evaluator's memory between two failures: units, states, and how far the ledger is read. What it holds follows from the
@@ -80,7 +80,7 @@ export class Session {
 
   /** Judges what has come and what the clock makes due, and commits what that changes. */
   async turn(): Promise<void> {
-    const { handOver, now, pool } = this.#options
+    const { handOver, now } = this.#options
     const handed = handOver.take()
     const work: Work = new Map()
     for (const batch of handed) {
@@ -88,33 +88,35 @@ export class Session {
       addHanded(work, batch, this.#memory.offsets)
       this.#writer.noteCommitted(batch.committedAtMs)
     }
+    if (handed.length > 1) sortByArrival(work)
     await this.#apply(work)
     const nowMs = now()
-    // News without a batch is in the ledger.
-    if (handed.length === 0 || performance.now() >= this.#nextReadMs) {
-      await onConnection(pool, (client) => this.#readLedger(client))
+    // News without a batch is in the ledger. It would show what waits for its turn, too.
+    const waitMs = handOver.isWaiting ? LEDGER_WAIT_MS : 0
+    if (performance.now() >= this.#nextReadMs + waitMs || (handed.length === 0 && waitMs === 0)) {
+      await this.#readLedger()
     }
     const isTick = performance.now() >= this.#nextTickMs
     if (isTick) await this.#tick(nowMs)
     await this.#settle(nowMs)
-    await this.#write({ nowMs, isTick, isEnd: false })
+    await this.#write({ nowMs, isTick })
   }
 
   /** Stores what is only in memory. */
   async end(): Promise<void> {
-    await this.#write({ nowMs: this.#options.now(), isTick: false, isEnd: true })
+    await this.#write({ nowMs: this.#options.now(), isEnd: true })
   }
 
-  async #readLedger(client: ClientBase): Promise<void> {
-    const { metrics, now, handOver, settings } = this.#options
-    const news = await this.#ledger.next(client)
+  async #readLedger(): Promise<void> {
+    const { metrics, now, handOver, pool, settings } = this.#options
+    const news = await onConnection(pool, (client) => this.#ledger.next(client))
     const ageMs = news.oldestCommittedAtMs === null ? 0 : Math.max(0, now() - news.oldestCommittedAtMs)
     metrics.lagSeconds.set(ageMs / 1_000)
     metrics.handOverDropped.inc(handOver.takeDropped())
     if (news.parts.length > 0) this.#writer.noteCommitted(performance.now() - ageMs)
     for (const part of news.parts) {
       const work: Work = new Map()
-      addStored(work, await batchRows(client, part))
+      addStored(work, await onConnection(pool, (client) => batchRows(client, part)))
       await this.#apply(work)
     }
     this.#isBehind = news.isFull
@@ -124,27 +126,36 @@ export class Session {
   }
 
   async #apply(work: Work): Promise<void> {
-    const { metrics } = this.#options
     // A hub may send as soon as its fleet is applied: what it speaks of is configured, though not yet known here.
     if (isAnyUnknown(work, this.#memory.units)) await this.#refresh()
+    await inRounds(work, {
+      take: (unitId, arrivals) => this.#take(unitId, arrivals),
+      write: async (held) => {
+        const nowMs = this.#options.now()
+        await this.#settle(nowMs, held)
+        await this.#write({ nowMs, isRound: true })
+      },
+    })
+  }
+
+  #take(unitId: number, arrivals: readonly Arrival[]): number {
+    const { metrics, now } = this.#options
+    const unit = this.#memory.units.get(unitId)
+    const { taken, unknown } = unit
+      ? applyArrivals(unit, arrivals, now())
+      : { taken: arrivals.length, unknown: 0 }
     let rows = 0
-    for (const [unitId, inputs] of work) {
-      const count = inputs.readings.length + inputs.doors.length
-      const unit = this.#memory.units.get(unitId)
-      metrics.rows.inc(count)
-      if (!unit) metrics.notEvaluated.inc({ reason: 'no_unit' }, count)
-      else {
-        const unknown = applyInputs(unit, inputs)
-        if (unknown > 0) metrics.notEvaluated.inc({ reason: 'no_device' }, unknown)
-        this.#horizons.heard(unit, inputs.readings)
-        this.#horizons.heard(unit, inputs.doors)
-        this.#touched.add(unit)
-      }
-      rows += count
-      if (rows < ROWS_AT_ONCE) continue
-      rows = 0
-      await breathe()
+    for (const arrival of taken < arrivals.length ? arrivals.slice(0, taken) : arrivals) {
+      rows += rowsOf(arrival)
+      if (!unit) continue
+      this.#horizons.heard(unit, arrival.readings)
+      this.#horizons.heard(unit, arrival.doors)
     }
+    metrics.rows.inc(rows)
+    if (!unit) metrics.notEvaluated.inc({ reason: 'no_unit' }, rows)
+    else this.#touched.add(unit)
+    if (unknown > 0) metrics.notEvaluated.inc({ reason: 'no_device' }, unknown)
+    return taken
   }
 
   async #refresh(): Promise<void> {
@@ -202,15 +213,17 @@ export class Session {
     }
   }
 
-  /** Refolds, doors and statuses of the units of this turn. */
-  async #settle(nowMs: number): Promise<void> {
+  /** Refolds, doors and statuses of the units of this turn. `held`: messages whose turn is still to come. */
+  async #settle(nowMs: number, held?: Work): Promise<void> {
     for (const unit of this.#touched) {
       for (const device of unit.devices.values()) {
         const { late } = device
         if (!late) continue
         this.#options.metrics.refolds.inc()
         this.#ranges.push(
-          await onConnection(this.#options.pool, (client) => refoldDevice(client, unit, device, late)),
+          await onConnection(this.#options.pool, (client) =>
+            refoldDevice(client, unit, device, { late, held: held?.get(unit.config.unitId) ?? [] }),
+          ),
         )
       }
       if (unit.doorsFromMs !== undefined) {
@@ -228,7 +241,8 @@ export class Session {
     }
   }
 
-  async #write({ nowMs, isTick, isEnd }: { nowMs: number; isTick: boolean; isEnd: boolean }): Promise<void> {
+  async #write(kind: { nowMs: number } & Partial<Record<TurnKind, boolean>>): Promise<void> {
+    const { nowMs, isTick = false, isEnd = false, isRound = false } = kind
     const touched = [...this.#touched]
     const statuses = touched.filter((unit) => {
       const status = statusAt(unit, nowMs)
@@ -236,6 +250,7 @@ export class Session {
       unit.status = status
       return isOther
     })
+    const isPageDue = touched.filter((unit) => noteWritten(unit, nowMs)).length > 0
     const written = await this.#writer.write({
       touched,
       ranges: this.#ranges,
@@ -248,6 +263,8 @@ export class Session {
       nowMs,
       isTick,
       isEnd,
+      isRound,
+      isPageDue,
     })
     this.#touched.clear()
     this.#ranges = []
@@ -272,12 +289,4 @@ export class Session {
   }
 }
 
-function isAnyUnknown(work: Work, units: ReadonlyMap<number, UnitContext>): boolean {
-  for (const [unitId, { readings, doors }] of work) {
-    const devices = units.get(unitId)?.devices
-    if (!devices) return true
-    for (const { deviceId } of readings) if (!devices.has(deviceId)) return true
-    for (const { deviceId } of doors) if (!devices.has(deviceId)) return true
-  }
-  return false
-}
+type TurnKind = 'isTick' | 'isEnd' | 'isRound'

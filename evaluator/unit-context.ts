@@ -29,6 +29,8 @@ export interface DeviceContext {
   /** It has changed since it was stored. */
   isUnsaved: boolean
   late: Late | undefined
+  /** Its running episodes that are written, by `episodeKey`: whether while a fresh reading was not good. */
+  written: Map<string, boolean>
 }
 
 /** All that the evaluator holds of a unit. Whatever is in it can be made from the database again. */
@@ -102,6 +104,7 @@ function openDevice(
     isUnsaved: false,
     // A state of other rules: they have changed while nobody evaluated.
     late: isStateOf(state, unit.config) ? undefined : { fromMs: state.atMs, toMs: state.atMs },
+    written: new Map(),
   }
 }
 
@@ -117,6 +120,8 @@ export function noteLate(device: DeviceContext, { fromMs, toMs }: Late): void {
   }
 }
 
-export function episodeKey({ deviceId, ruleId, conditionType, startedAtMs }: Episode): string {
-  return `${deviceId} ${ruleId ?? ''} ${conditionType} ${startedAtMs}`
+/** With its trigger: a rule that has changed may raise what ended with its last version again, from the same start. */
+export function episodeKey(episode: Episode): string {
+  const { deviceId, ruleId, conditionType, startedAtMs, triggeredAtMs } = episode
+  return `${deviceId} ${ruleId ?? ''} ${conditionType} ${startedAtMs} ${triggeredAtMs}`
 }

@@ -7,7 +7,7 @@ import type { ReadingRow } from '../db/copy/readings.ts'
 import { batchRows } from '../db/evaluation/batch-rows.ts'
 import { readCalibrations } from '../db/evaluation/calibrations.ts'
 import { type EvaluatedFleet, openEvaluatedFleet } from './testing/evaluated-fleet.ts'
-import { addHanded, addStored, type Work } from './work.ts'
+import { addHanded, addStored, joined, type Work } from './work.ts'
 
 const ID = 4_711n
 /** Hundredths between two, halves among them, on both sides of zero. */
@@ -66,11 +66,14 @@ test('what is handed over is what would be read: calibrated, rounded, without wh
 })
 
 function inOrder(work: Work) {
-  return [...work].map(([unitId, { readings, doors }]) => ({
-    unitId,
-    readings: readings.map(plainly).sort((a, b) => a.recordedAtMs - b.recordedAtMs),
-    doors: doors.map(plainly).sort((a, b) => a.recordedAtMs - b.recordedAtMs),
-  }))
+  return [...work].map(([unitId, arrivals]) => {
+    const { readings, doors } = joined(arrivals)
+    return {
+      unitId,
+      readings: readings.map(plainly).sort((a, b) => a.recordedAtMs - b.recordedAtMs),
+      doors: doors.map(plainly).sort((a, b) => a.recordedAtMs - b.recordedAtMs),
+    }
+  })
 }
 
 /** Rows from the database also say their unit. */

@@ -1,63 +1,154 @@
 import type { Calibration } from '../db/evaluation/calibrations.ts'
 import { toCenti } from '../db/evaluation/centi.ts'
+import type { StoredDoor, StoredReading } from '../db/evaluation/inputs.ts'
 import type { CommittedBatch } from '../ingest/committed.ts'
 import type { DoorInput, ReadingInput } from './core/types.ts'
 
-/** Inputs by the unit in which they were measured. */
-export type Work = Map<number, { readings: ReadingInput[]; doors: DoorInput[] }>
+/** What one message said of a unit. */
+export interface Arrival {
+  /** Tells it from the message before. */
+  message: unknown
+  /** Milliseconds of whichever clock all of them go by. */
+  arrivedAtMs: number
+  readings: ReadingInput[]
+  doors: DoorInput[]
+}
+
+/** Messages by the unit in which their rows were measured, in order of arrival. */
+export type Work = Map<number, Arrival[]>
 
 /** The offsets of each device, in order of time. */
 export type Offsets = ReadonlyMap<number, readonly Calibration[]>
 
-/** Puts inputs that were read from the database beside others. */
+/** Puts rows that were read from the database behind others. What came in the same millisecond counts as one message. */
 export function addStored(
   work: Work,
-  rows: {
-    readings: readonly (ReadingInput & { unitId: number })[]
-    doors: readonly (DoorInput & { unitId: number })[]
-  },
+  { readings, doors }: { readings: StoredReading[]; doors: StoredDoor[] },
 ): void {
-  for (const reading of rows.readings) inUnit(work, reading.unitId).readings.push(reading)
-  for (const door of rows.doors) inUnit(work, door.unitId).doors.push(door)
+  readings.sort(byArrival)
+  doors.sort(byArrival)
+  inOrderOfArrival(readings, doors, {
+    reading: (row) => arrivalOf(work, row.unitId, arrivedAt(row)).readings.push(row),
+    door: (row) => arrivalOf(work, row.unitId, arrivedAt(row)).doors.push(row),
+  })
 }
 
-/** Puts the rows of a batch that was just committed beside others, as they would be read from the database. */
+/** Puts the rows of a batch that was just committed behind others, as they would be read from the database. */
 export function addHanded(work: Work, batch: CommittedBatch, offsets: Offsets): void {
-  for (const row of batch.readings) {
-    if (row.unitId === null || row.source === 'simulated') continue
-    const atMs = Math.min(row.recordedAtMs, row.receivedAtMs)
-    inUnit(work, row.unitId).readings.push({
-      kind: 'reading',
-      deviceId: row.deviceId,
-      atMs,
-      recordedAtMs: row.recordedAtMs,
-      receivedAtMs: row.receivedAtMs,
-      temperatureCenti:
-        row.temperature === null || row.fault !== null
-          ? null
-          : toCenti(row.temperature) + offsetAt(offsets.get(row.deviceId), atMs),
-      battery: row.battery,
-      fault: row.fault,
-    })
-  }
-  for (const row of batch.doors) {
-    if (row.unitId === null || row.source === 'simulated') continue
-    inUnit(work, row.unitId).doors.push({
-      kind: 'door',
-      deviceId: row.deviceId,
-      atMs: Math.min(row.occurredAtMs, row.receivedAtMs),
-      recordedAtMs: row.occurredAtMs,
-      receivedAtMs: row.receivedAtMs,
-      isOpen: row.state === 'open',
-    })
+  inOrderOfArrival(batch.readings, batch.doors, {
+    reading(row) {
+      if (row.unitId === null || row.source === 'simulated') return
+      const atMs = Math.min(row.recordedAtMs, row.receivedAtMs)
+      arrivalOf(work, row.unitId, handedAt(row, batch)).readings.push({
+        kind: 'reading',
+        deviceId: row.deviceId,
+        atMs,
+        recordedAtMs: row.recordedAtMs,
+        receivedAtMs: row.receivedAtMs,
+        temperatureCenti:
+          row.temperature === null || row.fault !== null
+            ? null
+            : toCenti(row.temperature) + offsetAt(offsets.get(row.deviceId), atMs),
+        battery: row.battery,
+        fault: row.fault,
+      })
+    },
+    door(row) {
+      if (row.unitId === null || row.source === 'simulated') return
+      arrivalOf(work, row.unitId, handedAt(row, batch)).doors.push({
+        kind: 'door',
+        deviceId: row.deviceId,
+        atMs: Math.min(row.occurredAtMs, row.receivedAtMs),
+        recordedAtMs: row.occurredAtMs,
+        receivedAtMs: row.receivedAtMs,
+        isOpen: row.state === 'open',
+      })
+    },
+  })
+}
+
+/** Batches are not always committed in the order in which their messages arrived. */
+export function sortByArrival(work: Work): void {
+  for (const arrivals of work.values()) {
+    if (arrivals.length > 1) arrivals.sort((a, b) => a.arrivedAtMs - b.arrivedAtMs)
   }
 }
 
-function inUnit(work: Work, unitId: number): { readings: ReadingInput[]; doors: DoorInput[] } {
+/** Several messages as if they had come as one. */
+export function joined(arrivals: readonly Arrival[]): Arrival {
+  return {
+    message: undefined,
+    arrivedAtMs: arrivals[0]?.arrivedAtMs ?? 0,
+    readings: arrivals.flatMap(({ readings }) => readings),
+    doors: arrivals.flatMap(({ doors }) => doors),
+  }
+}
+
+export function rowsOf(arrival: Arrival | undefined): number {
+  return arrival ? arrival.readings.length + arrival.doors.length : 0
+}
+
+/** Whether there is something of a unit or device that is not among these. */
+export function isAnyUnknown(
+  work: Work,
+  units: ReadonlyMap<number, { devices: ReadonlyMap<number, unknown> }>,
+): boolean {
+  for (const [unitId, arrivals] of work) {
+    const devices = units.get(unitId)?.devices
+    if (!devices) return true
+    for (const { readings, doors } of arrivals) {
+      for (const { deviceId } of readings) if (!devices.has(deviceId)) return true
+      for (const { deviceId } of doors) if (!devices.has(deviceId)) return true
+    }
+  }
+  return false
+}
+
+interface Arrived {
+  receivedAtMs: number
+}
+
+/** Both are in order already; of the same millisecond, doors come first. */
+function inOrderOfArrival<R extends Arrived, D extends Arrived>(
+  readings: readonly R[],
+  doors: readonly D[],
+  take: { reading: (row: R) => void; door: (row: D) => void },
+): void {
+  let next = 0
+  for (const reading of readings) {
+    for (let door = doors[next]; door && door.receivedAtMs <= reading.receivedAtMs; door = doors[next]) {
+      take.door(door)
+      next += 1
+    }
+    take.reading(reading)
+  }
+  for (const door of doors.slice(next)) take.door(door)
+}
+
+function byArrival(a: Arrived, b: Arrived): number {
+  return a.receivedAtMs - b.receivedAtMs
+}
+
+function arrivedAt({ receivedAtMs }: Arrived): Stamp {
+  return { message: receivedAtMs, arrivedAtMs: receivedAtMs }
+}
+
+function handedAt(row: CommittedBatch['readings' | 'doors'][number], batch: CommittedBatch): Stamp {
+  const { message } = row
+  return message
+    ? { message, arrivedAtMs: message.arrival.arrivedAtMs }
+    : { message: batch, arrivedAtMs: row.receivedAtMs }
+}
+
+type Stamp = Pick<Arrival, 'message' | 'arrivedAtMs'>
+
+function arrivalOf(work: Work, unitId: number, { message, arrivedAtMs }: Stamp): Arrival {
   const known = work.get(unitId)
-  if (known) return known
-  const added = { readings: [], doors: [] }
-  work.set(unitId, added)
+  const last = known?.at(-1)
+  if (last !== undefined && last.message === message) return last
+  const added = { message, arrivedAtMs, readings: [], doors: [] }
+  if (known) known.push(added)
+  else work.set(unitId, [added])
   return added
 }
 

@@ -2,14 +2,23 @@ import type { Logger } from 'pino'
 import type { BatchOutcome } from '../db/batches/write-batch.ts'
 import type { DoorRow } from '../db/copy/doors.ts'
 import type { ReadingRow } from '../db/copy/readings.ts'
+import type { BacklogUnderWay } from './backlog-under-way.ts'
 import type { BatchIds } from './batch-ids.ts'
+import type { HeldMessage } from './message.ts'
 
-/** A committed batch, all of whose rows are new and stored as they stand here. */
+/** A committed batch, all of whose rows are new and stored as they stand here, in order of arrival. */
 export interface CommittedBatch {
   /** Its key in the ledger. */
   id: bigint
-  readings: readonly ReadingRow[]
-  doors: readonly DoorRow[]
+  readings: readonly (ReadingRow & Origin)[]
+  doors: readonly (DoorRow & Origin)[]
+  /** Whether messages of its clients that arrived before it are still to be committed; absent: none are. */
+  isAhead?: () => boolean
+}
+
+interface Origin {
+  /** Rows of one message have the same one; absent: the whole batch came as one. */
+  message?: { arrival: { arrivedAtMs: number } }
 }
 
 /**
@@ -23,21 +32,33 @@ interface Telling {
   onCommitted: CommitListener | undefined
   log: Logger
   ids: Pick<BatchIds, 'settledId'>
+  backlog: Pick<BacklogUnderWay, 'behind'>
 }
 
 /** Tells the listener. Whatever goes wrong in that, the batch is committed. */
 export function tellCommitted(
-  { onCommitted, log, ids }: Telling,
-  names: readonly { id: bigint }[],
-  rows: Omit<CommittedBatch, 'id'>,
-  outcome: BatchOutcome,
+  { onCommitted, log, ids, backlog }: Telling,
+  messages: readonly HeldMessage[],
+  {
+    names,
+    rows,
+    outcome,
+  }: {
+    names: readonly { id: bigint }[]
+    rows: Pick<CommittedBatch, 'readings' | 'doors'>
+    outcome: BatchOutcome
+  },
 ): void {
   if (onCommitted === undefined) return
   const [name] = names
   // Halved, or renamed: not all of it may be stored. Duplicates: other rows may be stored in their place.
   const isAsStored = names.length === 1 && outcome.readingsDuplicate + outcome.doorsDuplicate === 0
-  const batch = isAsStored && name ? { id: name.id, readings: rows.readings, doors: rows.doors } : undefined
   try {
+    const isAhead = backlog.behind(messages)
+    const batch: CommittedBatch | undefined =
+      isAsStored && name
+        ? { id: name.id, readings: rows.readings, doors: rows.doors, ...(isAhead ? { isAhead } : {}) }
+        : undefined
     onCommitted(batch, ids.settledId())
   } catch (error) {
     log.error({ err: error }, 'committed, but not handed over')

@@ -2,6 +2,7 @@ import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import { DrainedAlreadyError, findBatches } from '../db/batches/write-batch.ts'
 import { verdictOf } from '../db/errors.ts'
+import type { BacklogUnderWay } from './backlog-under-way.ts'
 import { sealBatch } from './batch.ts'
 import type { BatchIds, BatchName } from './batch-ids.ts'
 import { BatchNotTakenError, type CommitOptions, commitSealed } from './commit.ts'
@@ -31,6 +32,7 @@ export interface CommitterOptions {
   signal: AbortSignal
   outcomes: Outcomes
   onCommitted?: CommitListener | undefined
+  backlog: Pick<BacklogUnderWay, 'behind'>
 }
 
 interface WriteOptions {
@@ -85,7 +87,7 @@ export class Committer {
    * beside rows is found by message: its neighbours are committed, and it is given back.
    */
   async write(messages: HeldMessage[], options: WriteOptions): Promise<void> {
-    const { outcomes, ids, onCommitted, log } = this.#options
+    const { outcomes, ids, onCommitted, log, backlog } = this.#options
     const names: BatchName[] = options.tried ? [options.tried] : []
     try {
       const sealed = {
@@ -100,7 +102,7 @@ export class Committer {
         readingsDuplicate: outcome.readingsDuplicate + sealed.duplicates.readings,
         doorsDuplicate: outcome.doorsDuplicate + sealed.duplicates.doors,
       })
-      tellCommitted({ onCommitted, log, ids }, names, sealed, outcome)
+      tellCommitted({ onCommitted, log, ids, backlog }, messages, { names, rows: sealed, outcome })
     } catch (error) {
       // Not settled: it may be committed still.
       if (error instanceof BatchNotTakenError || error instanceof DrainedAlreadyError) throw error

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Accept, Arrival, Authenticate } from '../broker/types.ts'
 import { requireCopyColumns } from '../db/copy/require-columns.ts'
 import { type AuthenticatorCounters, createAuthenticator } from './authenticate.ts'
+import { BacklogUnderWay } from './backlog-under-way.ts'
 import { BatchIds } from './batch-ids.ts'
 import { type Books, itemsFound, itemsReceived, openBooks } from './books.ts'
 import { Committer } from './committer.ts'
@@ -60,6 +61,7 @@ export class Ingest {
   readonly #snapshot: SnapshotKeeper | undefined
   readonly #end = new AbortController()
   readonly #ids = new BatchIds(randomUUID())
+  readonly #backlog = new BacklogUnderWay()
   readonly gate = new DatabaseGate({ probeFirstMs: PROBE_FIRST_MS, probeMaxMs: PROBE_MAX_MS })
   readonly #committer: Committer
   readonly #drain: SpoolDrain
@@ -121,6 +123,7 @@ export class Ingest {
     })
     const outcomes = new Outcomes({
       log,
+      backlog: this.#backlog,
       books: this.books,
       receipts: this.#receipts,
       rejected: this.#rejected,
@@ -139,6 +142,7 @@ export class Ingest {
       signal: this.#end.signal,
       outcomes,
       onCommitted: options.onCommitted,
+      backlog: this.#backlog,
     })
     this.#drain = new SpoolDrain({
       spool: options.spool,
@@ -255,7 +259,10 @@ export class Ingest {
       this.#metrics.fieldsIgnored.inc(notes.length)
       this.#options.log.debug({ client: arrival.principal.username, notes }, 'bad fields ignored')
     }
-    if (arrival.isBacklog) this.#metrics.backlogMessages.inc()
+    if (arrival.isBacklog) {
+      this.#metrics.backlogMessages.inc()
+      this.#backlog.add(message)
+    }
     if (receipt) message.receipt = this.#receipts.seen(receipt)
   }
 

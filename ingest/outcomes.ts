@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { BatchOutcome } from '../db/batches/write-batch.ts'
 import { rejectedAnswer } from './answers.ts'
+import type { BacklogUnderWay } from './backlog-under-way.ts'
 import { type Books, countRejects, itemsReleased, itemsReturned, itemsSpooled } from './books.ts'
 import { eachCount, type HeldMessage } from './message.ts'
 import type { IngestOptions } from './options.ts'
@@ -13,6 +14,7 @@ interface OutcomesOptions {
   receipts: Pick<Receipts, 'durable'>
   rejected: Pick<RejectedKeeper, 'written'>
   publish: IngestOptions['publish']
+  backlog: Pick<BacklogUnderWay, 'delete'>
 }
 
 /** What becomes of a message when its fate is known: it is booked, answered, and acknowledged or given back. */
@@ -38,7 +40,7 @@ export class Outcomes {
         const answer = rejectedAnswer(message)
         if (answer) this.#publish({ ...answer, retain: false })
       })
-      message.done()
+      this.#settle(message)
     }
   }
 
@@ -47,7 +49,7 @@ export class Outcomes {
     for (const message of messages) {
       eachCount(message, (subject, items) => itemsSpooled(this.#options.books, subject, items))
       this.#tell(message, () => {})
-      message.done()
+      this.#settle(message)
     }
   }
 
@@ -57,6 +59,11 @@ export class Outcomes {
     if (!message.isSpooled) {
       eachCount(message, (subject, items) => itemsReturned(this.#options.books, subject, items))
     }
+    this.#settle(message, error)
+  }
+
+  #settle(message: HeldMessage, error?: Error): void {
+    if (message.arrival.isBacklog) this.#options.backlog.delete(message)
     message.done(error)
   }
 

@@ -70,10 +70,11 @@ const INSERT = `
 
 const DELETE_SAME = `
   DELETE FROM pipeline.rule_episodes e
-  USING unnest($1::int4[], $2::int4[], $3::int4[], $4::text[], $5::float8[])
-    AS given (unit_id, device_id, rule_id, condition_type, started_ms)
+  USING unnest($1::int4[], $2::int4[], $3::int4[], $4::text[], $5::float8[], $6::float8[])
+    AS given (unit_id, device_id, rule_id, condition_type, started_ms, triggered_ms)
   WHERE e.unit_id = given.unit_id AND e.device_id = given.device_id AND e.condition_type = given.condition_type
-    AND e.rule_id IS NOT DISTINCT FROM given.rule_id AND e.started_at = to_timestamp(given.started_ms / 1000)`
+    AND e.rule_id IS NOT DISTINCT FROM given.rule_id AND e.started_at = to_timestamp(given.started_ms / 1000)
+    AND e.triggered_at = to_timestamp(given.triggered_ms / 1000)`
 
 const DELETE_RANGES = `
   DELETE FROM pipeline.rule_episodes e
@@ -89,7 +90,7 @@ const DELETE_RANGES = `
     (extract(epoch FROM e.started_at) * 1000)::float8 AS "fromMs"`
 
 /**
- * Forgets the episodes of these ranges and writes others, which take the place of those of the same device, rule and start.
+ * Forgets the episodes of these ranges and writes others, which take the place of those of the same device, rule, start and trigger.
  * Returns where something was forgotten.
  */
 export async function replaceEpisodes(
@@ -106,6 +107,7 @@ export async function replaceEpisodes(
     column('ruleId'),
     column('conditionType'),
     column('startedAtMs'),
+    column('triggeredAtMs'),
   ])
   await client.query(
     INSERT,

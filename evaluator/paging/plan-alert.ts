@@ -56,10 +56,15 @@ function nothing({ escalationLevel }: PagedAlert): AlertPlan {
 /** Whether the newest reading of one of its devices is fresh and not good. */
 function isFresh({ evidence }: PagedAlert, nowMs: number): boolean {
   if (evidence === 'clock') return true
-  return evidence.some(
-    ({ newestMs, isGood, intervalMs }) =>
-      newestMs !== null && !isGood && nowMs - newestMs <= 2 * intervalMs + FRESH_GRACE_MS,
-  )
+  return evidence.some((one) => isFreshAndOut(one, nowMs))
+}
+
+/** Whether the newest reading of a device is one that an alert pages by. */
+export function isFreshAndOut(
+  { newestMs, isGood, intervalMs }: Exclude<PagedAlert['evidence'], 'clock'>[number],
+  nowMs: number,
+): boolean {
+  return newestMs !== null && !isGood && nowMs - newestMs <= 2 * intervalMs + FRESH_GRACE_MS
 }
 
 /** The lowest level at first; the next one when the last has had its time. */

@@ -147,7 +147,8 @@ export async function openEvaluatedFleet(options: {
     )
     return { id, readings, doors }
   }
-  const row = (deviceId: number, arrivalMinute: number | undefined) => ({
+  /** Of one message: all have arrived at once. */
+  const rowOf = (deviceId: number, arrivalMinute: number | undefined) => ({
     deviceId,
     unitId,
     organizationId,
@@ -162,12 +163,13 @@ export async function openEvaluatedFleet(options: {
     devices,
     doorDevice,
     applyRules,
-    commit: (readings, device = 0, arrivalMinute) =>
-      write(
+    commit(readings, device = 0, arrivalMinute) {
+      const row = rowOf(devices[device] ?? 0, arrivalMinute)
+      return write(
         readings.map(([minute, temperature]) => {
           const recordedAtMs = beginMs + minute * MINUTE_MS
           return {
-            ...row(devices[device] ?? 0, arrivalMinute),
+            ...row,
             recordedAtMs,
             temperature,
             humidity: null,
@@ -178,15 +180,18 @@ export async function openEvaluatedFleet(options: {
           }
         }),
         [],
-      ),
-    commitDoors: (events, arrivalMinute) =>
-      write(
+      )
+    },
+    commitDoors(events, arrivalMinute) {
+      const row = rowOf(doorDevice, arrivalMinute)
+      return write(
         [],
         events.map(([minute, state]) => {
           const occurredAtMs = beginMs + minute * MINUTE_MS
-          return { ...row(doorDevice, arrivalMinute), occurredAtMs, state }
+          return { ...row, occurredAtMs, state }
         }),
-      ),
+      )
+    },
     startEvaluator({ now = Date.now, env = {} } = {}) {
       const shape = { ...evaluatorSettings, ...pagingSettings }
       const settings = {

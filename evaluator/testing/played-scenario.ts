@@ -50,8 +50,8 @@ export class PlayedScenario {
     return this.#service.applyFleet({ ...fleet, organization: { ...fleet.organization, slug: this.#slug } })
   }
 
-  /** Publishes messages made of its own; returns when all are acknowledged. With `afterEach` one waits for the other. */
-  async publish(order: (messages: Sent[]) => Sent[], afterEach?: () => Promise<void>): Promise<void> {
+  /** Publishes messages made of its own, without waiting between them; returns when all are acknowledged. */
+  async publish(order: (messages: Sent[]) => Sent[]): Promise<void> {
     this.#beginMs = Date.now() - this.scenario.look_at * 1000
     const messages = order(this.scenario.messages.filter((message) => message.kind !== 'op'))
     const hubs = new Set(messages.map(({ hub }) => hub))
@@ -59,15 +59,11 @@ export class PlayedScenario {
       const key = `${this.#slug}-${hub}`
       const client = await this.#service.connect(key)
       const own = messages.filter((message) => message.hub === hub)
-      const sent: Promise<void>[] = []
-      for (const { kind, payload } of own) {
-        const acknowledged = publish(client, `v1/hubs/${key}/${kind}`, this.#timed(this.#own(payload)))
-        sent.push(acknowledged)
-        if (!afterEach) continue
-        await acknowledged
-        await afterEach()
-      }
-      await Promise.all(sent)
+      await Promise.all(
+        own.map(({ kind, payload }) =>
+          publish(client, `v1/hubs/${key}/${kind}`, this.#timed(this.#own(payload))),
+        ),
+      )
       await client.endAsync(true)
     }
   }

@@ -23,7 +23,7 @@ export function testScenarios(scenarios: readonly Scenario[]): void {
   test.each(compressed.map((scenario, index) => [scenario.id, scenario.title, scenario, index] as const))(
     '%s, in order: %s',
     async (_id, _title, scenario, index) => {
-      const played = await play(scenario, index, (messages) => messages, isAboutTheWay(scenario))
+      const played = await play(scenario, index, (messages) => messages)
       const expected = scenario.expected_compressed
       await untilSame(
         async () => (await played.alerts()).filter(({ isWithdrawn }) => !isWithdrawn).map(told),
@@ -48,18 +48,12 @@ export function testScenarios(scenarios: readonly Scenario[]): void {
 
 type Order = Parameters<PlayedScenario['publish']>[0]
 
-async function play(scenario: Scenario, number: number, order: Order, isStepwise = false) {
+async function play(scenario: Scenario, number: number, order: Order) {
   const played = new PlayedScenario(service, scenario, number)
   await played.applyFleet()
-  await played.publish(order, isStepwise ? untilEvaluated : undefined)
+  await played.publish(order)
   await untilEvaluated()
   return played
-}
-
-/** Whether it expects what is seen only between two of its messages: a false alarm, or a page before the end. */
-function isAboutTheWay({ expected_compressed: expected }: Scenario): boolean {
-  if (!expected) return false
-  return expected.withdrawn > 0 || expected.alerts.some(({ paged, ended_at }) => paged && ended_at !== null)
 }
 
 function untilEvaluated(): Promise<void> {
