@@ -21,10 +21,10 @@ export function addStored(
   for (const door of rows.doors) inUnit(work, door.unitId).doors.push(door)
 }
 
-/** Puts the rows of a batch that was just committed beside others, as they would be read from the database. */
+/** Puts the rows of a batch that was just committed beside others, as they would be read from the database: simulated ones are not. */
 export function addHanded(work: Work, batch: CommittedBatch, offsets: Offsets): void {
   for (const row of batch.readings) {
-    if (row.unitId === null) continue
+    if (row.unitId === null || row.source === 'simulated') continue
     const atMs = Math.min(row.recordedAtMs, row.receivedAtMs)
     inUnit(work, row.unitId).readings.push({
       kind: 'reading',
@@ -41,7 +41,7 @@ export function addHanded(work: Work, batch: CommittedBatch, offsets: Offsets): 
     })
   }
   for (const row of batch.doors) {
-    if (row.unitId === null) continue
+    if (row.unitId === null || row.source === 'simulated') continue
     inUnit(work, row.unitId).doors.push({
       kind: 'door',
       deviceId: row.deviceId,

@@ -1,7 +1,10 @@
 import { encodeRows } from './copy-writer.ts'
 
-/** Who gave the time of a reading or event: its hub, the device itself, a network server, or nobody (time of arrival). */
-export type Source = 'hub' | 'device' | 'network' | 'arrival'
+/**
+ * Who gave the time of a reading or event: its hub, the device itself, a network server, or nobody (time of arrival).
+ * `simulated`: somebody typed it into a network server's console; it raises nothing.
+ */
+export type Source = 'hub' | 'device' | 'network' | 'arrival' | 'simulated'
 
 /** A row of `sensor_readings` as ingest writes it. Times are epoch milliseconds. */
 export interface ReadingRow {
