@@ -76,7 +76,7 @@ export class FleetMemory {
     })
     this.units.set(config.unitId, unit)
     if (!before) return unit
-    for (const [key, episode] of before.changed) unit.changed.set(key, episode)
+    takeUnwritten(unit, before)
     unit.doorsFromMs = -Infinity
     const fromMs = changedFromMs(before.config, config)
     for (const device of unit.devices.values()) {
@@ -103,6 +103,19 @@ export class FleetMemory {
       }
     }
     return touched
+  }
+}
+
+/** What the context before had still to do, or to write. */
+function takeUnwritten(unit: UnitContext, before: UnitContext): void {
+  for (const [key, episode] of before.changed) unit.changed.set(key, episode)
+  for (const deviceId of before.silent) unit.silent.add(deviceId)
+  unit.isHeard = before.isHeard
+  for (const [deviceId, { isUnsaved, late }] of before.devices) {
+    const device = unit.devices.get(deviceId)
+    if (!device) continue
+    device.isUnsaved = isUnsaved
+    if (late) noteLate(device, late)
   }
 }
 

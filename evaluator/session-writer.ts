@@ -41,8 +41,9 @@ interface Turn {
  */
 export class SessionWriter {
   readonly #options: SessionOptions
-  readonly #unsaved = new Map<DeviceContext, UnitContext>()
-  readonly #heard = new Set<UnitContext>()
+  /** By unit and device, as a change of rules puts other contexts in the place of theirs. */
+  readonly #unsaved = new Map<string, { device: DeviceContext; unit: UnitContext }>()
+  readonly #heard = new Map<number, UnitContext>()
   #savedCursor: LedgerCursor
   #savedAtMs = performance.now()
   #watermarkAtMs = -Infinity
@@ -73,8 +74,12 @@ export class SessionWriter {
   }
 
   #note(unit: UnitContext): void {
-    for (const device of unit.devices.values()) if (device.isUnsaved) this.#unsaved.set(device, unit)
-    if (unit.isHeard) this.#heard.add(unit)
+    const { unitId } = unit.config
+    for (const device of unit.devices.values()) {
+      if (device.isUnsaved) this.#unsaved.set(deviceKey({ device, unit }), { device, unit })
+    }
+    // Also one that was heard before its rules changed.
+    if (unit.isHeard || this.#heard.has(unitId)) this.#heard.set(unitId, unit)
     unit.isHeard = false
   }
 
@@ -88,7 +93,7 @@ export class SessionWriter {
       ({ changed, config: { unitId } }) => changed.size > 0 || ranged.has(unitId) || scoped.has(unitId),
     )
     const written = new Set(units)
-    const devices = [...this.#unsaved].filter(([, unit]) => isSaving || written.has(unit))
+    const devices = [...this.#unsaved.values()].filter(({ unit }) => isSaving || written.has(unit))
     return {
       units,
       ranges,
@@ -96,7 +101,7 @@ export class SessionWriter {
       unitFacts,
       hubs,
       statuses,
-      devices: devices.map(([device, unit]) => ({ device, unit })),
+      devices,
       isPagingAll: isTick && this.#openAlerts > 0,
     }
   }
@@ -125,7 +130,7 @@ export class SessionWriter {
   }
 
   async #save(client: PoolClient, { cursor, newestId, isEnd }: Turn): Promise<void> {
-    await writeUnitStatuses(client, [...this.#heard].map(statusRow))
+    await writeUnitStatuses(client, [...this.#heard.values()].map(statusRow))
     await moveCursor(client, EVALUATOR, { from: this.#savedCursor, to: cursor })
     if (!isEnd && performance.now() < this.#watermarkAtMs + WATERMARK_MS) return
     await writeWatermark(client, EVALUATOR, { cursor, newestId })
@@ -145,9 +150,9 @@ export class SessionWriter {
     { result, isSaving }: { result: TurnResult; isSaving: boolean },
   ): void {
     const { metrics, onTold } = this.#options
-    for (const { device } of changes.devices) {
-      device.isUnsaved = false
-      this.#unsaved.delete(device)
+    for (const saved of changes.devices) {
+      saved.device.isUnsaved = false
+      this.#unsaved.delete(deviceKey(saved))
     }
     for (const unit of changes.units) {
       unit.changed.clear()
@@ -163,6 +168,10 @@ export class SessionWriter {
     }
     if (result.isToldOutside) onTold()
   }
+}
+
+function deviceKey({ device, unit }: { device: DeviceContext; unit: UnitContext }): string {
+  return `${unit.config.unitId} ${device.config.deviceId}`
 }
 
 function hasChanges(changes: TurnChanges): boolean {

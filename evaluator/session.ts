@@ -148,9 +148,14 @@ export class Session {
   }
 
   async #refresh(): Promise<void> {
+    const { units } = this.#memory
     for (const unit of await this.#memory.refresh()) {
       this.#setPauses(unit)
       this.#touched.add(unit)
+    }
+    // Another context has taken over what those had still to do.
+    for (const unit of this.#touched) {
+      if (units.get(unit.config.unitId) !== unit) this.#touched.delete(unit)
     }
   }
 
@@ -171,7 +176,9 @@ export class Session {
   /** Before the devices: while their hub is away they are not silent. */
   async #lookAtHubs(units: readonly UnitContext[], nowMs: number): Promise<void> {
     const states = await onConnection(this.#options.pool, readHubStates)
-    this.#horizons.setConnected(new Set(states.flatMap(({ hubId, isOnline }) => (isOnline ? [hubId] : []))))
+    this.#horizons.setConnected(
+      new Set(states.flatMap(({ hubId, isOnline, isGone }) => (isOnline && !isGone ? [hubId] : []))),
+    )
     const changed = this.#outages.update(states, nowMs)
     for (const unit of changed.size > 0 ? units : []) {
       if (![...unit.devices.values()].some(({ config }) => changed.has(config.hubId ?? 0))) continue

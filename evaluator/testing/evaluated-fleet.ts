@@ -87,7 +87,9 @@ export interface EvaluatedFleet {
     events: readonly (readonly [minute: number, state: 'open' | 'closed'])[],
     arrivalMinute?: number,
   ): Promise<CommittedBatch>
-  startEvaluator(now?: () => number): Evaluator
+  startEvaluator(settings?: Record<string, string>, now?: () => number): Evaluator
+  /** How often an evaluator had to begin anew. */
+  failures(): Promise<number>
   /** All alerts, in order of their beginning. */
   alerts(): Promise<AlertSaid[]>
   /** Waits until everything that is committed has been evaluated, and stored. */
@@ -114,6 +116,7 @@ export async function openEvaluatedFleet(options: {
   const folder = await makeTestFolder()
   const nextId = createBatchIds({ now: Date.now, process: 1 })
   const evaluators: Evaluator[] = []
+  const metrics = createEvaluatorMetrics(new Registry())
   const beginMs = Math.floor(Date.now() / MINUTE_MS) * MINUTE_MS - (options.minutes ?? 0) * MINUTE_MS
   const count = options.devices ?? 1
 
@@ -187,10 +190,10 @@ export async function openEvaluatedFleet(options: {
           return { ...row(doorDevice, arrivalMinute), occurredAtMs, state }
         }),
       ),
-    startEvaluator(now = Date.now) {
+    startEvaluator(given = {}, now = Date.now) {
       const shape = { ...evaluatorSettings, ...pagingSettings }
       const settings = {
-        ...parseSettings(shape, FAST),
+        ...parseSettings(shape, { ...FAST, ...given }),
         DATABASE_STATEMENT_TIMEOUT_MS: STATEMENT_TIMEOUT_MS,
       }
       const log = pino({ level: process.env['TEST_LOG_LEVEL'] ?? 'silent' })
@@ -198,12 +201,16 @@ export async function openEvaluatedFleet(options: {
         pool,
         log,
         settings,
-        metrics: createEvaluatorMetrics(new Registry()),
+        metrics,
         now,
       })
       evaluators.push(evaluator)
       evaluator.start()
       return evaluator
+    },
+    async failures() {
+      const { values } = await metrics.failures.get()
+      return values.reduce((sum, { value }) => sum + value, 0)
     },
     alerts: () => readAlerts(pool, beginMs),
     evaluated: () => until('all that is committed is evaluated', () => isEvaluated(pool)),
