@@ -77,6 +77,23 @@ test('devices of a hub that is away are silent as one: with it', async () => {
   expect(await fleet.alerts()).toMatchObject([{ resolution: 'recovered', triggered: 25.5 }])
 })
 
+test('a unit behind a hub that is away is not shown as if somebody saw it', async () => {
+  fleet = await openEvaluatedFleet({ rules: [SILENT], minutes: 40 })
+  await fleet.commit(
+    [
+      [0, 3],
+      [5, 3],
+    ],
+    0,
+    5,
+  )
+  await setHub('false', 34)
+  fleet.startEvaluator()
+  await until('it is interrupted', async () => (await unitStatus()) === 'monitoring_interrupted')
+  const { rows } = await fleet.db.$client.query('SELECT FROM alerts WHERE device_id IS NOT NULL')
+  expect(rows).toEqual([])
+})
+
 test('nobody is silent in our own downtime', async () => {
   fleet = await openEvaluatedFleet({ rules: [SILENT], minutes: 40 })
   await setHub('true', 40)
@@ -102,7 +119,7 @@ test('a clock that is set by hours is no silence, and the evaluator goes on', as
   fleet = await openEvaluatedFleet({ rules: [SILENT, TOO_WARM], minutes: 20 })
   await setHub('true', 40)
   let stepMs = 0
-  fleet.startEvaluator(() => Date.now() + stepMs)
+  fleet.startEvaluator({}, () => Date.now() + stepMs)
   await fleet.commit([[19, 3]])
   await fleet.evaluated()
   stepMs = 2 * 3_600_000

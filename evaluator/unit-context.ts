@@ -47,6 +47,8 @@ export interface UnitContext {
   /** What was last found of its doors, as JSON. */
   doorsFound: string
   status: UnitStatus
+  /** Our own: in them nobody is silent, and no unit is out of sight. */
+  downtimes: readonly Pause[]
   /** A reading has come since its status was judged. */
   isHeard: boolean
 }
@@ -70,6 +72,7 @@ export function openUnit(
     doorsFromMs: undefined,
     doorsFound: '',
     status: known.status,
+    downtimes: known.pauses,
     isHeard: false,
   }
   for (const device of config.devices) {
