@@ -5,6 +5,13 @@ import { until } from '../db/testing/poll.ts'
 import { type EvaluatedFleet, openEvaluatedFleet, TOO_WARM } from './testing/evaluated-fleet.ts'
 
 const SILENT = { name: 'Silent', condition: { type: 'no_data', missed: 5 } }
+/** Beyond at 5, raised at 15. */
+const RAISED = [
+  [5, 6],
+  [10, 6],
+  [15, 6],
+  [20, 6],
+] as const
 /** Time in which changed rules are looked for, and the clock judges. */
 const LOOKS_MS = 2_500
 
@@ -39,12 +46,7 @@ test.each(['999', `'NaN'`])(
     await until('it evaluates', () => evaluator.isActive)
     await execute(`UPDATE units SET temp_max = ${limit}`)
     await sleep(LOOKS_MS)
-    await fleet.commit([
-      [5, 6],
-      [10, 6],
-      [15, 6],
-      [20, 6],
-    ] as const)
+    await fleet.commit(RAISED)
     await fleet.evaluated()
     expect(await fleet.alerts()).toMatchObject([{ rule: 'Too warm', started: 5, triggered: 15 }])
     expect(await fleet.failures()).toBe(0)
@@ -54,15 +56,22 @@ test.each(['999', `'NaN'`])(
 test('a unit that is deleted has no open alert any more', async () => {
   fleet = await openEvaluatedFleet({ rules: [TOO_WARM], minutes: 20 })
   fleet.startEvaluator()
-  await fleet.commit([
-    [5, 6],
-    [10, 6],
-    [15, 6],
-    [20, 6],
-  ] as const)
+  await fleet.commit(RAISED)
   await fleet.evaluated()
   expect(await fleet.alerts()).toMatchObject([{ status: 'active' }])
   await execute('UPDATE units SET deleted_at = now()')
+  await until('it ends', async () => (await fleet.alerts())[0]?.status === 'resolved')
+  expect(await fleet.alerts()).toMatchObject([{ resolution: 'rule_changed' }])
+})
+
+test('a unit that is deleted while nobody evaluates has no open alert any more', async () => {
+  fleet = await openEvaluatedFleet({ rules: [TOO_WARM], minutes: 20 })
+  const first = fleet.startEvaluator()
+  await fleet.commit(RAISED)
+  await fleet.evaluated()
+  await first.stop()
+  await execute('UPDATE units SET deleted_at = now()')
+  fleet.startEvaluator()
   await until('it ends', async () => (await fleet.alerts())[0]?.status === 'resolved')
   expect(await fleet.alerts()).toMatchObject([{ resolution: 'rule_changed' }])
 })
@@ -73,10 +82,45 @@ test('a hub that is deleted while it is away has no open alert any more', async 
   await execute(`UPDATE hubs SET is_online = false, status_at = now() - interval '35 minutes'`)
   const first = fleet.startEvaluator()
   await until('it is raised', async () => (await fleet.alerts()).length > 0)
+  await first.stop()
+  fleet.startEvaluator()
   await execute('UPDATE hubs SET deleted_at = now()')
   await until('it ends', async () => (await fleet.alerts())[0]?.status === 'resolved')
-  await first.stop()
+  expect(await fleet.alerts()).toMatchObject([{ resolution: 'rule_changed' }])
 })
+
+test('what a unit said last is what its sensor said, though it is judged calibrated', async () => {
+  fleet = await openEvaluatedFleet({ rules: [TOO_WARM], minutes: 20 })
+  await calibrate('-1.5')
+  fleet.startEvaluator()
+  await fleet.commit([
+    [5, 7],
+    [10, 7],
+    [15, 7.25],
+  ])
+  await fleet.evaluated()
+  expect((await unit()).temperature).toBe(7.25)
+  expect(await fleet.alerts()).toMatchObject([{ peak: 5.75 }])
+})
+
+test('an offset that is no number stops nobody', async () => {
+  fleet = await openEvaluatedFleet({ rules: [TOO_WARM], minutes: 20 })
+  await calibrate('NaN')
+  fleet.startEvaluator()
+  await fleet.commit(RAISED)
+  await fleet.evaluated()
+  expect(await fleet.alerts()).toMatchObject([{ peak: 6 }])
+  expect(await fleet.failures()).toBe(0)
+})
+
+/** Its sensors read so much too much. */
+async function calibrate(offset: string): Promise<void> {
+  await execute(
+    `INSERT INTO calibration_records (organization_id, device_id, temperature_offset, calibrated_at)
+     SELECT organization_id, id, $1, now() - interval '1 day' FROM devices WHERE device_type = 'temperature'`,
+    [offset],
+  )
+}
 
 async function unit(): Promise<{ status: string; temperature: number | null }> {
   const { rows } = await execute('SELECT status, last_temperature AS temperature FROM units')

@@ -3,11 +3,8 @@ import type { EpisodeRange } from '../db/evaluation/episodes.ts'
 import { deviceRows, deviceRowsBefore } from '../db/evaluation/reading-rows.ts'
 import { noteEpisodes } from './apply-inputs.ts'
 import { deviceView } from './core/view.ts'
-import { refold } from './refold.ts'
+import { BEFORE_ROWS_MAX, refold } from './refold.ts'
 import type { DeviceContext, Late, UnitContext } from './unit-context.ts'
-
-/** More rows than a device can have had since it was last idle are not looked for. */
-const BEFORE_ROWS_MAX = 100_000
 
 /** Folds a device again because of what came late. Returns what is to be forgotten of its episodes. */
 export async function refoldDevice(

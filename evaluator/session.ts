@@ -12,9 +12,9 @@ import { FleetMemory } from './fleet-memory.ts'
 import { HubHorizons } from './hub-horizons.ts'
 import { type HubFacts, HubOutages } from './hub-outages.ts'
 import { hasOpenDoor, judgeDoors } from './judge-doors.ts'
+import { hasLate, LateRefolds } from './late-refolds.ts'
 import { LedgerReader } from './ledger-reader.ts'
 import { OverdueLooks, type UnitFacts } from './overdue-looks.ts'
-import { refoldDevice } from './refold-device.ts'
 import { lookAtSilence } from './session-clock.ts'
 import type { SessionOptions } from './session-options.ts'
 import { SessionWriter } from './session-writer.ts'
@@ -42,6 +42,7 @@ export class Session {
   readonly #overdue = new OverdueLooks()
   readonly #looks = new WeakMap<DeviceContext, number>()
   readonly #writer: SessionWriter
+  readonly #refolds: LateRefolds
   /** Units of this turn at which something was heard or is due. */
   readonly #touched = new Set<UnitContext>()
   #ranges: EpisodeRange[] = []
@@ -61,7 +62,7 @@ export class Session {
     for (const unit of memory.units.values()) {
       session.#horizons.open(unit)
       // States of other rules than those of now.
-      if ([...unit.devices.values()].some(({ late }) => late)) session.#touched.add(unit)
+      if (hasLate(unit)) session.#touched.add(unit)
     }
     return session
   }
@@ -71,6 +72,7 @@ export class Session {
     this.#memory = memory
     this.#ledger = new LedgerReader(cursor, options.settings.EVALUATOR_PAGE_ROWS_MAX)
     this.#writer = new SessionWriter(options, cursor)
+    this.#refolds = new LateRefolds({ ...options, onFailed: options.onRefoldFailed })
   }
 
   /** Whether the ledger shows more than can be taken at once. */
@@ -81,6 +83,7 @@ export class Session {
   /** Judges what has come and what the clock makes due, and commits what that changes. */
   async turn(): Promise<void> {
     const { handOver, now, pool } = this.#options
+    await this.#writer.holdLease()
     const handed = handOver.take()
     const work: Work = new Map()
     for (const batch of handed) {
@@ -143,6 +146,7 @@ export class Session {
       rows += count
       if (rows < ROWS_AT_ONCE) continue
       rows = 0
+      await this.#writer.holdLease()
       await breathe()
     }
   }
@@ -167,6 +171,7 @@ export class Session {
     if (performance.now() >= this.#nextOverdueMs) await this.#lookForOverdue(units, nowMs)
     for (const unit of lookAtSilence(units, nowMs, this.#looks)) this.#touched.add(unit)
     for (const unit of units) {
+      if (hasLate(unit)) this.#touched.add(unit)
       if (!hasOpenDoor(unit)) continue
       unit.doorsFromMs ??= Infinity
       this.#touched.add(unit)
@@ -207,14 +212,8 @@ export class Session {
   /** Refolds, doors and statuses of the units of this turn. */
   async #settle(nowMs: number): Promise<void> {
     for (const unit of this.#touched) {
-      for (const device of unit.devices.values()) {
-        const { late } = device
-        if (!late) continue
-        this.#options.metrics.refolds.inc()
-        this.#ranges.push(
-          await onConnection(this.#options.pool, (client) => refoldDevice(client, unit, device, late)),
-        )
-      }
+      await this.#writer.holdLease()
+      this.#ranges.push(...(await this.#refolds.run(unit)))
       if (unit.doorsFromMs !== undefined) {
         this.#ranges.push(
           ...judgeDoors(unit, (deviceId) => {

@@ -30,7 +30,7 @@ export async function writeUnitStatuses(client: ClientBase, rows: readonly UnitS
     `UPDATE public.units u SET status = g.status,
        last_reading_at = coalesce(to_timestamp(g.last_ms / 1000), u.last_reading_at),
        last_temperature = coalesce(g.temperature - coalesce((
-         SELECT c.temperature_offset FROM public.calibration_records c
+         SELECT nullif(c.temperature_offset, 'NaN') FROM public.calibration_records c
          WHERE c.device_id = g.device_id AND c.calibrated_at <= to_timestamp(g.measured_ms / 1000)
          ORDER BY c.calibrated_at DESC LIMIT 1), 0), u.last_temperature)
      FROM unnest($1::int4[], $2::unit_status[], $3::float8[], $4::numeric[], $5::int4[], $6::float8[])
