@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
 import { until } from '../db/testing/poll.ts'
 import { type EvaluatedFleet, openEvaluatedFleet, TOO_WARM } from './testing/evaluated-fleet.ts'
@@ -136,6 +137,16 @@ test('of two evaluators one works, and the other goes on when it ends', async ()
   await fleet.evaluated()
   expect(second.isActive).toBe(true)
   expect(await fleet.alerts()).toMatchObject([{ status: 'resolved', triggered: 15, ended: 25 }])
+})
+
+test('one that has nothing to write keeps its lease', async () => {
+  fleet = await openEvaluatedFleet({ rules: [], minutes: 30 })
+  const lease = { EVALUATOR_LEASE_MS: '1000' }
+  const first = fleet.startEvaluator(lease)
+  await until('the first one works', () => first.isActive)
+  const second = fleet.startEvaluator(lease)
+  await sleep(3_000)
+  expect([first.isActive, second.isActive]).toEqual([true, false])
 })
 
 test('one whose lease was taken writes nothing more', async () => {
