@@ -99,6 +99,23 @@ test('devices of a hub that is away are silent as one: with it', async () => {
   expect(await fleet.alerts()).toMatchObject([{ resolution: 'recovered', triggered: 25.5 }])
 })
 
+test('a unit behind a hub that is away is not shown as if somebody saw it', async () => {
+  fleet = await openEvaluatedFleet({ rules: [SILENT], minutes: 40 })
+  await fleet.commit(
+    [
+      [0, 3],
+      [5, 3],
+    ],
+    0,
+    5,
+  )
+  await setHub('false', 34)
+  fleet.startEvaluator()
+  await until('it is interrupted', async () => (await unitStatus()) === 'monitoring_interrupted')
+  const { rows } = await fleet.db.$client.query('SELECT FROM alerts WHERE device_id IS NOT NULL')
+  expect(rows).toEqual([])
+})
+
 test('nobody is silent in our own downtime', async () => {
   fleet = await openEvaluatedFleet({ rules: [SILENT], minutes: 40 })
   await setHub('true', 40)

@@ -163,6 +163,16 @@ test('of two evaluators one works, and the other goes on when it ends', async ()
   expect(await fleet.alerts()).toMatchObject([{ status: 'resolved', triggered: 15, ended: 25 }])
 })
 
+test('one that has nothing to write keeps its lease', async () => {
+  fleet = await openEvaluatedFleet({ rules: [], minutes: 30 })
+  const lease = { env: { EVALUATOR_LEASE_MS: '1000' } }
+  const first = fleet.startEvaluator(lease)
+  await until('the first one works', () => first.isActive)
+  const second = fleet.startEvaluator(lease)
+  await sleep(3_000)
+  expect([first.isActive, second.isActive]).toEqual([true, false])
+})
+
 test('one whose lease was taken writes nothing more', async () => {
   fleet = await openEvaluatedFleet({ rules: [TOO_WARM], minutes: 30 })
   const evaluator = fleet.startEvaluator()

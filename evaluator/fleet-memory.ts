@@ -20,14 +20,6 @@ interface MemoryOptions {
   onDefect: (message: string) => void
 }
 
-/** What a change of the configuration makes of the units. */
-interface Refreshed {
-  /** To be judged again. */
-  units: UnitContext[]
-  /** Whose place others have taken, or nobody: nothing of them is to be written. */
-  gone: UnitContext[]
-}
-
 /** All live units with their states, and the calibrations of their devices. Read from the database, and replaced as they change. */
 export class FleetMemory {
   readonly units = new Map<number, UnitContext>()
@@ -56,20 +48,19 @@ export class FleetMemory {
     }
   }
 
-  /** Takes over what was changed. */
-  async refresh(): Promise<Refreshed> {
+  /** Takes over what was changed; returns the units that must be judged again. */
+  async refresh(): Promise<UnitContext[]> {
     const { pool, onDefect } = this.#options
     const version = await configVersion(pool)
-    if (version === this.#version) return { units: [], gone: [] }
+    if (version === this.#version) return []
     this.#version = version
     const configs = await loadUnitConfigs(pool, undefined, { onDefect })
     const offsets = await loadOffsets(pool)
-    const before = new Map(this.units)
     const changed = configs.flatMap((config) => this.#take(config) ?? [])
     const live = new Set(configs.map(({ unitId }) => unitId))
-    for (const unitId of before.keys()) if (!live.has(unitId)) this.units.delete(unitId)
-    const gone = [...before].flatMap(([unitId, unit]) => (this.units.get(unitId) === unit ? [] : [unit]))
-    return { units: [...new Set([...changed, ...this.#recalibrate(offsets)])], gone }
+    for (const unitId of this.units.keys()) if (!live.has(unitId)) this.units.delete(unitId)
+    const recalibrated = this.#recalibrate(offsets)
+    return [...new Set([...changed, ...recalibrated])]
   }
 
   /** A new context for a unit that is configured otherwise; its devices keep what is known of them. */
@@ -84,7 +75,16 @@ export class FleetMemory {
       pauses: allPauses(this.downtimes, []),
     })
     this.units.set(config.unitId, unit)
-    if (before) takeOver(unit, before)
+    if (!before) return unit
+    takeUnwritten(unit, before)
+    unit.doorsFromMs = -Infinity
+    const fromMs = changedFromMs(before.config, config)
+    for (const device of unit.devices.values()) {
+      const { newestAtMs } = device.view
+      if (newestAtMs !== null) {
+        noteLate(device, { fromMs: Math.min(fromMs, newestAtMs), toMs: newestAtMs })
+      }
+    }
     return unit
   }
 
@@ -106,19 +106,16 @@ export class FleetMemory {
   }
 }
 
-/** What was not yet written or judged when the unit was configured otherwise. */
-function takeOver(unit: UnitContext, before: UnitContext): void {
+/** What the context before had still to do, or to write. */
+function takeUnwritten(unit: UnitContext, before: UnitContext): void {
   for (const [key, episode] of before.changed) unit.changed.set(key, episode)
   for (const deviceId of before.silent) unit.silent.add(deviceId)
   unit.isHeard = before.isHeard
-  unit.doorsFromMs = -Infinity
-  const fromMs = changedFromMs(before.config, unit.config)
-  for (const [deviceId, device] of unit.devices) {
-    const { newestAtMs } = device.view
-    const known = before.devices.get(deviceId)
-    device.isUnsaved = known?.isUnsaved ?? false
-    if (known?.late) noteLate(device, known.late)
-    if (newestAtMs !== null) noteLate(device, { fromMs: Math.min(fromMs, newestAtMs), toMs: newestAtMs })
+  for (const [deviceId, { isUnsaved, late }] of before.devices) {
+    const device = unit.devices.get(deviceId)
+    if (!device) continue
+    device.isUnsaved = isUnsaved
+    if (late) noteLate(device, late)
   }
 }
 

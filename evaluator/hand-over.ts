@@ -6,7 +6,7 @@ export interface HandedBatch extends CommittedBatch {
 }
 
 /** A batch waits so long for one before it, or for older messages of its clients, that are not committed yet. */
-const ORDER_WAIT_MS = 200
+const ORDER_WAIT_MS = 1_000
 
 /**
  * Committed batches on their way from ingest to the evaluator, in memory. It is ahead of the ledger, never instead of it: what

@@ -11,6 +11,7 @@ interface Hub {
   organizationId: number
   outages: Pause[]
   running: AlertFacts | null
+  isGone: boolean
 }
 
 /** What is to be said of a hub; null = nothing. */
@@ -29,10 +30,11 @@ export class HubOutages {
 
   /** Takes over which hubs are connected; returns those whose outage began or ended. */
   update(states: readonly HubState[], nowMs: number): Set<number> {
-    const changed = new Set<number>()
-    for (const { hubId, organizationId, isOnline, sinceMs } of states) {
-      const hub = this.#hubs.get(hubId) ?? { organizationId, outages: [], running: null }
+    const changed = this.#forget(states)
+    for (const { hubId, organizationId, isOnline, isGone, sinceMs } of states) {
+      const hub = this.#hubs.get(hubId) ?? { organizationId, outages: [], running: null, isGone }
       this.#hubs.set(hubId, hub)
+      hub.isGone = isGone
       const last = hub.outages.at(-1)
       const isAway = last !== undefined && last.toMs === null
       // One that was never heard of is not away: it has not come yet.
@@ -44,6 +46,13 @@ export class HubOutages {
       changed.add(hubId)
     }
     return changed
+  }
+
+  /** Deleted hubs, whose alerts have ended: what speaks through them is silent by itself. Returns them. */
+  #forget(states: readonly HubState[]): Set<number> {
+    const gone = new Set(this.#hubs.keys()).difference(new Set(states.map(({ hubId }) => hubId)))
+    for (const hubId of gone) this.#hubs.delete(hubId)
+    return gone
   }
 
   /** The alerts of hubs that were running when this process began to look. */
@@ -70,12 +79,18 @@ export class HubOutages {
       // It came back while nobody looked.
       const outages = hub.outages.length > 0 ? hub.outages : [{ fromMs: nowMs, toMs: nowMs }]
       const known = { hubId, outages, downtimes, devices: devices.get(hubId) ?? [], running: hub.running }
-      const facts = hubSilence(known, nowMs)
+      const facts = hub.isGone ? endedWith(hub.running, nowMs) : hubSilence(known, nowMs)
       const isSame = JSON.stringify(facts) === JSON.stringify(hub.running)
       hub.running = facts?.endedAtMs === null ? facts : null
       return isSame ? [] : [{ hubId, organizationId: hub.organizationId, facts }]
     })
   }
+}
+
+/** The alert of a hub that was deleted. */
+function endedWith(running: AlertFacts | null, nowMs: number): AlertFacts | null {
+  if (running === null) return null
+  return { ...running, endedAtMs: Math.max(running.triggeredAtMs, nowMs), resolution: 'rule_changed' }
 }
 
 function devicesByHub(units: Iterable<UnitContext>): Map<number, DeviceContext[]> {

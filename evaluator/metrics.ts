@@ -7,6 +7,7 @@ export interface EvaluatorMetrics {
   evaluateSeconds: Histogram
   rows: Counter
   refolds: Counter
+  refoldsFailed: Counter
   notEvaluated: Counter
   handOverDropped: Counter
   lagSeconds: Gauge
@@ -41,6 +42,10 @@ export function createEvaluatorMetrics(register: Registry): EvaluatorMetrics {
     refolds: counter(
       'evaluator_refolds_total',
       'Devices folded again from their rows, because of late input',
+    ),
+    refoldsFailed: counter(
+      'evaluator_refolds_failed_total',
+      'Times that the rows of a device could not be folded: it is tried again every minute, and not judged until then',
     ),
     notEvaluated: counter('not_evaluated_total', 'Readings and door events that nothing can judge', [
       'reason',

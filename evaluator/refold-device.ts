@@ -4,12 +4,9 @@ import { deviceRows, deviceRowsBefore } from '../db/evaluation/reading-rows.ts'
 import { isOfTheClock, noteEpisodes } from './apply-inputs.ts'
 import { isInOrder } from './core/device.ts'
 import { deviceView } from './core/view.ts'
-import { type DeviceReader, refold } from './refold.ts'
+import { BEFORE_ROWS_MAX, type DeviceReader, refold } from './refold.ts'
 import type { DeviceContext, Late, UnitContext } from './unit-context.ts'
 import type { Arrival } from './work.ts'
-
-/** More rows than a device can have had since it was last idle are not looked for. */
-const BEFORE_ROWS_MAX = 100_000
 
 /** What came late for a device, and the messages for its unit that have not had their turn. */
 interface Refolding {

@@ -4,7 +4,7 @@ import type { Episode, ReadingInput } from './core/types.ts'
 
 /** Reads the rows of one device in its unit, in order of evaluation. */
 export interface DeviceReader {
-  /** Before one evaluation time, and not before another. */
+  /** The last `BEFORE_ROWS_MAX` before one evaluation time, and not before another. */
   before(beforeMs: number, notBeforeMs: number): Promise<ReadingInput[]>
   /** From an evaluation time on, behind `after` if given; fewer than `limit`: there are no more. */
   from(fromMs: number, after: ReadingInput | undefined, limit: number): Promise<ReadingInput[]>
@@ -23,6 +23,8 @@ export interface Refolded {
 
 /** Backwards in steps of so many reporting intervals, until a renewal point is found; then to the beginning. */
 const BACK_INTERVALS = [64, 512, 4_096, 32_768] as const
+/** More rows before a late one are not looked at: episodes of before stay as they were found. */
+export const BEFORE_ROWS_MAX = 100_000
 const FORWARD_ROWS = 2_000
 const INTERVAL_MS_DEFAULT = 300_000
 
@@ -64,7 +66,7 @@ function settledAt(rows: readonly ReadingInput[], judging: Judging, lateToMs: nu
   return fold(behind, judging).renewals[0]
 }
 
-/** Rows before a time that hold a renewal point; where there is none, all there are. */
+/** Rows before a time that hold a renewal point; where there is none, all there are, or as many as are looked at. */
 async function rowsBefore(
   read: DeviceReader,
   judging: Judging,
@@ -77,5 +79,7 @@ async function rowsBefore(
     const renewedAtMs = fold(rows, judging).renewals.at(-1)
     if (renewedAtMs !== undefined) return { rows, renewedAtMs }
   }
-  return { rows: await read.before(beforeMs, -Infinity), renewedAtMs: -Infinity }
+  const rows = await read.before(beforeMs, -Infinity)
+  const [first] = rows
+  return { rows, renewedAtMs: first && rows.length >= BEFORE_ROWS_MAX ? first.atMs : -Infinity }
 }

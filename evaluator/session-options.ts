@@ -17,6 +17,8 @@ export interface SessionOptions {
   now: () => number
   /** Told of rules that cannot be judged. */
   onDefect: (message: string) => void
+  /** Told of a device whose readings could not be judged again. */
+  onRefoldFailed: (deviceId: number, error: unknown) => void
   /** Told when messages wait to be published. */
   onTold: () => void
 }

@@ -3,7 +3,7 @@ import { onConnection } from '../db/batches/transaction.ts'
 import { countOpenAlerts } from '../db/evaluation/alert-rows.ts'
 import { type LedgerCursor, moveCursor } from '../db/evaluation/cursor.ts'
 import type { EpisodeRange, EpisodeScope } from '../db/evaluation/episodes.ts'
-import { keepLease } from '../db/evaluation/lease.ts'
+import { keepLease, takeLease } from '../db/evaluation/lease.ts'
 import { writeUnitStatuses } from '../db/evaluation/unit-statuses.ts'
 import { writeWatermark } from '../db/evaluation/watermark.ts'
 import type { WrittenChange } from './alert-changes.ts'
@@ -20,6 +20,10 @@ export const EVALUATOR = 'evaluator'
 /** The cursor is moved so often though nothing arrives: when it stands, nobody has evaluated. */
 const HEARTBEAT_MS = 10_000
 const WATERMARK_MS = 60_000
+/** The lease is made longer so many times in its term. */
+const LEASE_KEEPS = 4
+
+const LEASE_LOST = 'another process evaluates by now: what this one made of the last rows is not kept'
 
 interface Turn {
   touched: readonly UnitContext[]
@@ -45,12 +49,14 @@ interface Turn {
  */
 export class SessionWriter {
   readonly #options: SessionOptions
-  readonly #unsaved = new Map<DeviceContext, UnitContext>()
-  readonly #heard = new Set<UnitContext>()
+  /** By unit and device, as a change of rules puts other contexts in the place of theirs. */
+  readonly #unsaved = new Map<string, { device: DeviceContext; unit: UnitContext }>()
+  readonly #heard = new Map<number, UnitContext>()
   #savedCursor: LedgerCursor
   #savedAtMs = performance.now()
   #watermarkAtMs = -Infinity
   #openAlerts = 1
+  #leaseKeptAtMs = performance.now()
   /** Of what is being judged, by `performance.now()`. */
   #oldestCommitMs = Infinity
 
@@ -62,12 +68,6 @@ export class SessionWriter {
   /** A batch committed at this time, by `performance.now()`, is part of the turn. */
   noteCommitted(atMs: number): void {
     this.#oldestCommitMs = Math.min(this.#oldestCommitMs, atMs)
-  }
-
-  /** Another one has taken the unit's place. */
-  forget(unit: UnitContext): void {
-    for (const device of unit.devices.values()) this.#unsaved.delete(device)
-    this.#heard.delete(unit)
   }
 
   /** Returns what has become of alerts; undefined: nothing had to be written. */
@@ -82,9 +82,21 @@ export class SessionWriter {
     return result?.alerts
   }
 
+  /** While a turn takes long, or nothing has to be written: else another process would begin beside this one. */
+  async holdLease(): Promise<void> {
+    const { pool, lease } = this.#options
+    if (performance.now() - this.#leaseKeptAtMs < lease.forMs / LEASE_KEEPS) return
+    if (!(await takeLease(pool, lease))) throw new LeaseLostError(LEASE_LOST)
+    this.#leaseKeptAtMs = performance.now()
+  }
+
   #note(unit: UnitContext): void {
-    for (const device of unit.devices.values()) if (device.isUnsaved) this.#unsaved.set(device, unit)
-    if (unit.isHeard) this.#heard.add(unit)
+    const { unitId } = unit.config
+    for (const device of unit.devices.values()) {
+      if (device.isUnsaved) this.#unsaved.set(deviceKey({ device, unit }), { device, unit })
+    }
+    // Also one that was heard before its rules changed.
+    if (unit.isHeard || this.#heard.has(unitId)) this.#heard.set(unitId, unit)
     unit.isHeard = false
   }
 
@@ -98,7 +110,7 @@ export class SessionWriter {
       ({ changed, config: { unitId } }) => changed.size > 0 || ranged.has(unitId) || scoped.has(unitId),
     )
     const written = new Set(units)
-    const devices = [...this.#unsaved].filter(([, unit]) => isSaving || written.has(unit))
+    const devices = [...this.#unsaved.values()].filter(({ unit }) => isSaving || written.has(unit))
     return {
       units,
       ranges,
@@ -106,7 +118,7 @@ export class SessionWriter {
       unitFacts,
       hubs,
       statuses,
-      devices: devices.map(([device, unit]) => ({ device, unit })),
+      devices,
       isPagingAll: (isTick || isPageDue) && this.#openAlerts > 0,
     }
   }
@@ -122,9 +134,7 @@ export class SessionWriter {
     return onConnection(pool, async (client) => {
       await client.query(`BEGIN; SET LOCAL statement_timeout = ${Math.trunc(statementTimeoutMs)}`)
       if (!(await keepLease(client, lease))) {
-        throw new LeaseLostError(
-          'another process evaluates by now: what this one made of the last rows is not kept',
-        )
+        throw new LeaseLostError(LEASE_LOST)
       }
       const result = await writeTurn(client, changes, { nowMs: turn.nowMs, limits })
       if (isSaving) await this.#save(client, turn)
@@ -135,7 +145,7 @@ export class SessionWriter {
   }
 
   async #save(client: PoolClient, { cursor, newestId, isEnd }: Turn): Promise<void> {
-    await writeUnitStatuses(client, [...this.#heard].map(statusRow))
+    await writeUnitStatuses(client, [...this.#heard.values()].map(statusRow))
     await moveCursor(client, EVALUATOR, { from: this.#savedCursor, to: cursor })
     if (!isEnd && performance.now() < this.#watermarkAtMs + WATERMARK_MS) return
     await writeWatermark(client, EVALUATOR, { cursor, newestId })
@@ -155,9 +165,9 @@ export class SessionWriter {
     { result, isSaving }: { result: TurnResult; isSaving: boolean },
   ): void {
     const { metrics, onTold } = this.#options
-    for (const { device } of changes.devices) {
-      device.isUnsaved = false
-      this.#unsaved.delete(device)
+    for (const saved of changes.devices) {
+      saved.device.isUnsaved = false
+      this.#unsaved.delete(deviceKey(saved))
     }
     for (const unit of changes.units) {
       unit.changed.clear()
@@ -173,6 +183,10 @@ export class SessionWriter {
     }
     if (result.isToldOutside) onTold()
   }
+}
+
+function deviceKey({ device, unit }: { device: DeviceContext; unit: UnitContext }): string {
+  return `${unit.config.unitId} ${device.config.deviceId}`
 }
 
 function hasChanges(changes: TurnChanges): boolean {

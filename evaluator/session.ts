@@ -11,9 +11,9 @@ import { FleetMemory } from './fleet-memory.ts'
 import { HubHorizons } from './hub-horizons.ts'
 import { type HubFacts, HubOutages } from './hub-outages.ts'
 import { hasOpenDoor, judgeDoors } from './judge-doors.ts'
+import { hasLate, LateRefolds } from './late-refolds.ts'
 import { LedgerReader } from './ledger-reader.ts'
 import { OverdueLooks, type UnitFacts } from './overdue-looks.ts'
-import { refoldDevice } from './refold-device.ts'
 import { inRounds } from './rounds.ts'
 import { lookAtSilence } from './session-clock.ts'
 import type { SessionOptions } from './session-options.ts'
@@ -25,7 +25,7 @@ import { type Arrival, addHanded, addStored, isAnyUnknown, rowsOf, sortByArrival
 /** How often the clock is let judge, and changed rules are looked for. */
 const TICK_MS = 1_000
 /** How long the ledger is not read while batches that were handed over wait for those before them. */
-const LEDGER_WAIT_MS = 300
+const LEDGER_WAIT_MS = 1_100
 /** How often manual logs and calibrations are looked at. */
 const OVERDUE_MS = 5_000
 
@@ -42,6 +42,7 @@ export class Session {
   readonly #overdue = new OverdueLooks()
   readonly #looks = new WeakMap<DeviceContext, number>()
   readonly #writer: SessionWriter
+  readonly #refolds: LateRefolds
   /** Units of this turn at which something was heard or is due. */
   readonly #touched = new Set<UnitContext>()
   #ranges: EpisodeRange[] = []
@@ -61,7 +62,7 @@ export class Session {
     for (const unit of memory.units.values()) {
       session.#horizons.open(unit)
       // States of other rules than those of now.
-      if ([...unit.devices.values()].some(({ late }) => late)) session.#touched.add(unit)
+      if (hasLate(unit)) session.#touched.add(unit)
     }
     return session
   }
@@ -71,6 +72,7 @@ export class Session {
     this.#memory = memory
     this.#ledger = new LedgerReader(cursor, options.settings.EVALUATOR_PAGE_ROWS_MAX)
     this.#writer = new SessionWriter(options, cursor)
+    this.#refolds = new LateRefolds({ ...options, onFailed: options.onRefoldFailed })
   }
 
   /** Whether the ledger shows more than can be taken at once. */
@@ -81,6 +83,7 @@ export class Session {
   /** Judges what has come and what the clock makes due, and commits what that changes. */
   async turn(): Promise<void> {
     const { handOver, now } = this.#options
+    await this.#writer.holdLease()
     const handed = handOver.take()
     const work: Work = new Map()
     for (const batch of handed) {
@@ -115,6 +118,7 @@ export class Session {
     metrics.handOverDropped.inc(handOver.takeDropped())
     if (news.parts.length > 0) this.#writer.noteCommitted(performance.now() - ageMs)
     for (const part of news.parts) {
+      await this.#writer.holdLease()
       const work: Work = new Map()
       addStored(work, await onConnection(pool, (client) => batchRows(client, part)))
       await this.#apply(work)
@@ -159,14 +163,14 @@ export class Session {
   }
 
   async #refresh(): Promise<void> {
-    const { units, gone } = await this.#memory.refresh()
-    for (const unit of gone) {
-      this.#touched.delete(unit)
-      this.#writer.forget(unit)
-    }
-    for (const unit of units) {
+    const { units } = this.#memory
+    for (const unit of await this.#memory.refresh()) {
       this.#setPauses(unit)
       this.#touched.add(unit)
+    }
+    // Another context has taken over what those had still to do.
+    for (const unit of this.#touched) {
+      if (units.get(unit.config.unitId) !== unit) this.#touched.delete(unit)
     }
   }
 
@@ -178,6 +182,7 @@ export class Session {
     if (performance.now() >= this.#nextOverdueMs) await this.#lookForOverdue(units, nowMs)
     for (const unit of lookAtSilence(units, nowMs, this.#looks)) this.#touched.add(unit)
     for (const unit of units) {
+      if (hasLate(unit)) this.#touched.add(unit)
       if (!hasOpenDoor(unit)) continue
       unit.doorsFromMs ??= Infinity
       this.#touched.add(unit)
@@ -187,7 +192,9 @@ export class Session {
   /** Before the devices: while their hub is away they are not silent. */
   async #lookAtHubs(units: readonly UnitContext[], nowMs: number): Promise<void> {
     const states = await onConnection(this.#options.pool, readHubStates)
-    this.#horizons.setConnected(new Set(states.flatMap(({ hubId, isOnline }) => (isOnline ? [hubId] : []))))
+    this.#horizons.setConnected(
+      new Set(states.flatMap(({ hubId, isOnline, isGone }) => (isOnline && !isGone ? [hubId] : []))),
+    )
     const changed = this.#outages.update(states, nowMs)
     for (const unit of changed.size > 0 ? units : []) {
       if (![...unit.devices.values()].some(({ config }) => changed.has(config.hubId ?? 0))) continue
@@ -216,16 +223,8 @@ export class Session {
   /** Refolds, doors and statuses of the units of this turn. `held`: messages whose turn is still to come. */
   async #settle(nowMs: number, held?: Work): Promise<void> {
     for (const unit of this.#touched) {
-      for (const device of unit.devices.values()) {
-        const { late } = device
-        if (!late) continue
-        this.#options.metrics.refolds.inc()
-        this.#ranges.push(
-          await onConnection(this.#options.pool, (client) =>
-            refoldDevice(client, unit, device, { late, held: held?.get(unit.config.unitId) ?? [] }),
-          ),
-        )
-      }
+      await this.#writer.holdLease()
+      this.#ranges.push(...(await this.#refolds.run(unit, held?.get(unit.config.unitId) ?? [])))
       if (unit.doorsFromMs !== undefined) {
         this.#ranges.push(
           ...judgeDoors(unit, (deviceId) => {

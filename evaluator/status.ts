@@ -17,11 +17,12 @@ export function statusAt(unit: UnitContext, nowMs: number): UnitStatus {
 }
 
 function statusDevice(unit: UnitContext, device: DeviceContext, nowMs: number): StatusDevice {
-  const { view, hearing, listening } = device
+  const { view, hearing, config } = device
   const openSinceMs = view.newestAtMs === null ? null : unit.timeline.openSinceMs(view.newestAtMs)
   return {
     newestAtMs: view.newestAtMs,
-    missed: missedCheckIns(hearing, listening, nowMs),
+    // Behind a hub that is away it has no alert of its own, but nobody sees how it is.
+    missed: missedCheckIns(hearing, { device: config, pauses: unit.downtimes }, nowMs),
     temperatureCenti: view.temperatureCenti,
     isPending: view.isPending,
     goodInARow: view.goodInARow,

@@ -16,6 +16,8 @@ export interface Late {
 export interface SavedDevice {
   readings: DeviceState
   hearing: Hearing
+  /** What is not in `readings` yet, because it could not be folded. */
+  late?: Late
 }
 
 /** A device in a unit, with what its readings have come to. */
@@ -49,6 +51,8 @@ export interface UnitContext {
   /** What was last found of its doors, as JSON. */
   doorsFound: string
   status: UnitStatus
+  /** Our own: in them nobody is silent, and no unit is out of sight. */
+  downtimes: readonly Pause[]
   /** A reading has come since its status was judged. */
   isHeard: boolean
 }
@@ -72,6 +76,7 @@ export function openUnit(
     doorsFromMs: undefined,
     doorsFound: '',
     status: known.status,
+    downtimes: known.pauses,
     isHeard: false,
   }
   for (const device of config.devices) {
@@ -94,7 +99,7 @@ function openDevice(
   }
   const state = saved?.readings ?? newDeviceState()
   const tracks = unit.config.tracks.filter(({ conditionType }) => conditionType === 'no_data')
-  return {
+  const device: DeviceContext = {
     config,
     state,
     judging,
@@ -102,15 +107,17 @@ function openDevice(
     hearing: saved?.hearing ?? newHearing(),
     listening: { device: config, tracks, pauses: known.pauses },
     isUnsaved: false,
-    // A state of other rules: they have changed while nobody evaluated.
-    late: isStateOf(state, unit.config) ? undefined : { fromMs: state.atMs, toMs: state.atMs },
+    late: saved?.late,
     written: new Map(),
   }
+  // A state of other rules: they have changed while nobody evaluated.
+  if (!isStateOf(state, unit.config)) noteLate(device, { fromMs: state.atMs, toMs: state.atMs })
+  return device
 }
 
 /** What is to be stored of a device. */
-export function savedDevice({ state, hearing }: DeviceContext): SavedDevice {
-  return { readings: state, hearing }
+export function savedDevice({ state, hearing, late }: DeviceContext): SavedDevice {
+  return { readings: state, hearing, ...(late ? { late } : {}) }
 }
 
 export function noteLate(device: DeviceContext, { fromMs, toMs }: Late): void {

@@ -179,11 +179,18 @@ export function statusRow(unit: UnitContext) {
     if (device.view.newestAtMs === null || !device.config.hasTemperature) continue
     if ((newest?.view.newestAtMs ?? -Infinity) < device.view.newestAtMs) newest = device
   }
-  const centi = newest?.view.temperatureCenti ?? null
   return {
     unitId: unit.config.unitId,
     status: unit.status,
     lastReadingAtMs: newest?.view.newestAtMs ?? null,
-    lastTemperature: centi === null ? null : centi / HUNDREDTHS,
+    lastTemperature: newest ? lastTemperatureOf(newest) : null,
   }
+}
+
+function lastTemperatureOf({
+  config: { deviceId },
+  state: { temperatureCenti, temperatureAtMs },
+}: DeviceContext) {
+  if (temperatureCenti === null) return null
+  return { celsius: temperatureCenti / HUNDREDTHS, deviceId, atMs: temperatureAtMs }
 }

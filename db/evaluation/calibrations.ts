@@ -12,7 +12,7 @@ export interface Calibration {
 /** The temperature offsets of all devices, each device's in order of time. */
 export async function readCalibrations(client: Pick<ClientBase, 'query'>): Promise<Calibration[]> {
   const { rows } = await client.query<Calibration>(
-    `SELECT device_id AS "deviceId", ${epochMs('calibrated_at')} AS "fromMs", (temperature_offset * 100)::integer AS "offsetCenti"
+    `SELECT device_id AS "deviceId", ${epochMs('calibrated_at')} AS "fromMs", coalesce(nullif(temperature_offset, 'NaN') * 100, 0)::integer AS "offsetCenti"
      FROM public.calibration_records ORDER BY device_id, calibrated_at`,
   )
   return rows

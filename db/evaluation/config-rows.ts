@@ -66,7 +66,10 @@ export interface RuleHistoryRow {
   } | null
 }
 
-/** These units in order of id; all that are not deleted when none are named. */
+/**
+ * These units in order of id. When none are named, all that are not deleted, and those whose alerts have still to end because
+ * they are.
+ */
 export async function loadUnits(db: Queryable, unitIds: readonly number[] | undefined): Promise<UnitRow[]> {
   const { rows } = await db.query<UnitRow>(
     `SELECT u.id AS "unitId", u.organization_id AS "organizationId", a.site_id AS "siteId",
@@ -77,7 +80,8 @@ export async function loadUnits(db: Queryable, unitIds: readonly number[] | unde
      FROM public.units u
      JOIN public.areas a ON a.id = u.area_id JOIN public.sites s ON s.id = a.site_id
      JOIN public.organizations o ON o.id = u.organization_id
-     WHERE CASE WHEN $1::int[] IS NULL THEN u.deleted_at IS NULL ELSE u.id = ANY ($1) END
+     WHERE CASE WHEN $1::int[] IS NOT NULL THEN u.id = ANY ($1) ELSE u.deleted_at IS NULL OR u.id IN (
+       SELECT unit_id FROM public.alerts WHERE status IN ('active', 'acknowledged', 'escalated')) END
      ORDER BY u.id`,
     [unitIds ?? null],
   )

@@ -85,7 +85,8 @@ const DELETE_RANGES = `
       WHEN 'calibration' THEN e.condition_type = 'calibration_due'
       WHEN 'silence' THEN e.condition_type = 'no_data' AND e.ended_at IS NULL
       ELSE e.condition_type NOT IN ('door_open', 'no_data', 'calibration_due', 'manual_log_overdue') END
-    AND e.triggered_at > to_timestamp(given.after_ms / 1000) AND e.triggered_at <= to_timestamp(given.to_ms / 1000)
+    -- One that runs is among what was judged up to now, however long ago it was triggered.
+    AND (e.triggered_at > to_timestamp(given.after_ms / 1000) OR given.to_ms = 'infinity' AND e.ended_at IS NULL) AND e.triggered_at <= to_timestamp(given.to_ms / 1000)
   RETURNING e.unit_id AS "unitId", e.rule_id AS "ruleId", e.condition_type AS "conditionType",
     (extract(epoch FROM e.started_at) * 1000)::float8 AS "fromMs"`
 

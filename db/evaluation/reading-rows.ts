@@ -20,7 +20,7 @@ interface Row {
 /** Simulated readings are stored, and judged by nobody. */
 const SELECT = `
   SELECT r.device_id, r.unit_id, ${epochMs('r.recorded_at')} AS recorded_ms, ${epochMs('r.received_at')} AS received_ms,
-    CASE WHEN r.fault IS NULL THEN pipeline.centi(r.temperature) + coalesce((c.temperature_offset * 100)::integer, 0) END AS centi,
+    CASE WHEN r.fault IS NULL THEN pipeline.centi(r.temperature) + coalesce((nullif(c.temperature_offset, 'NaN') * 100)::integer, 0) END AS centi,
     r.battery, r.fault
   FROM public.sensor_readings r
   LEFT JOIN LATERAL (

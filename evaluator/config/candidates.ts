@@ -61,24 +61,27 @@ function ruleOf(row: RuleHistoryRow, conditionType: ConditionType): Omit<Candida
   return { ruleId, name: row.values?.name ?? '', conditionType, alertType, level, siteId, createdAtMs }
 }
 
-/** The limits of the unit itself, which act where no rule of their condition type does. */
-export function limitsOf(unit: UnitRow): CandidateRule[] {
-  return LIMITS.map(({ field, conditionType }) => ({
+/**
+ * The limits of the unit itself, which act where no rule of their condition type does. One that cannot be judged (SQL has made it
+ * so) is told to `onDefect`, and is as if there were none.
+ */
+export function limitsOf(unit: UnitRow, onDefect: (message: string) => void): CandidateRule[] {
+  return LIMITS.map((limit) => ({
     ruleId: null,
-    name: field,
-    conditionType,
-    alertType: ALERT_TYPES[conditionType],
+    name: limit.field,
+    conditionType: limit.conditionType,
+    alertType: ALERT_TYPES[limit.conditionType],
     level: 'limit',
     siteId: null,
     createdAtMs: unit.createdAtMs,
-    versions: limitVersions(unit, field, conditionType),
+    versions: limitVersions(unit, limit, onDefect),
   }))
 }
 
 function limitVersions(
-  { periods }: UnitRow,
-  field: (typeof LIMITS)[number]['field'],
-  conditionType: ConditionType,
+  { unitId, periods }: UnitRow,
+  { field, conditionType }: (typeof LIMITS)[number],
+  onDefect: (message: string) => void,
 ): EnabledVersion[] {
   // Other settings of the unit change too.
   const changes = periods.filter(({ values }, i) => values[field] !== periods[i - 1]?.values[field])
@@ -86,8 +89,15 @@ function limitVersions(
     const limit = values[field]
     if (limit === null) return []
     const toMs = changes[i + 1]?.fromMs ?? Infinity
-    const condition = parseCondition(conditionType, { limit })
-    return [{ version: i + 1, fromMs, toMs, condition, severity: 'critical', isFirst: i === 0 }]
+    const version = i + 1
+    try {
+      const condition = parseCondition(conditionType, { limit })
+      return [{ version, fromMs, toMs, condition, severity: 'critical', isFirst: i === 0 }]
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      onDefect(`Version ${version} of ${field} of unit ${unitId} is left out: ${reason}`)
+      return []
+    }
   })
 }
 

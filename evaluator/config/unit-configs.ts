@@ -37,7 +37,8 @@ export async function loadUnitConfigs(
     const { unitId, organizationId } = unit
     const wide = candidates.get(scopeOf(organizationId, null)) ?? []
     const own = candidates.get(scopeOf(organizationId, unitId)) ?? []
-    return toUnitConfig(unit, devicesOf.get(unitId) ?? [], [...wide, ...own])
+    const rules = [...wide, ...own, ...limitsOf(unit, onDefect)]
+    return toUnitConfig(unit, devicesOf.get(unitId) ?? [], rules)
   })
 }
 
@@ -58,11 +59,13 @@ function toUnitConfig(
     monitoringEnabled: unit.monitoringEnabled,
     timezone: unit.timezone,
     devices: devices.map(toDeviceConfig),
-    tracks: tracksOf([...rules, ...limitsOf(unit)], unitPeriodsOf(unit)),
+    tracks: tracksOf(rules, unitPeriodsOf(unit)),
   }
 }
 
-const toCentiOrNull = (celsius: number | null) => (celsius === null ? null : Math.round(celsius * 100))
+/** A numeric column may hold NaN, which is no limit. */
+const toCentiOrNull = (celsius: number | null) =>
+  celsius === null || Number.isNaN(celsius) ? null : Math.round(celsius * 100)
 
 function toDeviceConfig({ deviceId, hubId, deviceType, leftAtMs, periods }: DeviceRow): DeviceConfig {
   const intervals = periods.map(({ fromMs, values: { reporting_interval_seconds: seconds } }) => ({

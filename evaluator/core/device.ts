@@ -4,6 +4,7 @@ import { becomeIdle, type Doors, isInside, type Machine, NEVER_MS } from './mach
 import type { DeviceConfig, Episode, ReadingInput, RuleTrack, UnitConfig } from './types.ts'
 import {
   hasLater,
+  lastChangeMs,
   leaveVersions,
   machineInForce,
   machinesOf,
@@ -59,9 +60,14 @@ export function isInOrder(state: DeviceState, { atMs, recordedAtMs }: ReadingInp
 }
 
 /** Whether a state is of these rules and versions, as far as it tells. Of another one it must be folded again. */
-export function isStateOf({ tracks }: DeviceState, { tracks: rules }: UnitConfig): boolean {
+export function isStateOf(
+  { tracks, atMs, versionsToMs }: DeviceState,
+  { tracks: rules }: UnitConfig,
+): boolean {
   if (tracks.length === 0) return true
   if (tracks.length !== rules.length) return false
+  const knownToMs = Math.max(atMs, versionsToMs)
+  if (rules.some((rule) => lastChangeMs(rule) > knownToMs)) return false
   return tracks.every((track, index) => {
     const rule = rules[index]
     if (rule?.ruleId !== track.ruleId || rule.conditionType !== track.conditionType) return false

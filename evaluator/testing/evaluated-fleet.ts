@@ -88,6 +88,8 @@ export interface EvaluatedFleet {
     arrivalMinute?: number,
   ): Promise<CommittedBatch>
   startEvaluator(options?: { now?: () => number; env?: Record<string, string> }): Evaluator
+  /** How often an evaluator had to begin anew. */
+  failures(): Promise<number>
   /** All alerts, in order of their beginning. */
   alerts(): Promise<AlertSaid[]>
   /** Waits until everything that is committed has been evaluated, and stored. */
@@ -114,6 +116,7 @@ export async function openEvaluatedFleet(options: {
   const folder = await makeTestFolder()
   const nextId = createBatchIds({ now: Date.now, process: 1 })
   const evaluators: Evaluator[] = []
+  const metrics = createEvaluatorMetrics(new Registry())
   const beginMs = Math.floor(Date.now() / MINUTE_MS) * MINUTE_MS - (options.minutes ?? 0) * MINUTE_MS
   const count = options.devices ?? 1
 
@@ -203,12 +206,16 @@ export async function openEvaluatedFleet(options: {
         pool,
         log,
         settings,
-        metrics: createEvaluatorMetrics(new Registry()),
+        metrics,
         now,
       })
       evaluators.push(evaluator)
       evaluator.start()
       return evaluator
+    },
+    async failures() {
+      const { values } = await metrics.failures.get()
+      return values.reduce((sum, { value }) => sum + value, 0)
     },
     alerts: () => readAlerts(pool, beginMs),
     evaluated: () => until('all that is committed is evaluated', () => isEvaluated(pool)),
