@@ -48,6 +48,23 @@ test('leaves to the ledger what is above its limit of rows, and takes on when th
   expect(handOver.take()).toHaveLength(1)
 })
 
+test('awaits what is here and what its process may have committed, and nobody else', () => {
+  const ofProcess = (number: bigint, counter: bigint) => (1n << 22n) | (number << 10n) | counter
+  const handOver = new HandOver(1)
+  expect(handOver.isAwaited(ofProcess(7n, 1n))).toBe(false)
+  handOver.open()
+  handOver.offer(batch(ofProcess(7n, 1n), 1), ofProcess(7n, 2n))
+  handOver.offer(batch(ofProcess(7n, 2n), 1), ofProcess(7n, 2n))
+  const awaited = (counter: bigint) => handOver.isAwaited(ofProcess(7n, counter))
+  // 1 is here, 2 found no room, 3 may be committed already.
+  expect([awaited(1n), awaited(2n), awaited(3n)]).toEqual([true, false, true])
+  expect(handOver.isAwaited(ofProcess(8n, 3n))).toBe(false)
+  expect(handOver.take()).toHaveLength(1)
+  expect(awaited(1n)).toBe(false)
+  handOver.close()
+  expect(awaited(3n)).toBe(false)
+})
+
 test('wakes whoever waits, also for a batch that must be read from the ledger', async () => {
   const handOver = new HandOver(100)
   const long = 100_000

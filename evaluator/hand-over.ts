@@ -1,12 +1,16 @@
+import { processOfBatchId } from '../db/batches/batch-id.ts'
 import type { CommittedBatch } from '../ingest/committed.ts'
+import { PackedReadings } from './packed-rows.ts'
 
-/** A committed batch with the time at which it was handed over, by `performance.now()`. */
-export interface HandedBatch extends CommittedBatch {
+/** A committed batch, as it waits. */
+export interface HandedBatch extends Pick<CommittedBatch, 'id' | 'doors'> {
+  readings: PackedReadings
+  /** When it was handed over, by `performance.now()`. */
   committedAtMs: number
 }
 
-/** A batch waits so long for one before it that is not committed yet. */
-const ORDER_WAIT_MS = 200
+/** A batch waits so long for one before it that is not committed yet: longer than commits take under full load. */
+const ORDER_WAIT_MS = 1_000
 
 /**
  * Committed batches on their way from ingest to the evaluator, in memory. It is ahead of the ledger, never instead of it: what
@@ -22,6 +26,8 @@ export class HandOver {
   #isOpen = false
   #isNews = false
   #settledId = 0n
+  /** The process whose batches are handed over, by the number in their ids. */
+  #process: number | undefined
   #wake: (() => void) | undefined
   #dropped = 0
 
@@ -32,15 +38,30 @@ export class HandOver {
   /** Takes note of a committed batch; undefined: one that must be read from the ledger. Cheap, and never throws. */
   offer(batch: CommittedBatch | undefined, settledId: bigint): void {
     this.#settledId = settledId
-    const rows = batch ? rowsOf(batch) : 0
-    if (batch !== undefined && this.#isOpen && this.#rows + rows <= this.#rowsMax) {
-      this.#batches.push({ ...batch, committedAtMs: performance.now() })
-      this.#rows += rows
-    } else if (batch !== undefined) {
-      this.#dropped += 1
-    }
+    if (batch !== undefined) this.#put(batch)
     this.#isNews = true
     this.#wake?.()
+  }
+
+  #put({ id, readings, doors }: CommittedBatch): void {
+    this.#process ??= processOfBatchId(id)
+    const rows = readings.length + doors.length
+    if (!this.#isOpen || this.#rows + rows > this.#rowsMax) {
+      this.#dropped += 1
+      return
+    }
+    const committedAtMs = performance.now()
+    this.#batches.push({ id, readings: new PackedReadings(readings), doors, committedAtMs })
+    this.#rows += rows
+  }
+
+  /**
+   * Whether a batch that the ledger shows is here, or will be in a moment: the ledger may know of a commit before its answer has
+   * been read.
+   */
+  isAwaited(id: bigint): boolean {
+    if (!this.#isOpen || processOfBatchId(id) !== this.#process) return false
+    return id > this.#settledId || this.#batches.some((batch) => batch.id === id)
   }
 
   /** How many batches were left to the ledger since the last call. */
@@ -91,6 +112,6 @@ export class HandOver {
   }
 }
 
-function rowsOf({ readings, doors }: CommittedBatch): number {
+function rowsOf({ readings, doors }: HandedBatch): number {
   return readings.length + doors.length
 }

@@ -1,11 +1,14 @@
 import type { ClientBase } from 'pg'
 import type { LedgerCursor } from '../db/evaluation/cursor.ts'
-import { type LedgerBatch, ledgerPage } from '../db/evaluation/ledger-page.ts'
+import { type LedgerBatch, type LedgerPage, ledgerPage } from '../db/evaluation/ledger-page.ts'
 
 /** Batches asked for at once. */
 const PAGE_BATCHES = 256
 /** Batches that are ahead of the ledger, and those that it has just shown; beyond it, some are looked at twice. */
 const REMEMBERED_MAX = 100_000
+
+/** What was committed and is not handed over for so long is read from the database. */
+const AWAIT_MS = 1_000
 
 /** What the ledger shows next. */
 export interface LedgerNews {
@@ -24,6 +27,8 @@ export class LedgerReader {
   readonly #ahead = new Set<bigint>()
   /** Shown by the ledger, and perhaps still to be handed over. */
   readonly #shown = new Set<bigint>()
+  /** The first one that was awaited, and since when, by `performance.now()`. */
+  #awaited = { id: -1n, sinceMs: 0 }
   /** Everything up to it has been applied. */
   cursor: LedgerCursor
   /** The highest id seen. */
@@ -46,9 +51,12 @@ export class LedgerReader {
     if (id > this.newestId) this.newestId = id
   }
 
-  /** The next page. Its batches must be applied before the next one is asked for. */
-  async next(client: ClientBase): Promise<LedgerNews> {
-    const page = await ledgerPage(client, this.cursor, { limit: PAGE_BATCHES })
+  /**
+   * The next page, up to the first batch that is about to be handed over. Its batches must be applied before the next one is
+   * asked for.
+   */
+  async next(client: ClientBase, isAwaited: (id: bigint) => boolean): Promise<LedgerNews> {
+    const page = this.#untilAwaited(await ledgerPage(client, this.cursor, { limit: PAGE_BATCHES }), isAwaited)
     this.cursor = page.cursor
     const unseen = page.batches.filter(({ id }) => {
       this.#noteId(id)
@@ -57,7 +65,11 @@ export class LedgerReader {
       return true
     })
     return {
-      parts: inParts(unseen, this.#rowsMax),
+      // In the order of their arrival, as far as can be told.
+      parts: inParts(
+        unseen.sort((a, b) => (a.id < b.id ? -1 : 1)),
+        this.#rowsMax,
+      ),
       isFull: page.isFull,
       oldestCommittedAtMs: unseen.reduce<number | null>(
         (oldest, { committedAtMs }) =>
@@ -65,6 +77,24 @@ export class LedgerReader {
         null,
       ),
     }
+  }
+
+  #untilAwaited(page: LedgerPage, isAwaited: (id: bigint) => boolean): LedgerPage {
+    const { batches } = page
+    const end = batches.findIndex(({ id }) => !this.#ahead.has(id) && isAwaited(id))
+    const awaited = batches[end]
+    if (!awaited || this.#hasWaited(awaited.id)) return page
+    const last = batches[end - 1]
+    return {
+      batches: batches.slice(0, end),
+      cursor: last ? { tx: last.tx, batchId: last.id } : this.cursor,
+      isFull: false,
+    }
+  }
+
+  #hasWaited(id: bigint): boolean {
+    if (this.#awaited.id !== id) this.#awaited = { id, sinceMs: performance.now() }
+    return performance.now() - this.#awaited.sinceMs > AWAIT_MS
   }
 }
 

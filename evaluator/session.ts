@@ -9,6 +9,7 @@ import { readHubStates } from '../db/evaluation/hub-states.ts'
 import { applyInputs } from './apply-inputs.ts'
 import type { AlertFacts } from './core/types.ts'
 import { FleetMemory } from './fleet-memory.ts'
+import type { HandedBatch } from './hand-over.ts'
 import { HubHorizons } from './hub-horizons.ts'
 import { type HubFacts, HubOutages } from './hub-outages.ts'
 import { hasOpenDoor, judgeDoors } from './judge-doors.ts'
@@ -20,7 +21,7 @@ import type { SessionOptions } from './session-options.ts'
 import { SessionWriter } from './session-writer.ts'
 import { statusAt } from './status.ts'
 import type { DeviceContext, UnitContext } from './unit-context.ts'
-import { addHanded, addStored, type Work } from './work.ts'
+import { addHandedDoors, addHandedReadings, addStored, type Work } from './work.ts'
 
 /** How often the clock is let judge, and changed rules are looked for. */
 const TICK_MS = 1_000
@@ -52,6 +53,7 @@ export class Session {
   #nextOverdueMs = 0
   #nextReadMs = 0
   #isBehind = true
+  #rowsInARow = 0
 
   static async open(options: SessionOptions, cursor: LedgerCursor): Promise<Session> {
     const memory = new FleetMemory({ pool: options.pool, nowMs: options.now, onDefect: options.onDefect })
@@ -82,13 +84,9 @@ export class Session {
   async turn(): Promise<void> {
     const { handOver, now, pool } = this.#options
     const handed = handOver.take()
-    const work: Work = new Map()
     for (const batch of handed) {
-      if (!this.#ledger.takeHanded(batch.id)) continue
-      addHanded(work, batch, this.#memory.offsets)
-      this.#writer.noteCommitted(batch.committedAtMs)
+      if (this.#ledger.takeHanded(batch.id)) await this.#applyHanded(batch)
     }
-    await this.#apply(work)
     const nowMs = now()
     // News without a batch is in the ledger.
     if (handed.length === 0 || performance.now() >= this.#nextReadMs) {
@@ -105,9 +103,24 @@ export class Session {
     await this.#write({ nowMs: this.#options.now(), isTick: false, isEnd: true })
   }
 
+  /** In slices, so that what they are unpacked to is gone before it has grown old. */
+  async #applyHanded({ readings, doors, committedAtMs }: HandedBatch): Promise<void> {
+    this.#writer.noteCommitted(committedAtMs)
+    const { offsets } = this.#memory
+    let from = 0
+    do {
+      const to = Math.min(from + ROWS_AT_ONCE, readings.length)
+      const work: Work = new Map()
+      addHandedReadings(work, readings, { from, to, offsets })
+      if (from === 0) addHandedDoors(work, doors)
+      await this.#apply(work)
+      from = to
+    } while (from < readings.length)
+  }
+
   async #readLedger(client: ClientBase): Promise<void> {
     const { metrics, now, handOver, settings } = this.#options
-    const news = await this.#ledger.next(client)
+    const news = await this.#ledger.next(client, (id) => handOver.isAwaited(id))
     const ageMs = news.oldestCommittedAtMs === null ? 0 : Math.max(0, now() - news.oldestCommittedAtMs)
     metrics.lagSeconds.set(ageMs / 1_000)
     metrics.handOverDropped.inc(handOver.takeDropped())
@@ -127,7 +140,6 @@ export class Session {
     const { metrics } = this.#options
     // A hub may send as soon as its fleet is applied: what it speaks of is configured, though not yet known here.
     if (isAnyUnknown(work, this.#memory.units)) await this.#refresh()
-    let rows = 0
     for (const [unitId, inputs] of work) {
       const count = inputs.readings.length + inputs.doors.length
       const unit = this.#memory.units.get(unitId)
@@ -140,9 +152,9 @@ export class Session {
         this.#horizons.heard(unit, inputs.doors)
         this.#touched.add(unit)
       }
-      rows += count
-      if (rows < ROWS_AT_ONCE) continue
-      rows = 0
+      this.#rowsInARow += count
+      if (this.#rowsInARow < ROWS_AT_ONCE) continue
+      this.#rowsInARow = 0
       await breathe()
     }
   }

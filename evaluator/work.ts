@@ -1,7 +1,7 @@
+import type { DoorRow } from '../db/copy/doors.ts'
 import type { Calibration } from '../db/evaluation/calibrations.ts'
-import { toCenti } from '../db/evaluation/centi.ts'
-import type { CommittedBatch } from '../ingest/committed.ts'
 import type { DoorInput, ReadingInput } from './core/types.ts'
+import type { PackedReadings } from './packed-rows.ts'
 
 /** Inputs by the unit in which they were measured. */
 export type Work = Map<number, { readings: ReadingInput[]; doors: DoorInput[] }>
@@ -21,26 +21,26 @@ export function addStored(
   for (const door of rows.doors) inUnit(work, door.unitId).doors.push(door)
 }
 
-/** Puts the rows of a batch that was just committed beside others, as they would be read from the database. */
-export function addHanded(work: Work, batch: CommittedBatch, offsets: Offsets): void {
-  for (const row of batch.readings) {
-    if (row.unitId === null) continue
-    const atMs = Math.min(row.recordedAtMs, row.receivedAtMs)
-    inUnit(work, row.unitId).readings.push({
-      kind: 'reading',
-      deviceId: row.deviceId,
-      atMs,
-      recordedAtMs: row.recordedAtMs,
-      receivedAtMs: row.receivedAtMs,
-      temperatureCenti:
-        row.temperature === null || row.fault !== null
-          ? null
-          : toCenti(row.temperature) + offsetAt(offsets.get(row.deviceId), atMs),
-      battery: row.battery,
-      fault: row.fault,
-    })
+/** Puts readings that were just committed, from one place to before another, beside others, as they would be read from the database. */
+export function addHandedReadings(
+  work: Work,
+  readings: PackedReadings,
+  { from, to, offsets }: { from: number; to: number; offsets: Offsets },
+): void {
+  for (let index = from; index < to; index += 1) {
+    const unitId = readings.unitIdAt(index)
+    if (unitId === null) continue
+    const reading = readings.readingAt(index)
+    if (reading.temperatureCenti !== null) {
+      reading.temperatureCenti += offsetAt(offsets.get(reading.deviceId), reading.atMs)
+    }
+    inUnit(work, unitId).readings.push(reading)
   }
-  for (const row of batch.doors) {
+}
+
+/** The same with door events. */
+export function addHandedDoors(work: Work, doors: readonly DoorRow[]): void {
+  for (const row of doors) {
     if (row.unitId === null) continue
     inUnit(work, row.unitId).doors.push({
       kind: 'door',

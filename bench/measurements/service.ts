@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pool } from 'pg'
-import { createTestFleet } from '../../db/testing/fleet.ts'
 import type { BenchContext, LoadShape } from '../context.ts'
 import { type Books, booksSince, bytesWhenClosed, differences, readBooks } from '../database/books.ts'
 import { type Copies, readCopies } from '../database/copies.ts'
+import { createFleet } from '../database/fleet.ts'
 import { openPool } from '../database/pool.ts'
 import { copyStoredRows } from '../database/stored-rows.ts'
 import type { LoadPhase } from '../generator/load.ts'
@@ -82,7 +82,7 @@ async function onFleetDatabase<Result>(
   const pool = openPool(database.url)
   try {
     const { slug, euiPrefix } = FLEET
-    await createTestFleet(pool, { slug, hubs: shape.connections, devices: shape.devices, euiPrefix })
+    await createFleet(pool, { slug, hubs: shape.connections, devices: shape.devices, euiPrefix })
     return await work({ url: database.url, pool })
   } finally {
     await pool.end()
