@@ -1,4 +1,4 @@
-import { setImmediate as breathe } from 'node:timers/promises'
+import { setImmediate as breathe, setTimeout as sleep } from 'node:timers/promises'
 import type { ClientBase } from 'pg'
 import { onConnection } from '../db/batches/transaction.ts'
 import { readOpenHubAlerts, readUnproven } from '../db/evaluation/alert-rows.ts'
@@ -16,6 +16,7 @@ import { hasOpenDoor, judgeDoors } from './judge-doors.ts'
 import { LedgerReader } from './ledger-reader.ts'
 import { OverdueLooks, type UnitFacts } from './overdue-looks.ts'
 import { refoldDevice } from './refold-device.ts'
+import { Rest } from './rest.ts'
 import { lookAtSilence } from './session-clock.ts'
 import type { SessionOptions } from './session-options.ts'
 import { SessionWriter } from './session-writer.ts'
@@ -52,6 +53,7 @@ export class Session {
   #nextTickMs = 0
   #nextOverdueMs = 0
   #nextReadMs = 0
+  readonly #rest = new Rest()
   #isBehind = true
   #rowsInARow = 0
 
@@ -125,10 +127,14 @@ export class Session {
     metrics.lagSeconds.set(ageMs / 1_000)
     metrics.handOverDropped.inc(handOver.takeDropped())
     if (news.parts.length > 0) this.#writer.noteCommitted(performance.now() - ageMs)
+    const isCatchingUp = news.isFull || news.parts.length > 1
     for (const part of news.parts) {
+      const startedAtMs = performance.now()
       const work: Work = new Map()
       addStored(work, await batchRows(client, part))
       await this.#apply(work)
+      // The ledger is patient: what arrives is not.
+      if (isCatchingUp) await sleep(this.#rest.after(performance.now() - startedAtMs))
     }
     this.#isBehind = news.isFull
     if (news.isFull) handOver.close()
