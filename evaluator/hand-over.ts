@@ -1,4 +1,4 @@
-import { processOfBatchId } from '../db/batches/batch-id.ts'
+import { firstBatchIdAt, processOfBatchId } from '../db/batches/batch-id.ts'
 import type { CommittedBatch } from '../ingest/committed.ts'
 import { PackedReadings } from './packed-rows.ts'
 
@@ -11,6 +11,8 @@ export interface HandedBatch extends Pick<CommittedBatch, 'id' | 'doors'> {
 
 /** A batch waits so long for one before it that is not committed yet: longer than commits take under full load. */
 const ORDER_WAIT_MS = 1_000
+/** What was begun longer ago is not waited for: it is read from the database. */
+const ANSWER_WAIT_MS = 1_000
 
 /**
  * Committed batches on their way from ingest to the evaluator, in memory. It is ahead of the ledger, never instead of it: what
@@ -57,11 +59,12 @@ export class HandOver {
 
   /**
    * Whether a batch that the ledger shows is here, or will be in a moment: the ledger may know of a commit before its answer has
-   * been read.
+   * been read. One that was begun long ago comes from the spool, which hands nothing over.
    */
-  isAwaited(id: bigint): boolean {
+  isAwaited(id: bigint, nowMs = Date.now()): boolean {
     if (!this.#isOpen || processOfBatchId(id) !== this.#process) return false
-    return id > this.#settledId || this.#batches.some((batch) => batch.id === id)
+    if (this.#batches.some((batch) => batch.id === id)) return true
+    return id > this.#settledId && id >= firstBatchIdAt(nowMs - ANSWER_WAIT_MS)
   }
 
   /** How many batches were left to the ledger since the last call. */

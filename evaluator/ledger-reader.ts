@@ -7,9 +7,6 @@ const PAGE_BATCHES = 256
 /** Batches that are ahead of the ledger, and those that it has just shown; beyond it, some are looked at twice. */
 const REMEMBERED_MAX = 100_000
 
-/** What was committed and is not handed over for so long is read from the database. */
-const AWAIT_MS = 1_000
-
 /** What the ledger shows next. */
 export interface LedgerNews {
   /** Those that were not handed over, in parts of at most so many rows (one batch at least). */
@@ -27,8 +24,6 @@ export class LedgerReader {
   readonly #ahead = new Set<bigint>()
   /** Shown by the ledger, and perhaps still to be handed over. */
   readonly #shown = new Set<bigint>()
-  /** The first one that was awaited, and since when, by `performance.now()`. */
-  #awaited = { id: -1n, sinceMs: 0 }
   /** Everything up to it has been applied. */
   cursor: LedgerCursor
   /** The highest id seen. */
@@ -82,19 +77,13 @@ export class LedgerReader {
   #untilAwaited(page: LedgerPage, isAwaited: (id: bigint) => boolean): LedgerPage {
     const { batches } = page
     const end = batches.findIndex(({ id }) => !this.#ahead.has(id) && isAwaited(id))
-    const awaited = batches[end]
-    if (!awaited || this.#hasWaited(awaited.id)) return page
+    if (end < 0) return page
     const last = batches[end - 1]
     return {
       batches: batches.slice(0, end),
       cursor: last ? { tx: last.tx, batchId: last.id } : this.cursor,
       isFull: false,
     }
-  }
-
-  #hasWaited(id: bigint): boolean {
-    if (this.#awaited.id !== id) this.#awaited = { id, sinceMs: performance.now() }
-    return performance.now() - this.#awaited.sinceMs > AWAIT_MS
   }
 }
 

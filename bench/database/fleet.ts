@@ -14,7 +14,7 @@ export interface FleetRule {
 }
 
 /** Three of each unit, as most have them. What the generator measures keeps within them. */
-export const USUAL_RULES: readonly FleetRule[] = [
+const USUAL_RULES: readonly FleetRule[] = [
   {
     name: 'Too warm',
     alertType: 'alarm_active',
