@@ -9,7 +9,7 @@ const TIMES = 2
 
 /**
  * Readings that wait to be judged, in 32 bytes each beside the heap: as objects they would outlive the collection of young
- * garbage, and what is kept for so long costs ingest more processor time than judging it.
+ * garbage, and have to be collected with the old.
  */
 export class PackedReadings {
   readonly length: number
