@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { firstBatchIdAt } from '../db/batches/batch-id.ts'
 import { until } from '../db/testing/poll.ts'
 import type { CommittedBatch } from '../ingest/committed.ts'
 import { HandOver } from './hand-over.ts'
@@ -61,6 +62,26 @@ test('leaves to the ledger what is above its limit of rows, and takes on when th
   expect(handOver.takeDropped()).toBe(1)
   handOver.offer(batch(4n, 10), 4n)
   expect(handOver.take()).toHaveLength(1)
+})
+
+test('awaits what is here and what its process may have committed, and nobody else', () => {
+  const nowMs = Date.UTC(2026, 10, 21)
+  const ofProcess = (number: bigint, counter: bigint) => firstBatchIdAt(nowMs) | (number << 10n) | counter
+  const handOver = new HandOver(1)
+  expect(handOver.isAwaited(ofProcess(7n, 1n), nowMs)).toBe(false)
+  handOver.open()
+  handOver.offer(batch(ofProcess(7n, 1n), 1), ofProcess(7n, 2n))
+  handOver.offer(batch(ofProcess(7n, 2n), 1), ofProcess(7n, 2n))
+  const awaited = (counter: bigint) => handOver.isAwaited(ofProcess(7n, counter), nowMs)
+  // 1 is here, 2 found no room, 3 may be committed already.
+  expect([awaited(1n), awaited(2n), awaited(3n)]).toEqual([true, false, true])
+  expect(handOver.isAwaited(ofProcess(8n, 3n), nowMs)).toBe(false)
+  // Begun long ago, and not settled: it was in the spool.
+  expect(handOver.isAwaited(ofProcess(7n, 3n), nowMs + 1_001)).toBe(false)
+  expect(handOver.take()).toHaveLength(1)
+  expect(awaited(1n)).toBe(false)
+  handOver.close()
+  expect(awaited(3n)).toBe(false)
 })
 
 test('wakes whoever waits, also for a batch that must be read from the ledger', async () => {

@@ -1,12 +1,24 @@
+import { firstBatchIdAt, processOfBatchId } from '../db/batches/batch-id.ts'
 import type { CommittedBatch } from '../ingest/committed.ts'
+import { type HandedDoor, handedDoors, MessageNumbers, PackedReadings } from './packed-rows.ts'
 
-/** A committed batch with the time at which it was handed over, by `performance.now()`. */
-export interface HandedBatch extends CommittedBatch {
+/** A committed batch, as it waits. */
+export interface HandedBatch extends Pick<CommittedBatch, 'id' | 'isAhead'> {
+  readings: PackedReadings
+  doors: readonly HandedDoor[]
+  /** When it was handed over, by `performance.now()`. */
   committedAtMs: number
 }
 
-/** A batch waits so long for one before it, or for older messages of its clients, that are not committed yet. */
+/**
+ * A batch waits so long for one before it, or for older messages of its clients, that are not committed yet: longer than commits
+ * take under full load.
+ */
 const ORDER_WAIT_MS = 1_000
+/** What was begun longer ago is not waited for: it is read from the database. */
+const ANSWER_WAIT_MS = 1_000
+/** Messages are numbered up to here, and then from the beginning. */
+const MESSAGES_MAX = 2 ** 30
 
 /**
  * Committed batches on their way from ingest to the evaluator, in memory. It is ahead of the ledger, never instead of it: what
@@ -22,8 +34,11 @@ export class HandOver {
   #isOpen = false
   #isNews = false
   #settledId = 0n
+  /** The process whose batches are handed over, by the number in their ids. */
+  #process: number | undefined
   #wake: (() => void) | undefined
   #dropped = 0
+  #messages = 0
 
   constructor(rowsMax: number) {
     this.#rowsMax = rowsMax
@@ -32,15 +47,38 @@ export class HandOver {
   /** Takes note of a committed batch; undefined: one that must be read from the ledger. Cheap, and never throws. */
   offer(batch: CommittedBatch | undefined, settledId: bigint): void {
     this.#settledId = settledId
-    const rows = batch ? rowsOf(batch) : 0
-    if (batch !== undefined && this.#isOpen && this.#rows + rows <= this.#rowsMax) {
-      this.#batches.push({ ...batch, committedAtMs: performance.now() })
-      this.#rows += rows
-    } else if (batch !== undefined) {
-      this.#dropped += 1
-    }
+    if (batch !== undefined) this.#put(batch)
     this.#isNews = true
     this.#wake?.()
+  }
+
+  #put({ id, readings, doors, isAhead }: CommittedBatch): void {
+    this.#process ??= processOfBatchId(id)
+    const rows = readings.length + doors.length
+    if (!this.#isOpen || this.#rows + rows > this.#rowsMax) {
+      this.#dropped += 1
+      return
+    }
+    const messages = new MessageNumbers(this.#messages)
+    this.#batches.push({
+      id,
+      readings: new PackedReadings(readings, messages),
+      doors: handedDoors(doors, messages),
+      committedAtMs: performance.now(),
+      ...(isAhead ? { isAhead } : {}),
+    })
+    this.#messages = messages.next % MESSAGES_MAX
+    this.#rows += rows
+  }
+
+  /**
+   * Whether a batch that the ledger shows is here, or will be in a moment: the ledger may know of a commit before its answer has
+   * been read. One that was begun long ago comes from the spool, which hands nothing over.
+   */
+  isAwaited(id: bigint, nowMs = Date.now()): boolean {
+    if (!this.#isOpen || processOfBatchId(id) !== this.#process) return false
+    if (this.#batches.some((batch) => batch.id === id)) return true
+    return id > this.#settledId && id >= firstBatchIdAt(nowMs - ANSWER_WAIT_MS)
   }
 
   /** How many batches were left to the ledger since the last call. */
@@ -97,6 +135,6 @@ export class HandOver {
   }
 }
 
-function rowsOf({ readings, doors }: CommittedBatch): number {
+function rowsOf({ readings, doors }: HandedBatch): number {
   return readings.length + doors.length
 }

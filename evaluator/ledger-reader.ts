@@ -1,6 +1,6 @@
 import type { ClientBase } from 'pg'
 import type { LedgerCursor } from '../db/evaluation/cursor.ts'
-import { type LedgerBatch, ledgerPage } from '../db/evaluation/ledger-page.ts'
+import { type LedgerBatch, type LedgerPage, ledgerPage } from '../db/evaluation/ledger-page.ts'
 
 /** Batches asked for at once. */
 const PAGE_BATCHES = 256
@@ -46,9 +46,12 @@ export class LedgerReader {
     if (id > this.newestId) this.newestId = id
   }
 
-  /** The next page. Its batches must be applied before the next one is asked for. */
-  async next(client: ClientBase): Promise<LedgerNews> {
-    const page = await ledgerPage(client, this.cursor, { limit: PAGE_BATCHES })
+  /**
+   * The next page, up to the first batch that is about to be handed over. Its batches must be applied before the next one is
+   * asked for.
+   */
+  async next(client: ClientBase, isAwaited: (id: bigint) => boolean): Promise<LedgerNews> {
+    const page = this.#untilAwaited(await ledgerPage(client, this.cursor, { limit: PAGE_BATCHES }), isAwaited)
     this.cursor = page.cursor
     const unseen = page.batches.filter(({ id }) => {
       this.#noteId(id)
@@ -57,13 +60,29 @@ export class LedgerReader {
       return true
     })
     return {
-      parts: inParts(unseen, this.#rowsMax),
+      // In the order of their arrival, as far as can be told.
+      parts: inParts(
+        unseen.sort((a, b) => (a.id < b.id ? -1 : 1)),
+        this.#rowsMax,
+      ),
       isFull: page.isFull,
       oldestCommittedAtMs: unseen.reduce<number | null>(
         (oldest, { committedAtMs }) =>
           committedAtMs === null ? oldest : Math.min(oldest ?? committedAtMs, committedAtMs),
         null,
       ),
+    }
+  }
+
+  #untilAwaited(page: LedgerPage, isAwaited: (id: bigint) => boolean): LedgerPage {
+    const { batches } = page
+    const end = batches.findIndex(({ id }) => !this.#ahead.has(id) && isAwaited(id))
+    if (end < 0) return page
+    const last = batches[end - 1]
+    return {
+      batches: batches.slice(0, end),
+      cursor: last ? { tx: last.tx, batchId: last.id } : this.cursor,
+      isFull: false,
     }
   }
 }

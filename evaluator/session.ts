@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ClientBase } from 'pg'
 import { onConnection } from '../db/batches/transaction.ts'
 import { readOpenHubAlerts, readUnproven } from '../db/evaluation/alert-rows.ts'
@@ -8,19 +9,22 @@ import { readHubStates } from '../db/evaluation/hub-states.ts'
 import { applyArrivals, noteWritten } from './arrivals.ts'
 import type { AlertFacts } from './core/types.ts'
 import { FleetMemory } from './fleet-memory.ts'
+import type { HandedBatch } from './hand-over.ts'
 import { HubHorizons } from './hub-horizons.ts'
 import { type HubFacts, HubOutages } from './hub-outages.ts'
 import { hasOpenDoor, judgeDoors } from './judge-doors.ts'
 import { hasLate, LateRefolds } from './late-refolds.ts'
 import { LedgerReader } from './ledger-reader.ts'
 import { OverdueLooks, type UnitFacts } from './overdue-looks.ts'
+import { Rest } from './rest.ts'
 import { inRounds } from './rounds.ts'
 import { lookAtSilence } from './session-clock.ts'
 import type { SessionOptions } from './session-options.ts'
 import { SessionWriter } from './session-writer.ts'
+import { inSlices } from './slices.ts'
 import { statusAt } from './status.ts'
 import type { DeviceContext, UnitContext } from './unit-context.ts'
-import { type Arrival, addHanded, addStored, isAnyUnknown, rowsOf, sortByArrival, type Work } from './work.ts'
+import { type Arrival, addStored, isAnyUnknown, rowsOf, type Work } from './work.ts'
 
 /** How often the clock is let judge, and changed rules are looked for. */
 const TICK_MS = 1_000
@@ -52,6 +56,7 @@ export class Session {
   #nextTickMs = 0
   #nextOverdueMs = 0
   #nextReadMs = 0
+  readonly #rest = new Rest()
   #isBehind = true
 
   static async open(options: SessionOptions, cursor: LedgerCursor): Promise<Session> {
@@ -85,14 +90,7 @@ export class Session {
     const { handOver, now } = this.#options
     await this.#writer.holdLease()
     const handed = handOver.take()
-    const work: Work = new Map()
-    for (const batch of handed) {
-      if (!this.#ledger.takeHanded(batch.id)) continue
-      addHanded(work, batch, this.#memory.offsets)
-      this.#writer.noteCommitted(batch.committedAtMs)
-    }
-    if (handed.length > 1) sortByArrival(work)
-    await this.#apply(work)
+    await this.#applyHanded(handed)
     const nowMs = now()
     // News without a batch is in the ledger. It would show what waits for its turn, too.
     const waitMs = handOver.isWaiting ? LEDGER_WAIT_MS : 0
@@ -110,18 +108,29 @@ export class Session {
     await this.#write({ nowMs: this.#options.now(), isEnd: true })
   }
 
+  async #applyHanded(handed: readonly HandedBatch[]): Promise<void> {
+    const fresh = handed.filter(({ id }) => this.#ledger.takeHanded(id))
+    for (const { committedAtMs } of fresh) this.#writer.noteCommitted(committedAtMs)
+    for (const work of inSlices(fresh, () => this.#memory.offsets)) await this.#apply(work)
+  }
+
   async #readLedger(): Promise<void> {
     const { metrics, now, handOver, pool, settings } = this.#options
-    const news = await onConnection(pool, (client) => this.#ledger.next(client))
+    const isAwaited = (id: bigint) => handOver.isAwaited(id)
+    const news = await onConnection(pool, (client) => this.#ledger.next(client, isAwaited))
     const ageMs = news.oldestCommittedAtMs === null ? 0 : Math.max(0, now() - news.oldestCommittedAtMs)
     metrics.lagSeconds.set(ageMs / 1_000)
     metrics.handOverDropped.inc(handOver.takeDropped())
     if (news.parts.length > 0) this.#writer.noteCommitted(performance.now() - ageMs)
+    const isCatchingUp = news.isFull || news.parts.length > 1
     for (const part of news.parts) {
       await this.#writer.holdLease()
+      const startedAtMs = performance.now()
       const work: Work = new Map()
       addStored(work, await onConnection(pool, (client) => batchRows(client, part)))
       await this.#apply(work)
+      // The ledger is patient: what arrives is not.
+      if (isCatchingUp) await sleep(this.#rest.after(performance.now() - startedAtMs))
     }
     this.#isBehind = news.isFull
     if (news.isFull) handOver.close()

@@ -10,7 +10,7 @@ export const evaluatorSettings = {
   EVALUATOR_HANDED_ROWS_MAX: integerSetting({
     min: 0,
     max: 1_000_000,
-    default: 50_000,
+    default: 200_000,
     unit: 'committed rows in memory',
   }),
   EVALUATOR_PAGE_ROWS_MAX: integerSetting({ min: 100, max: 1_000_000, default: 20_000, unit: 'rows' }),

@@ -6,8 +6,10 @@ import type { DoorRow } from '../db/copy/doors.ts'
 import type { ReadingRow } from '../db/copy/readings.ts'
 import { batchRows } from '../db/evaluation/batch-rows.ts'
 import { readCalibrations } from '../db/evaluation/calibrations.ts'
+import { HandOver } from './hand-over.ts'
+import { inSlices } from './slices.ts'
 import { type EvaluatedFleet, openEvaluatedFleet } from './testing/evaluated-fleet.ts'
-import { addHanded, addStored, joined, type Work } from './work.ts'
+import { addStored, joined, type Work } from './work.ts'
 
 const ID = 4_711n
 /** Hundredths between two, halves among them, on both sides of zero. */
@@ -49,16 +51,16 @@ test('what is handed over is what would be read: calibrated, rounded, without wh
   const batch = { id: ID, writer: randomUUID(), readings, doors, rejected: [], hubStatuses: [], receipts: [] }
   await writeBatch(pool, batch, { statementTimeoutMs: 30_000, expectDuplicates: false })
 
-  const handed: Work = new Map()
   const calibrations = await onConnection(pool, readCalibrations)
-  addHanded(
-    handed,
-    batch,
-    Map.groupBy(calibrations, (calibration) => calibration.deviceId),
-  )
+  const offsets = Map.groupBy(calibrations, (calibration) => calibration.deviceId)
+  const handOver = new HandOver(100)
+  handOver.open()
+  handOver.offer(batch, ID)
+  const [handed = new Map(), ...others] = [...inSlices(handOver.take(), () => offsets)]
+  expect(others).toEqual([])
   const stored: Work = new Map()
   const inLedger = { id: ID, readings: readings.length, doors: doors.length }
-  const times = { recordedFromMs: null, recordedToMs: null, committedAtMs: null }
+  const times = { recordedFromMs: null, recordedToMs: null, committedAtMs: null, tx: '1' }
   addStored(stored, await onConnection(pool, (client) => batchRows(client, [{ ...inLedger, ...times }])))
 
   expect(inOrder(handed)).toEqual(inOrder(stored))

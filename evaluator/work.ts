@@ -1,15 +1,11 @@
 import type { Calibration } from '../db/evaluation/calibrations.ts'
-import { toCenti } from '../db/evaluation/centi.ts'
 import type { StoredDoor, StoredReading } from '../db/evaluation/inputs.ts'
-import type { CommittedBatch } from '../ingest/committed.ts'
 import type { DoorInput, ReadingInput } from './core/types.ts'
+import type { HandedBatch } from './hand-over.ts'
+import type { Stamp } from './packed-rows.ts'
 
 /** What one message said of a unit. */
-export interface Arrival {
-  /** Tells it from the message before. */
-  message: unknown
-  /** Milliseconds of whichever clock all of them go by. */
-  arrivedAtMs: number
+export interface Arrival extends Stamp {
   readings: ReadingInput[]
   doors: DoorInput[]
 }
@@ -33,38 +29,34 @@ export function addStored(
   })
 }
 
-/** Puts the rows of a batch that was just committed behind others, as they would be read from the database. */
-export function addHanded(work: Work, batch: CommittedBatch, offsets: Offsets): void {
-  inOrderOfArrival(batch.readings, batch.doors, {
-    reading(row) {
-      if (row.unitId === null || row.source === 'simulated') return
-      const atMs = Math.min(row.recordedAtMs, row.receivedAtMs)
-      arrivalOf(work, row.unitId, handedAt(row, batch)).readings.push({
-        kind: 'reading',
-        deviceId: row.deviceId,
-        atMs,
-        recordedAtMs: row.recordedAtMs,
-        receivedAtMs: row.receivedAtMs,
-        temperatureCenti:
-          row.temperature === null || row.fault !== null
-            ? null
-            : toCenti(row.temperature) + offsetAt(offsets.get(row.deviceId), atMs),
-        battery: row.battery,
-        fault: row.fault,
-      })
-    },
-    door(row) {
-      if (row.unitId === null || row.source === 'simulated') return
-      arrivalOf(work, row.unitId, handedAt(row, batch)).doors.push({
-        kind: 'door',
-        deviceId: row.deviceId,
-        atMs: Math.min(row.occurredAtMs, row.receivedAtMs),
-        recordedAtMs: row.occurredAtMs,
-        receivedAtMs: row.receivedAtMs,
-        isOpen: row.state === 'open',
-      })
-    },
-  })
+/**
+ * Puts the rows of a batch that was just committed behind others, as they would be read from the database: readings from one place
+ * to before another, and with the first of them all door events.
+ */
+export function addHanded(
+  work: Work,
+  { readings, doors }: Pick<HandedBatch, 'readings' | 'doors'>,
+  { from, to, offsets }: { from: number; to: number; offsets: Offsets },
+): void {
+  let nextDoor = from === 0 ? 0 : doors.length
+  const addDoors = (untilMs: number) => {
+    for (let next = doors[nextDoor]; next && next.arrivedAtMs <= untilMs; next = doors[nextDoor]) {
+      arrivalOf(work, next.unitId, next).doors.push(next.door)
+      nextDoor += 1
+    }
+  }
+  for (let index = from; index < to; index += 1) {
+    const unitId = readings.unitIdAt(index)
+    if (unitId === null) continue
+    const stamp = readings.stampAt(index)
+    addDoors(stamp.arrivedAtMs)
+    const reading = readings.readingAt(index)
+    if (reading.temperatureCenti !== null) {
+      reading.temperatureCenti += offsetAt(offsets.get(reading.deviceId), reading.atMs)
+    }
+    arrivalOf(work, unitId, stamp).readings.push(reading)
+  }
+  addDoors(Infinity)
 }
 
 /** Batches are not always committed in the order in which their messages arrived. */
@@ -132,15 +124,6 @@ function byArrival(a: Arrived, b: Arrived): number {
 function arrivedAt({ receivedAtMs }: Arrived): Stamp {
   return { message: receivedAtMs, arrivedAtMs: receivedAtMs }
 }
-
-function handedAt(row: CommittedBatch['readings' | 'doors'][number], batch: CommittedBatch): Stamp {
-  const { message } = row
-  return message
-    ? { message, arrivedAtMs: message.arrival.arrivedAtMs }
-    : { message: batch, arrivedAtMs: row.receivedAtMs }
-}
-
-type Stamp = Pick<Arrival, 'message' | 'arrivedAtMs'>
 
 function arrivalOf(work: Work, unitId: number, { message, arrivedAtMs }: Stamp): Arrival {
   const known = work.get(unitId)

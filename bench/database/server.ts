@@ -35,14 +35,17 @@ const SETTINGS = [
   'max_wal_size',
   'checkpoint_timeout',
   'wal_compression',
+  'track_commit_timestamp',
 ]
+/** When a reading and its alert were committed, PostgreSQL knows best. */
+const COMMIT_TIMES = { track_commit_timestamp: 'on' }
 const SILENT: ServerLog = { info() {}, warn() {}, error() {} }
 /** statfs(2) */
 const TMPFS_MAGIC = 0x01021994
 
 /**
  * The server of `databaseUrl`, or the embedded one of `dataDir`, or the embedded one in a temporary folder. Its
- * parameters are those that `npm start` gives it. Needs the right to create databases. Whatever has to be undone is
+ * parameters are those that `npm start` gives it, and it keeps the times of commits. Needs the right to create databases. Whatever has to be undone is
  * put on `resources`.
  */
 export async function openBenchServer(options: {
@@ -53,7 +56,7 @@ export async function openBenchServer(options: {
   const { databaseUrl, resources } = options
   if (databaseUrl !== undefined) return serverOf(databaseUrl, resources, {})
   const dataDir = options.dataDir ?? (await temporaryDataDir(resources))
-  const embedded = await openEmbeddedServer({ dataDir, log: SILENT })
+  const embedded = await openEmbeddedServer({ dataDir, parameters: COMMIT_TIMES, log: SILENT })
   resources.defer(() => embedded.release())
   const { type } = await statfs(dataDir)
   return serverOf(

@@ -1,16 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pool } from 'pg'
-import { createTestFleet } from '../../db/testing/fleet.ts'
 import type { BenchContext, LoadShape } from '../context.ts'
 import { type Books, booksSince, bytesWhenClosed, differences, readBooks } from '../database/books.ts'
 import { type Copies, readCopies } from '../database/copies.ts'
+import { createFleet } from '../database/fleet.ts'
 import { openPool } from '../database/pool.ts'
 import { copyStoredRows } from '../database/stored-rows.ts'
 import type { LoadPhase } from '../generator/load.ts'
 import type { LoadResult } from '../generator/result.ts'
 import { complaintsOf } from '../processes/complaints.ts'
 import { type Metrics, readMetrics } from '../processes/metrics.ts'
-import { startService } from '../processes/servers.ts'
+import { type MqttServer, startService } from '../processes/servers.ts'
+import { type Evaluation, whenEvaluated } from './evaluation.ts'
 import { FLEET, type LoadVariation } from './load-arguments.ts'
 import { type LoadMeasurement, measureLoad } from './mqtt-load.ts'
 
@@ -26,8 +27,12 @@ export interface ServiceLoad {
   shape: LoadShape
   variation?: LoadVariation
   /** The service is there, and nothing is sent yet. */
-  beforeLoad?: () => Promise<void>
+  beforeLoad?: (server: MqttServer) => Promise<void>
   onPhase?: (phase: LoadPhase) => void
+  /** All that the load has sent is acknowledged; the service is still there. */
+  afterLoad?: () => Promise<void>
+  /** Readings that were sent beside the load, which are not part of its books. */
+  readingsBeside?: () => number
 }
 
 interface ProcessMeasurement extends LoadMeasurement {
@@ -37,6 +42,7 @@ interface ProcessMeasurement extends LoadMeasurement {
   ended: number | NodeJS.Signals
   /** Its warnings and errors. */
   complaints: string[]
+  evaluation: Evaluation | undefined
 }
 
 export interface ServiceRun extends ProcessMeasurement {
@@ -73,7 +79,7 @@ export function runService(
   return onFleetDatabase(context, shape, (database) => runServiceOn(context, database, { shape, variation }))
 }
 
-async function onFleetDatabase<Result>(
+export async function onFleetDatabase<Result>(
   context: BenchContext,
   shape: LoadShape,
   work: (database: { url: string; pool: Pool }) => Promise<Result>,
@@ -82,7 +88,7 @@ async function onFleetDatabase<Result>(
   const pool = openPool(database.url)
   try {
     const { slug, euiPrefix } = FLEET
-    await createTestFleet(pool, { slug, hubs: shape.connections, devices: shape.devices, euiPrefix })
+    await createFleet(pool, { slug, hubs: shape.connections, devices: shape.devices, euiPrefix })
     return await work({ url: database.url, pool })
   } finally {
     await pool.end()
@@ -101,24 +107,32 @@ export async function runServiceOn(
 ): Promise<ServiceRun> {
   const before = await readBooks(pool)
   const measured = await measureProcess(context, url, load)
-  const books = booksSince(before, await readBooks(pool))
+  const books = without(booksSince(before, await readBooks(pool)), load.readingsBeside?.() ?? 0)
   return { ...measured, books, problems: problemsOf(measured, books) }
+}
+
+function without(books: Books, readings: number): Books {
+  return { ...books, rows: books.rows - readings, ledger: books.ledger - readings }
 }
 
 async function measureProcess(
   context: BenchContext,
   url: string,
-  { shape, variation, beforeLoad, onPhase }: ServiceLoad,
+  { shape, variation, beforeLoad, onPhase, afterLoad }: ServiceLoad,
 ): Promise<ProcessMeasurement> {
   const server = await startService({ ...context.serviceSettings, DATABASE_URL: url }, context.resources)
   try {
-    await beforeLoad?.()
+    await beforeLoad?.(server)
     const load = { shape, variation, server, side: 'service', withDatabase: true, onPhase }
     const measured = await measureLoad(context, load)
+    const isEvaluating = context.serviceSettings['EVALUATOR'] !== 'off'
+    const evaluation = isEvaluating ? await whenEvaluated(server.metricsUrl) : undefined
+    await afterLoad?.()
     const metrics = await metricsWhenDrained(server.metricsUrl)
+    if (afterLoad && isEvaluating) await whenEvaluated(server.metricsUrl)
     await server.child.end()
     const ended = await server.child.ended
-    return { ...measured, metrics, ended, complaints: complaintsOf(server.child.stderr) }
+    return { ...measured, metrics, evaluation, ended, complaints: complaintsOf(server.child.stderr) }
   } catch (error) {
     await server.child.end()
     throw withComplaints(error, complaintsOf(server.child.stderr))
@@ -152,10 +166,16 @@ function said(complaint: string): string {
 }
 
 /** The differences in the books, with what may explain them. */
-function problemsOf({ load, metrics, ended, complaints }: ProcessMeasurement, books: Books): string[] {
+function problemsOf(
+  { load, metrics, evaluation, ended, complaints }: ProcessMeasurement,
+  books: Books,
+): string[] {
   const found = [...differences(books, load), ...duplicatesAmiss(metrics, load)]
   if (load.measured.acknowledgedMessages === 0) found.push('nothing was acknowledged while it was measured')
   if (ended !== 0) found.push(`the service ended with ${ended}`)
+  if (evaluation?.caughtUpSeconds === undefined && evaluation) {
+    found.push(`the evaluator was ${evaluation.rowsBehind} rows behind, and did not catch up`)
+  }
   if (found.length === 0) return []
   return [...found, ...complaints.map(said)]
 }

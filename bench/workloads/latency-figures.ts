@@ -12,16 +12,19 @@ export function addLatency(
   figures: FigureSet,
   name: string,
   options: {
+    /** From what to what. */
+    span?: string
     percentiles: readonly Percentile[]
-    measured: Measured
+    measured: Pick<Measured, 'latencyMs' | 'latencyPercentiles'>
     targets?: Partial<Record<Percentile, Target>>
   },
 ): void {
-  const { latencyMs, latencyPercentiles } = options.measured
+  const { span = 'publish to PUBACK', measured } = options
+  const { latencyMs, latencyPercentiles } = measured
   for (const percentile of options.percentiles) {
-    const words = `${name}: publish to PUBACK, ${WORDS[percentile]}`
+    const words = `${name}: ${span}, ${WORDS[percentile]}`
     figures.add(words, 'ms', latencyMs[percentile], options.targets?.[percentile])
   }
-  const plot = 'Latency, publish to PUBACK'
+  const plot = `Latency, ${span}`
   figures.addHistogram({ plot, name, unit: 'ms', percentiles: latencyPercentiles })
 }

@@ -15,7 +15,18 @@ test('at half of the ceiling and of one hub, with the whole histogram of each', 
     values['half load: publish to PUBACK, p50'] ?? Number.POSITIVE_INFINITY,
   )
   expect(values['one hub: publish to PUBACK, max']).toBeGreaterThan(0)
-  expect(result?.histograms?.map(({ name }) => name)).toEqual(['half load', 'one hub'])
+  // A second of them, and none before it or after.
+  expect(values['half load: alerts raised']).toBeGreaterThanOrEqual(1)
+  expect(values['half load: commit to alert, p99']).toBeGreaterThan(0)
+  expect(values['half load: publish to alert, p50']).toBeGreaterThan(
+    values['half load: commit to alert, p50'] ?? Number.POSITIVE_INFINITY,
+  )
+  expect(result?.histograms?.map(({ plot, name }) => `${plot}: ${name}`)).toEqual([
+    'Latency, publish to PUBACK: half load',
+    'Latency, commit to alert: half load',
+    'Latency, publish to alert: half load',
+    'Latency, publish to PUBACK: one hub',
+  ])
 })
 
 test('an open loop sends at its rate what is due, and does not count when a row has vanished', async () => {

@@ -24,6 +24,10 @@ test('a run counts when the database has what was acknowledged', async () => {
   )
   expect(values['rows a COPY']).toBeGreaterThanOrEqual(SHAPE.readingsPerMessage)
   expect(Object.keys(values)).toContain('share of bare Aedes')
+  expect(values['share of FrostGuard without the evaluator']).toBeCloseTo(
+    (values['acknowledged and committed'] ?? 0) / (values['without the evaluator'] ?? 0),
+  )
+  expect(values['FrostGuard: until all was evaluated']).toBeGreaterThanOrEqual(0)
   expect(new Set(series.map(({ plot }) => plot))).toContain('Rows in a COPY')
   expect(histograms.map(({ plot }) => plot)).toEqual([
     'Latency, publish to PUBACK',

@@ -1,8 +1,15 @@
 import type { BenchContext, LoadShape } from '../context.ts'
 import { measureBareAedes } from '../measurements/baselines.ts'
+import { addEvaluation } from '../measurements/evaluation.ts'
 import type { LoadMeasurement } from '../measurements/mqtt-load.ts'
 import { measureRawCopy, type RawMeasurement } from '../measurements/raw-copy.ts'
-import { measureService, type ServiceMeasurement, spooledReadings } from '../measurements/service.ts'
+import {
+  measureService,
+  runService,
+  type ServiceMeasurement,
+  type ServiceRun,
+  spooledReadings,
+} from '../measurements/service.ts'
 import type { FigureSet, Target } from '../report/figures.ts'
 import { addCores, addCpuPerMillion } from './cores.ts'
 import { addServicePlots, addThroughputLevel } from './plots.ts'
@@ -36,11 +43,16 @@ async function measureRound(context: BenchContext, shape: LoadShape, figures: Fi
   context.progress('  FrostGuard')
   const ours = await measureService(context, shape)
   if (ours.problems.length > 0) return ours.problems
+  context.progress('  FrostGuard without its evaluator')
+  const serviceSettings = { ...context.serviceSettings, EVALUATOR: 'off' }
+  const blind = await runService({ ...context, serviceSettings }, shape)
+  if (blind.problems.length > 0) return blind.problems
   context.progress('  raw COPY of the same rows')
   const raw = await measureRawCopy(context, async () => ours.storedRows)
   context.progress('  bare Aedes')
   const aedes = await measureBareAedes(context, shape)
   addFigures(figures, shape, { raw, ours, aedes })
+  addEvaluator(figures, ours, blind)
   addPlots(figures, shape, { raw, ours, aedes })
   return []
 }
@@ -88,6 +100,20 @@ function addFigures(
     readingsPerSecond: aedes.load.measured.readingsPerSecond,
   })
   addCpuPerMillion(figures, 'raw COPY', raw)
+}
+
+/** What the evaluator costs, and whether it keeps up. */
+function addEvaluator(figures: FigureSet, ours: ServiceMeasurement, blind: ServiceRun): void {
+  const name = 'without the evaluator'
+  const readingsPerSecond = blind.load.measured.readingsPerSecond
+  figures.add(name, 'readings/s', readingsPerSecond)
+  figures.add(
+    `share of FrostGuard ${name}`,
+    'share',
+    ours.load.measured.readingsPerSecond / readingsPerSecond,
+  )
+  addCpuPerMillion(figures, name, { usage: blind.usage, readingsPerSecond })
+  addEvaluation(figures, 'FrostGuard', ours.evaluation)
 }
 
 function addPlots(figures: FigureSet, shape: LoadShape, { raw, ours, aedes }: Measured): void {

@@ -40,6 +40,11 @@ export function createBatchIds(options: BatchIdOptions): () => bigint {
   }
 }
 
+/** The number of the process that gave out an id. */
+export function processOfBatchId(id: bigint): number {
+  return Number(BigInt.asUintN(Number(PROCESS_BITS), id >> COUNTER_BITS))
+}
+
 /** No batch id that was given out at this time (epoch milliseconds) or later is smaller. */
 export function firstBatchIdAt(atMs: number): bigint {
   return BigInt(Math.max(0, Math.floor(atMs) - EPOCH_MS)) << (PROCESS_BITS + COUNTER_BITS)

@@ -84,6 +84,7 @@ describe('the ledger', () => {
     expect(batches).toEqual([
       {
         id,
+        tx: expect.any(String),
         readings: 2,
         doors: 0,
         recordedFromMs: T0 - 120_000,

@@ -5,6 +5,8 @@ import { epochMs } from './instants.ts'
 /** A committed batch, as the ledger has it. */
 export interface LedgerBatch {
   id: bigint
+  /** The transaction that has committed it. */
+  tx: string
   readings: number
   doors: number
   /** The span of its times, epoch milliseconds; null where it has none, or is of an early version. */
@@ -59,9 +61,10 @@ export async function ledgerPage(
   }
 }
 
-function toBatch({ id, readings, doors, from_ms, to_ms, committed_ms }: Row): LedgerBatch {
+function toBatch({ id, tx, readings, doors, from_ms, to_ms, committed_ms }: Row): LedgerBatch {
   return {
     id: BigInt(id),
+    tx,
     readings,
     doors,
     recordedFromMs: rounded(from_ms),

@@ -47,12 +47,20 @@ async function calibrate(device: number, calibratedAtMs: number, offset: number)
 }
 
 async function ledgerRows(ids: readonly bigint[]): Promise<LedgerBatch[]> {
-  const { rows } = await pool.query<{ id: string; readings: number; doors: number; from: Date; to: Date }>(
-    `SELECT id, readings, doors, recorded_from AS from, recorded_to AS to FROM pipeline.ingest_batches WHERE id = ANY ($1)`,
+  const { rows } = await pool.query<{
+    id: string
+    tx: string
+    readings: number
+    doors: number
+    from: Date
+    to: Date
+  }>(
+    `SELECT id, tx, readings, doors, recorded_from AS from, recorded_to AS to FROM pipeline.ingest_batches WHERE id = ANY ($1)`,
     [ids],
   )
-  return rows.map(({ id, readings, doors, from, to }) => ({
+  return rows.map(({ id, tx, readings, doors, from, to }) => ({
     id: BigInt(id),
+    tx,
     readings,
     doors,
     recordedFromMs: from?.getTime() ?? null,

@@ -31,7 +31,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   // Each test database is more than a thousand files.
   const folder = await makeTestFolder(await placeForManyFiles())
   const dataDir = join(folder, 'data')
-  const open = () => openEmbeddedServer({ dataDir, parameters: FAST_AND_UNSAFE, log: SILENT_LOG })
+  const parameters = { ...FAST_AND_UNSAFE, track_commit_timestamp: 'on' }
+  const open = () => openEmbeddedServer({ dataDir, parameters, log: SILENT_LOG })
   let server = await open()
   const teardown = async () => {
     await server.release()
