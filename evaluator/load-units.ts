@@ -1,4 +1,5 @@
 import type { Pool } from 'pg'
+import { onConnection } from '../db/batches/transaction.ts'
 import { doorRows } from '../db/evaluation/door-rows.ts'
 import { readUnitStatuses } from '../db/evaluation/unit-statuses.ts'
 import { readRuleStates } from '../db/evaluation/write-states.ts'
@@ -27,8 +28,7 @@ export async function loadUnits(pool: Pool, options: LoadOptions): Promise<UnitC
   for (let start = 0; start < configs.length; start += UNITS_AT_ONCE) {
     const some = configs.slice(start, start + UNITS_AT_ONCE)
     const ids = some.map(({ unitId }) => unitId)
-    const client = await pool.connect()
-    try {
+    await onConnection(pool, async (client) => {
       const states = Map.groupBy(await readRuleStates(client, ids), ({ unitId }) => unitId)
       const statuses = await readUnitStatuses(client, ids)
       for (const config of some) {
@@ -47,9 +47,7 @@ export async function loadUnits(pool: Pool, options: LoadOptions): Promise<UnitC
         const status = statuses.get(config.unitId) ?? 'offline'
         units.push(openUnit(config, { saved: new Map(saved), doors, status, pauses }))
       }
-    } finally {
-      client.release()
-    }
+    })
   }
   return units
 }

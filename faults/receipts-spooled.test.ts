@@ -44,6 +44,11 @@ test('the watermark of the receipts waits for it', async () => {
   await publishNumbered(1)
   expect(await service.metric('frostguard_readings_spooled')).toBe(1)
   await service.stop()
+  // The server has the whole batch, and would commit it now.
+  await holder.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+     WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+  )
   await holder.query('ROLLBACK')
   // As after a kill that came before the receipts were kept.
   await service.query('DELETE FROM pipeline.receipts')

