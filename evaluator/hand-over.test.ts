@@ -8,7 +8,7 @@ const NEVER = new AbortController().signal
 
 test('hands over batches in the order of their ids, once', () => {
   const handOver = new HandOver(100)
-  handOver.open()
+  handOver.open(0n)
   handOver.offer(batch(2n, 2), 0n)
   expect(handOver.take()).toEqual([])
   handOver.offer(batch(1n, 1), 2n)
@@ -18,7 +18,7 @@ test('hands over batches in the order of their ids, once', () => {
 
 test('a batch waits a moment for older messages of its clients, and those after it do not', async () => {
   const handOver = new HandOver(100)
-  handOver.open()
+  handOver.open(0n)
   let isAhead = true
   handOver.offer({ ...batch(1n, 1), isAhead: () => isAhead }, 1n)
   handOver.offer(batch(2n, 1), 2n)
@@ -33,7 +33,7 @@ test('a batch waits a moment for older messages of its clients, and those after 
 
 test('does not wait for ever for a batch that is not committed', async () => {
   const handOver = new HandOver(100)
-  handOver.open()
+  handOver.open(0n)
   handOver.offer(batch(2n, 2), 0n)
   await until('it is handed over', () => handOver.take().length > 0)
 })
@@ -41,39 +41,47 @@ test('does not wait for ever for a batch that is not committed', async () => {
 test('takes nothing while the evaluator reads what it has missed', () => {
   const handOver = new HandOver(100)
   handOver.offer(batch(1n, 1), 1n)
-  handOver.open()
+  handOver.open(0n)
   handOver.offer(batch(2n, 1), 2n)
   handOver.close()
-  handOver.open()
+  handOver.open(0n)
   expect(handOver.take()).toEqual([])
   expect(handOver.takeDropped()).toBe(2)
 })
 
-test('leaves to the ledger what is above its limit of rows, and takes on when there is room', () => {
+test('leaves to the ledger what is above its limit of rows and all after it, until the ledger has shown that', () => {
   const handOver = new HandOver(10)
-  handOver.open()
+  const taken = () => handOver.take().map(({ id }) => id)
+  handOver.open(0n)
   for (const [id, rows] of [
     [1n, 8],
     [2n, 3],
     [3n, 2],
   ] as const)
     handOver.offer(batch(id, rows), id)
-  expect(handOver.take().map(({ id }) => id)).toEqual([1n, 3n])
-  expect(handOver.takeDropped()).toBe(1)
+  expect(taken()).toEqual([1n])
+  expect(handOver.takeDropped()).toBe(2)
+  // The ledger has not shown 3 yet: what comes now would be judged before it.
+  handOver.open(2n)
   handOver.offer(batch(4n, 10), 4n)
-  expect(handOver.take()).toHaveLength(1)
+  expect(taken()).toEqual([])
+  expect(handOver.isWaiting).toBe(false)
+  handOver.open(3n)
+  expect(handOver.isWaiting).toBe(true)
+  expect(taken()).toEqual([4n])
+  expect(handOver.takeDropped()).toBe(0)
 })
 
 test('awaits what is here and what its process may have committed, and nobody else', () => {
   const nowMs = Date.UTC(2026, 10, 21)
   const ofProcess = (number: bigint, counter: bigint) => firstBatchIdAt(nowMs) | (number << 10n) | counter
-  const handOver = new HandOver(1)
+  const handOver = new HandOver(10)
   expect(handOver.isAwaited(ofProcess(7n, 1n), nowMs)).toBe(false)
-  handOver.open()
+  handOver.open(0n)
   handOver.offer(batch(ofProcess(7n, 1n), 1), ofProcess(7n, 2n))
-  handOver.offer(batch(ofProcess(7n, 2n), 1), ofProcess(7n, 2n))
+  handOver.offer(undefined, ofProcess(7n, 2n))
   const awaited = (counter: bigint) => handOver.isAwaited(ofProcess(7n, counter), nowMs)
-  // 1 is here, 2 found no room, 3 may be committed already.
+  // 1 is here, 2 must be read from the ledger, 3 may be committed already.
   expect([awaited(1n), awaited(2n), awaited(3n)]).toEqual([true, false, true])
   expect(handOver.isAwaited(ofProcess(8n, 3n), nowMs)).toBe(false)
   // Begun long ago, and not settled: it was in the spool.

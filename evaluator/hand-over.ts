@@ -25,13 +25,17 @@ const MESSAGES_MAX = 2 ** 30
  * finds no room here is read from there. Batches are committed beside each other, and handed over in the order of their ids, which is
  * that of their arrival, but for live messages, which pass the older ones of their hub: what comes out of order costs a refold.
  *
- * Closed at first and while the evaluator reads what it has missed; `open` when it has caught up.
+ * Closed at first, when it is full, and while the evaluator reads what it has missed; `open` when it has caught up.
  */
 export class HandOver {
   readonly #rowsMax: number
   #batches: HandedBatch[] = []
   #rows = 0
   #isOpen = false
+  /** Whether nothing is missing before what is in it. */
+  #isWhole = true
+  /** The highest id of those that were left to the ledger. */
+  #droppedId = 0n
   #isNews = false
   #settledId = 0n
   /** The process whose batches are handed over, by the number in their ids. */
@@ -55,8 +59,9 @@ export class HandOver {
   #put({ id, readings, doors, isAhead }: CommittedBatch): void {
     this.#process ??= processOfBatchId(id)
     const rows = readings.length + doors.length
-    if (!this.#isOpen || this.#rows + rows > this.#rowsMax) {
-      this.#dropped += 1
+    if (this.#isOpen && this.#rows + rows > this.#rowsMax) this.#isOpen = false
+    if (!this.#isOpen) {
+      this.#drop(id)
       return
     }
     const messages = new MessageNumbers(this.#messages)
@@ -88,25 +93,36 @@ export class HandOver {
     return dropped
   }
 
-  open(): void {
+  #drop(id: bigint): void {
+    this.#dropped += 1
+    if (id > this.#droppedId) this.#droppedId = id
+  }
+
+  /**
+   * The ledger has been read up to its end, `shownId` being the highest id that it has shown. What comes from now on is taken, but
+   * has to wait until the ledger has shown what was left to it before: else that would come late, and be folded again.
+   */
+  open(shownId: bigint): void {
     this.#isOpen = true
+    this.#isWhole = shownId >= this.#droppedId
   }
 
   /** Forgets what is in it. */
   close(): void {
     this.#isOpen = false
-    this.#dropped += this.#batches.length
+    for (const { id } of this.#batches) this.#drop(id)
     this.#batches = []
     this.#rows = 0
   }
 
   /** Whether there are batches whose turn has not come. */
   get isWaiting(): boolean {
-    return this.#batches.length > 0
+    return this.#isWhole && this.#batches.length > 0
   }
 
   /** Those whose turn it is, in order. */
   take(): HandedBatch[] {
+    if (!this.#isWhole) return []
     const oldestMs = performance.now() - ORDER_WAIT_MS
     const isDue = ({ id, committedAtMs, isAhead }: HandedBatch) =>
       committedAtMs <= oldestMs || (id <= this.#settledId && !isAhead?.())

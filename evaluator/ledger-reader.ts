@@ -28,6 +28,8 @@ export class LedgerReader {
   cursor: LedgerCursor
   /** The highest id seen. */
   newestId = 0n
+  /** The highest id that the ledger has shown. */
+  shownId = 0n
 
   constructor(cursor: LedgerCursor, rowsMax: number) {
     this.cursor = cursor
@@ -55,6 +57,7 @@ export class LedgerReader {
     this.cursor = page.cursor
     const unseen = page.batches.filter(({ id }) => {
       this.#noteId(id)
+      if (id > this.shownId) this.shownId = id
       if (this.#ahead.delete(id)) return false
       remember(this.#shown, id)
       return true

@@ -120,7 +120,7 @@ export class Session {
     const news = await onConnection(pool, (client) => this.#ledger.next(client, isAwaited))
     const ageMs = news.oldestCommittedAtMs === null ? 0 : Math.max(0, now() - news.oldestCommittedAtMs)
     metrics.lagSeconds.set(ageMs / 1_000)
-    metrics.handOverDropped.inc(handOver.takeDropped())
+    this.#noteDropped()
     if (news.parts.length > 0) this.#writer.noteCommitted(performance.now() - ageMs)
     const isCatchingUp = news.isFull || news.parts.length > 1
     for (const part of news.parts) {
@@ -130,12 +130,22 @@ export class Session {
       addStored(work, await onConnection(pool, (client) => batchRows(client, part)))
       await this.#apply(work)
       // The ledger is patient: what arrives is not.
-      if (isCatchingUp) await sleep(this.#rest.after(performance.now() - startedAtMs))
+      if (!isCatchingUp) continue
+      const beside = { isArriving: this.#noteDropped() > 0, lagMs: ageMs }
+      await sleep(this.#rest.after(performance.now() - startedAtMs, beside))
     }
     this.#isBehind = news.isFull
     if (news.isFull) handOver.close()
-    else handOver.open()
+    else handOver.open(this.#ledger.shownId)
     this.#nextReadMs = performance.now() + settings.EVALUATOR_POLL_MS
+  }
+
+  /** Batches that were left to the ledger since the last look. */
+  #noteDropped(): number {
+    const { handOver, metrics } = this.#options
+    const dropped = handOver.takeDropped()
+    metrics.handOverDropped.inc(dropped)
+    return dropped
   }
 
   async #apply(work: Work): Promise<void> {

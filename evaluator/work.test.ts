@@ -54,7 +54,7 @@ test('what is handed over is what would be read: calibrated, rounded, without wh
   const calibrations = await onConnection(pool, readCalibrations)
   const offsets = Map.groupBy(calibrations, (calibration) => calibration.deviceId)
   const handOver = new HandOver(100)
-  handOver.open()
+  handOver.open(0n)
   handOver.offer(batch, ID)
   const [handed = new Map(), ...others] = [...inSlices(handOver.take(), () => offsets)]
   expect(others).toEqual([])
