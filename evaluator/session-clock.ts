@@ -1,3 +1,4 @@
+import type { EpisodeRange } from '../db/evaluation/episodes.ts'
 import { noteSilences } from './apply-inputs.ts'
 import { silence } from './core/silence.ts'
 import type { DeviceContext, UnitContext } from './unit-context.ts'
@@ -25,6 +26,17 @@ export function lookAtSilence(
     if (isDue) due.push(unit)
   }
   return due
+}
+
+/** What is to be forgotten of the silences of a unit, as they are told anew. */
+export function silenceRanges({ silent, config: { unitId } }: UnitContext): EpisodeRange[] {
+  return [...silent].map((deviceId) => ({
+    unitId,
+    deviceId,
+    kind: 'silence',
+    afterMs: -Infinity,
+    toMs: Infinity,
+  }))
 }
 
 /** A cheap look: whatever its rules say, nothing is due before a check-in is missed. */

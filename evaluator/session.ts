@@ -18,11 +18,11 @@ import { LedgerReader } from './ledger-reader.ts'
 import { OverdueLooks, type UnitFacts } from './overdue-looks.ts'
 import { Rest } from './rest.ts'
 import { inRounds } from './rounds.ts'
-import { lookAtSilence } from './session-clock.ts'
+import { lookAtSilence, silenceRanges } from './session-clock.ts'
 import type { SessionOptions } from './session-options.ts'
 import { SessionWriter } from './session-writer.ts'
 import { inSlices } from './slices.ts'
-import { statusAt } from './status.ts'
+import { updateStatuses } from './status.ts'
 import type { DeviceContext, UnitContext } from './unit-context.ts'
 import { type Arrival, addStored, isAnyUnknown, rowsOf, type Work } from './work.ts'
 
@@ -252,22 +252,14 @@ export class Session {
           }),
         )
       }
-      for (const deviceId of unit.silent) {
-        const { unitId } = unit.config
-        this.#ranges.push({ unitId, deviceId, kind: 'silence', afterMs: -Infinity, toMs: Infinity })
-      }
+      this.#ranges.push(...silenceRanges(unit))
     }
   }
 
-  async #write(kind: { nowMs: number } & Partial<Record<TurnKind, boolean>>): Promise<void> {
+  async #write(kind: { nowMs: number; isTick?: boolean; isEnd?: boolean; isRound?: boolean }): Promise<void> {
     const { nowMs, isTick = false, isEnd = false, isRound = false } = kind
     const touched = [...this.#touched]
-    const statuses = touched.filter((unit) => {
-      const status = statusAt(unit, nowMs)
-      const isOther = status !== unit.status
-      unit.status = status
-      return isOther
-    })
+    const statuses = updateStatuses(touched, nowMs)
     const isPageDue = touched.filter((unit) => noteWritten(unit, nowMs)).length > 0
     const written = await this.#writer.write({
       touched,
@@ -306,5 +298,3 @@ export class Session {
     this.#unproven = Map.groupBy(scopes, ({ unitId }) => unitId)
   }
 }
-
-type TurnKind = 'isTick' | 'isEnd' | 'isRound'

@@ -3,7 +3,7 @@ import { type StatusDevice, type UnitStatus, unitStatus } from './core/unit-stat
 import type { DeviceContext, UnitContext } from './unit-context.ts'
 
 /** The status of a unit at the clock, from what is known of its devices. */
-export function statusAt(unit: UnitContext, nowMs: number): UnitStatus {
+function statusAt(unit: UnitContext, nowMs: number): UnitStatus {
   const devices = [...unit.devices.values()].filter(({ config }) => config.hasTemperature)
   return unitStatus({
     devices: devices.map((device) => statusDevice(unit, device, nowMs)),
@@ -28,4 +28,14 @@ function statusDevice(unit: UnitContext, device: DeviceContext, nowMs: number): 
     goodInARow: view.goodInARow,
     doorOpenForMs: openSinceMs === null || view.newestAtMs === null ? null : view.newestAtMs - openSinceMs,
   }
+}
+
+/** Takes over the statuses of now; returns the units that have another one than before. */
+export function updateStatuses(units: readonly UnitContext[], nowMs: number): UnitContext[] {
+  return units.filter((unit) => {
+    const status = statusAt(unit, nowMs)
+    const isOther = status !== unit.status
+    unit.status = status
+    return isOther
+  })
 }
