@@ -35,7 +35,8 @@ it('narrows and closes at start, and says so', async () => {
   await until('2016 is closed', () => lines.includes('partition sensor_readings_2016 closed'))
   await until('narrower ones are made', () => lines.some((line) => narrowed.test(line)))
   await keeper.stop()
-  expect(lines).toHaveLength(2)
+  // Both look at the partitions at once: one that finds the other in the middle of its work is repeated.
+  expect(lines.filter((line) => !line.startsWith('error: partitions not kept'))).toHaveLength(2)
 })
 
 it('says when it cannot, and goes on', async () => {

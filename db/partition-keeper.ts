@@ -6,6 +6,8 @@ import { ensurePartitions, narrowPartitions } from './partitions.ts'
 import type { ServerLog } from './server-log.ts'
 
 const INTERVAL_MS = 15 * 60 * 1_000
+/** After the first failure in a row, then twice as long each time. */
+const RETRY_FIRST_MS = 5_000
 
 /**
  * Keeps the partitions at start and every quarter of an hour, over direct connections opened for it: makes those
@@ -35,10 +37,20 @@ function startJob(options: { directUrl: string; log: ServerLog; intervalMs: numb
   const { signal } = stopping
   const own = { url: directUrl, applicationName: 'frostguard partitions', signal }
   let running: Promise<void> | undefined
+  let retry: NodeJS.Timeout | undefined
+  let retryMs = RETRY_FIRST_MS
   const turn = () => {
     running ??= onOwnConnection(own, (client) => work(client, log))
+      .then(() => {
+        retryMs = RETRY_FIRST_MS
+      })
       .catch((error: Error) => {
-        if (!signal.aborted) log.error(`partitions not kept, trying again in 15 min: ${error.message}`)
+        if (signal.aborted) return
+        const inMs = Math.min(retryMs, intervalMs)
+        log.error(`partitions not kept, trying again in ${Math.round(inMs / 1_000)} s: ${error.message}`)
+        clearTimeout(retry)
+        retry = setTimeout(turn, inMs)
+        retryMs *= 2
       })
       .finally(() => {
         running = undefined
@@ -49,6 +61,7 @@ function startJob(options: { directUrl: string; log: ServerLog; intervalMs: numb
   return {
     async stop() {
       clearInterval(timer)
+      clearTimeout(retry)
       // Ends what is under way: it is taken up again at the next start.
       stopping.abort()
       await running
