@@ -23,7 +23,8 @@ test('kills of service and PostgreSQL: nothing acknowledged is lost, nothing is 
   const steps = [...STEPS]
   const result = await soak({
     seed: 7,
-    hubs: 4,
+    // The service starts in a second or two, and only then they publish.
+    hubs: 12,
     checkEvery: 100,
     nextStep: () => steps.shift(),
     print: (line) => printed.push(line),
@@ -31,8 +32,7 @@ test('kills of service and PostgreSQL: nothing acknowledged is lost, nothing is 
   expect(result.problems, printed.join('\n')).toEqual([])
   expect(result.faults.kills).toEqual({ service: 4, postgres: 2 })
   expect(result.checkPoints).toBe(1)
-  // The steps take seconds: it is how long the service starts that decides.
-  expect(result.books?.readings.acknowledged).toBeGreaterThan(300)
+  expect(result.books?.readings.acknowledged).toBeGreaterThan(1_000)
 }, 240_000)
 
 test('a schedule follows from its seed and position', () => {
