@@ -1,14 +1,12 @@
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { Registry as MetricsRegistry } from 'prom-client'
-import { Evaluator } from './evaluator/evaluator.ts'
-import { createEvaluatorMetrics } from './evaluator/metrics.ts'
-import type { PagingSettings } from './evaluator/paging/config.ts'
 import {
   OutgoingPublisher,
   type OutgoingPublisherOptions,
 } from './evaluator/publishing/outgoing-publisher.ts'
-import type { EvaluatorSettings } from './evaluator/settings.ts'
+import { EvaluatorThread } from './evaluator/thread/evaluator-thread.ts'
+import type { ThreadSettings } from './evaluator/thread/messages.ts'
 import type { CommitListener } from './ingest/committed.ts'
 
 /** What turns committed rows into alerts, and tells operators of them. */
@@ -22,22 +20,21 @@ export interface Evaluation {
 }
 
 interface Options {
+  url: string
+  /** For what is published. */
   pool: Pool
   log: Logger
   metrics: MetricsRegistry
-  settings: EvaluatorSettings & PagingSettings & { DATABASE_STATEMENT_TIMEOUT_MS: number }
+  settings: ThreadSettings
   publish: OutgoingPublisherOptions['publish']
 }
 
 /** The evaluator, unless it runs in a process of its own, and what publishes for it, which only the broker's process can. */
-export function openEvaluation({ pool, log, metrics, settings, publish }: Options): Evaluation {
+export function openEvaluation({ url, pool, log, metrics, settings, publish }: Options): Evaluation {
   const publisher = new OutgoingPublisher({ pool, log, publish, now: Date.now })
-  const register = createEvaluatorMetrics(metrics)
   const onTold = () => publisher.wake()
   const evaluator =
-    settings.EVALUATOR === 'inline'
-      ? new Evaluator({ pool, log, metrics: register, settings, onTold })
-      : undefined
+    settings.EVALUATOR === 'inline' ? new EvaluatorThread({ url, log, metrics, settings, onTold }) : undefined
   return {
     committed: evaluator?.committed,
     start() {

@@ -62,8 +62,8 @@ export interface Service {
   stop(): Promise<void>
 }
 
-/** One turn at a time, and what is published for it. */
-const EVALUATOR_CONNECTIONS = 3
+/** One message at a time. */
+const PUBLISHER_CONNECTIONS = 1
 /** A pool ends when its last query does; behind a database that hangs, that is not waited for. */
 const POOL_END_MS = 1_000
 /** The same for opening a database that was away. */
@@ -172,8 +172,8 @@ async function openParts(
   stops.push(() => within(POOL_END_MS, pool.end()))
   const copyPool = openPool(settings, log, { url, connections: settings.INGEST_LANES + 1, keepIdle: true })
   stops.push(() => within(POOL_END_MS, copyPool.end()))
-  const evaluatorPool = openPool(settings, log, { url, connections: EVALUATOR_CONNECTIONS })
-  stops.push(() => within(POOL_END_MS, evaluatorPool.end()))
+  const publisherPool = openPool(settings, log, { url, connections: PUBLISHER_CONNECTIONS })
+  stops.push(() => within(POOL_END_MS, publisherPool.end()))
 
   const spool = await openSpool({
     folder: join(settings.DATA_DIR, 'spool'),
@@ -187,7 +187,8 @@ async function openParts(
   collectDefaultMetrics({ register: metrics })
   let broker: Broker | undefined
   const evaluation = openEvaluation({
-    pool: evaluatorPool,
+    url,
+    pool: publisherPool,
     log,
     metrics,
     settings,

@@ -2,6 +2,7 @@ import { afterEach, expect, test } from 'vitest'
 import { until } from '../db/testing/poll.ts'
 import type { CommittedBatch } from '../ingest/committed.ts'
 import { type EvaluatedFleet, openEvaluatedFleet, TOO_WARM } from './testing/evaluated-fleet.ts'
+import { hand } from './testing/handing.ts'
 
 let fleet: EvaluatedFleet
 afterEach(() => fleet.close())
@@ -82,7 +83,7 @@ async function handOver(commit: () => Promise<CommittedBatch[]>): Promise<void> 
   try {
     await client.query('BEGIN; SELECT pg_current_xact_id()')
     const batches = await commit()
-    for (const batch of batches) evaluator.committed(batch, batches.at(-1)?.id ?? 0n)
+    for (const batch of batches) hand(evaluator, batch, batches.at(-1)?.id ?? 0n)
     await until('there are alerts', async () => (await fleet.alerts()).length > 0)
   } finally {
     await client.query('ROLLBACK')

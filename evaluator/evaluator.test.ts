@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
 import { until } from '../db/testing/poll.ts'
 import { type EvaluatedFleet, openEvaluatedFleet, TOO_WARM } from './testing/evaluated-fleet.ts'
+import { hand } from './testing/handing.ts'
 
 /** Time in which changed rules are noticed. */
 const LOOK_MS = 1_500
@@ -50,7 +51,7 @@ test('a batch that is handed over is an alert before the ledger can show it', as
   try {
     await client.query('BEGIN; SELECT pg_current_xact_id()')
     const batch = await fleet.commit(EXCURSION.slice(1))
-    evaluator.committed(batch, batch.id)
+    hand(evaluator, batch, batch.id)
     await until('there is an alert', async () => (await fleet.alerts()).length > 0)
   } finally {
     await client.query('ROLLBACK')
@@ -121,14 +122,14 @@ test('a rule that is changed between two stores of a state loses neither state n
   fleet = await openEvaluatedFleet({ rules: [TOO_WARM], minutes: 30 })
   const evaluator = fleet.startEvaluator({ env: { EVALUATOR_SAVE_MS: '60000' } })
   await until('it evaluates', () => evaluator.isActive)
-  const hand = async (readings: readonly (readonly [number, number])[]) => {
+  const commitAndHand = async (readings: readonly (readonly [number, number])[]) => {
     const batch = await fleet.commit(readings)
-    evaluator.committed(batch, batch.id)
+    hand(evaluator, batch, batch.id)
   }
-  await hand(EXCURSION.slice(0, 1))
+  await commitAndHand(EXCURSION.slice(0, 1))
   await fleet.applyRules([{ ...TOO_WARM, condition: { ...TOO_WARM.condition, limit: 5.5 } }])
   await sleep(LOOK_MS)
-  await hand(EXCURSION.slice(1, 2))
+  await commitAndHand(EXCURSION.slice(1, 2))
   await sleep(LOOK_MS)
   await evaluator.stop()
   await fleet.evaluated()

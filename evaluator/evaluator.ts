@@ -5,7 +5,6 @@ import type { Logger } from 'pino'
 import { onConnection } from '../db/batches/transaction.ts'
 import { openCursor } from '../db/evaluation/cursor.ts'
 import { cursorMovedAt, type Downtime, writeDowntime } from '../db/evaluation/downtime.ts'
-import type { CommitListener } from '../ingest/committed.ts'
 import { within } from '../ingest/within.ts'
 import { ClockWatch } from './clock-watch.ts'
 import { HandOver } from './hand-over.ts'
@@ -25,6 +24,8 @@ export interface EvaluatorOptions {
   onTold?: () => void
   /** The wall clock, epoch milliseconds. */
   now?: () => number
+  /** Share of the last moments in which the thread was busy that takes what arrives. */
+  utilization?: () => number
 }
 
 const RETRY_FIRST_MS = 250
@@ -40,7 +41,8 @@ const STOP_STEP_MS = 3_000
  */
 export class Evaluator {
   readonly #options: EvaluatorOptions
-  readonly #handOver: HandOver
+  /** Takes note of what is committed, ahead of the ledger. */
+  readonly handOver: HandOver
   readonly #end = new AbortController()
   readonly #holder = randomUUID()
   readonly #now: () => number
@@ -55,11 +57,8 @@ export class Evaluator {
     this.#options = options
     this.#now = options.now ?? Date.now
     this.#clock = new ClockWatch(this.#now(), performance.now())
-    this.#handOver = new HandOver(options.settings.EVALUATOR_HANDED_ROWS_MAX)
+    this.handOver = new HandOver(options.settings.EVALUATOR_HANDED_ROWS_MAX)
   }
-
-  /** For ingest: takes note of a committed batch. */
-  readonly committed: CommitListener = (batch, settledId) => this.#handOver.offer(batch, settledId)
 
   /** Begins in the background; never throws. The database must have been migrated. */
   start(): void {
@@ -83,7 +82,7 @@ export class Evaluator {
         this.#noteFailure(error)
       }
       this.isActive = false
-      this.#handOver.close()
+      this.handOver.close()
       if (performance.now() - startedAtMs > RETRY_MAX_MS) delayMs = RETRY_FIRST_MS
       await sleep(delayMs, undefined, { signal }).catch(() => undefined)
       delayMs = Math.min(delayMs * 2, RETRY_MAX_MS)
@@ -113,7 +112,7 @@ export class Evaluator {
       this.isActive = true
       this.#failingSinceMs = undefined
       while (!signal.aborted) {
-        if (!session.isBehind) await this.#handOver.news(settings.EVALUATOR_POLL_MS, signal)
+        if (!session.isBehind) await this.handOver.news(settings.EVALUATOR_POLL_MS, signal)
         // What is known of silence is read again.
         if (await this.#isClockSet()) return
         await session.turn()
@@ -125,7 +124,7 @@ export class Evaluator {
   }
 
   async #open(lease: { name: string; holder: string; forMs: number }): Promise<Session> {
-    const { pool, log, settings, metrics, onTold } = this.#options
+    const { pool, log, settings, metrics, onTold, utilization } = this.#options
     await onConnection(pool, async (client) => {
       for (const downtime of this.#downtimes(await cursorMovedAt(client, EVALUATOR))) {
         await writeDowntime(client, downtime)
@@ -137,12 +136,13 @@ export class Evaluator {
       {
         pool,
         lease,
-        handOver: this.#handOver,
+        handOver: this.handOver,
         metrics,
         settings,
         limits: pagingLimits(settings),
         statementTimeoutMs: settings.DATABASE_STATEMENT_TIMEOUT_MS,
         now: this.#now,
+        utilization: utilization ?? (() => 0),
         onDefect: (message) => log.warn(`a rule is left out: ${message}`),
         onRefoldFailed: (deviceId, error) =>
           log.error(

@@ -1,13 +1,14 @@
 import { firstBatchIdAt, processOfBatchId } from '../db/batches/batch-id.ts'
-import type { CommittedBatch } from '../ingest/committed.ts'
-import { type HandedDoor, handedDoors, MessageNumbers, PackedReadings } from './packed-rows.ts'
+import type { PackedBatch } from './packed-batch.ts'
+import type { PackedReadings } from './packed-rows.ts'
 
 /** A committed batch, as it waits. */
-export interface HandedBatch extends Pick<CommittedBatch, 'id' | 'isAhead'> {
+export interface HandedBatch extends Omit<PackedBatch, 'readings'> {
   readings: PackedReadings
-  doors: readonly HandedDoor[]
   /** When it was handed over, by `performance.now()`. */
   committedAtMs: number
+  /** Whether messages of its clients that arrived before it are still to be committed; absent: none are. */
+  isAhead?: () => boolean
 }
 
 /**
@@ -17,8 +18,6 @@ export interface HandedBatch extends Pick<CommittedBatch, 'id' | 'isAhead'> {
 const ORDER_WAIT_MS = 1_000
 /** What was begun longer ago is not waited for: it is read from the database. */
 const ANSWER_WAIT_MS = 1_000
-/** Messages are numbered up to here, and then from the beginning. */
-const MESSAGES_MAX = 2 ** 30
 
 /**
  * Committed batches on their way from ingest to the evaluator, in memory. It is ahead of the ledger, never instead of it: what
@@ -34,46 +33,46 @@ export class HandOver {
   #isOpen = false
   /** Whether nothing is missing before what is in it. */
   #isWhole = true
-  /** The highest id of those that were left to the ledger. */
+  /** The highest id of those that were left to the ledger, and when the last one was. */
   #droppedId = 0n
+  #droppedAtMs = Number.NEGATIVE_INFINITY
   #isNews = false
   #settledId = 0n
-  /** The process whose batches are handed over, by the number in their ids. */
-  #process: number | undefined
+  /** The newest one that was handed over: it tells which process is ours. What the spool drains may be of an earlier one. */
+  #newestId = 0n
   #wake: (() => void) | undefined
   #dropped = 0
-  #messages = 0
 
   constructor(rowsMax: number) {
     this.#rowsMax = rowsMax
   }
 
-  /** Takes note of a committed batch; undefined: one that must be read from the ledger. Cheap, and never throws. */
-  offer(batch: CommittedBatch | undefined, settledId: bigint): void {
-    this.#settledId = settledId
-    if (batch !== undefined) this.#put(batch)
-    this.#isNews = true
-    this.#wake?.()
+  /**
+   * Takes note of a committed batch. Of those with ids up to `settledId` none is under way any more. Never throws.
+   */
+  offer(batch: HandedBatch, settledId: bigint): void {
+    if (batch.id > this.#newestId) this.#newestId = batch.id
+    const rows = rowsOf(batch)
+    if (this.#isOpen && this.#rows + rows > this.#rowsMax) this.#isOpen = false
+    if (this.#isOpen) {
+      this.#batches.push(batch)
+      this.#rows += rows
+    } else this.#drop(batch.id)
+    this.settled(settledId)
   }
 
-  #put({ id, readings, doors, isAhead }: CommittedBatch): void {
-    this.#process ??= processOfBatchId(id)
-    const rows = readings.length + doors.length
-    if (this.#isOpen && this.#rows + rows > this.#rowsMax) this.#isOpen = false
-    if (!this.#isOpen) {
-      this.#drop(id)
-      return
-    }
-    const messages = new MessageNumbers(this.#messages)
-    this.#batches.push({
-      id,
-      readings: new PackedReadings(readings, messages),
-      doors: handedDoors(doors, messages),
-      committedAtMs: performance.now(),
-      ...(isAhead ? { isAhead } : {}),
-    })
-    this.#messages = messages.next % MESSAGES_MAX
-    this.#rows += rows
+  /** A committed batch found no room on its way here: it and those after it must be read from the ledger. */
+  leave(id: bigint, settledId: bigint): void {
+    this.#isOpen = false
+    this.#drop(id)
+    this.settled(settledId)
+  }
+
+  /** Something was committed that is not handed over, or what a batch waited for is. */
+  settled(settledId: bigint): void {
+    if (settledId > this.#settledId) this.#settledId = settledId
+    this.#isNews = true
+    this.#wake?.()
   }
 
   /**
@@ -81,7 +80,7 @@ export class HandOver {
    * been read. One that was begun long ago comes from the spool, which hands nothing over.
    */
   isAwaited(id: bigint, nowMs = Date.now()): boolean {
-    if (!this.#isOpen || processOfBatchId(id) !== this.#process) return false
+    if (!this.#isOpen || processOfBatchId(id) !== processOfBatchId(this.#newestId)) return false
     if (this.#batches.some((batch) => batch.id === id)) return true
     return id > this.#settledId && id >= firstBatchIdAt(nowMs - ANSWER_WAIT_MS)
   }
@@ -95,16 +94,18 @@ export class HandOver {
 
   #drop(id: bigint): void {
     this.#dropped += 1
+    this.#droppedAtMs = performance.now()
     if (id > this.#droppedId) this.#droppedId = id
   }
 
   /**
    * The ledger has been read up to its end, `shownId` being the highest id that it has shown. What comes from now on is taken, but
-   * has to wait until the ledger has shown what was left to it before: else that would come late, and be folded again.
+   * waits a moment for the ledger to show what was left to it before: else that would come late, and be folded again. Not longer:
+   * it may have been shown to an earlier session, or a transaction may hold the ledger back.
    */
   open(shownId: bigint): void {
     this.#isOpen = true
-    this.#isWhole = shownId >= this.#droppedId
+    this.#isWhole = shownId >= this.#droppedId || performance.now() - this.#droppedAtMs >= ORDER_WAIT_MS
   }
 
   /** Forgets what is in it. */

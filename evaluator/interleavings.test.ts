@@ -2,6 +2,7 @@ import { afterEach, expect, test } from 'vitest'
 import { Random } from '../simulators/random.ts'
 import type { Evaluator } from './evaluator.ts'
 import { type EvaluatedFleet, openEvaluatedFleet, TOO_WARM } from './testing/evaluated-fleet.ts'
+import { hand } from './testing/handing.ts'
 
 const SEED = Number(process.env['FROSTGUARD_TEST_SEED'] ?? Date.now())
 const DEVICES = 2
@@ -53,9 +54,9 @@ async function commitInterleaved(
       evaluator = fleet.startEvaluator()
     }
     const batch = await fleet.commit(readings, device)
-    if (random.chance(0.5)) evaluator.committed(batch, batch.id)
-    else evaluator.committed(undefined, batch.id)
-    if (random.chance(0.1)) evaluator.committed(batch, batch.id)
+    if (random.chance(0.5)) hand(evaluator, batch, batch.id)
+    else hand(evaluator, undefined, batch.id)
+    if (random.chance(0.1)) hand(evaluator, batch, batch.id)
     if (random.chance(0.3)) await fleet.evaluated()
   }
 }

@@ -2,6 +2,7 @@ import { afterEach, expect, test } from 'vitest'
 import { until } from '../db/testing/poll.ts'
 import type { Evaluator } from './evaluator.ts'
 import { type EvaluatedFleet, openEvaluatedFleet, TOO_WARM } from './testing/evaluated-fleet.ts'
+import { hand } from './testing/handing.ts'
 
 /** A temperature at which the database is made to refuse to read the row. */
 const UNREADABLE = 6.66
@@ -56,5 +57,5 @@ test('a device whose rows cannot be folded holds up no other one, and is judged 
 
 async function handOver(evaluator: Evaluator, ...given: Parameters<EvaluatedFleet['commit']>): Promise<void> {
   const batch = await fleet.commit(...given)
-  evaluator.committed(batch, batch.id)
+  hand(evaluator, batch, batch.id)
 }

@@ -9,8 +9,8 @@ const REMEMBERED_MAX = 100_000
 
 /** What the ledger shows next. */
 export interface LedgerNews {
-  /** Those that were not handed over, in parts of at most so many rows (one batch at least). */
-  parts: LedgerBatch[][]
+  /** Those that were not handed over: at most so many rows, one batch at least. */
+  batches: LedgerBatch[]
   /** There is more at once. */
   isFull: boolean
   /** Of the oldest one, epoch milliseconds; null where there is none. */
@@ -53,9 +53,10 @@ export class LedgerReader {
    * asked for.
    */
   async next(client: ClientBase, isAwaited: (id: bigint) => boolean): Promise<LedgerNews> {
-    const page = this.#untilAwaited(await ledgerPage(client, this.cursor, { limit: PAGE_BATCHES }), isAwaited)
-    this.cursor = page.cursor
-    const unseen = page.batches.filter(({ id }) => {
+    const page = await ledgerPage(client, this.cursor, { limit: PAGE_BATCHES })
+    const { batches, cursor, isFull } = this.#withinRows(this.#untilAwaited(page, isAwaited))
+    this.cursor = cursor
+    const unseen = batches.filter(({ id }) => {
       this.#noteId(id)
       if (id > this.shownId) this.shownId = id
       if (this.#ahead.delete(id)) return false
@@ -64,11 +65,8 @@ export class LedgerReader {
     })
     return {
       // In the order of their arrival, as far as can be told.
-      parts: inParts(
-        unseen.sort((a, b) => (a.id < b.id ? -1 : 1)),
-        this.#rowsMax,
-      ),
-      isFull: page.isFull,
+      batches: unseen.sort((a, b) => (a.id < b.id ? -1 : 1)),
+      isFull,
       oldestCommittedAtMs: unseen.reduce<number | null>(
         (oldest, { committedAtMs }) =>
           committedAtMs === null ? oldest : Math.min(oldest ?? committedAtMs, committedAtMs),
@@ -81,28 +79,27 @@ export class LedgerReader {
     const { batches } = page
     const end = batches.findIndex(({ id }) => !this.#ahead.has(id) && isAwaited(id))
     if (end < 0) return page
+    return this.#upTo(batches, end, { isFull: false })
+  }
+
+  /** So much is judged at once: between pages the clock gets its turn. */
+  #withinRows(page: LedgerPage): LedgerPage {
+    let rows = 0
+    const end = page.batches.findIndex(({ id, readings, doors }, index) => {
+      if (!this.#ahead.has(id)) rows += readings + doors
+      return index > 0 && rows > this.#rowsMax
+    })
+    return end < 0 ? page : this.#upTo(page.batches, end, { isFull: true })
+  }
+
+  #upTo(batches: readonly LedgerBatch[], end: number, { isFull }: { isFull: boolean }): LedgerPage {
     const last = batches[end - 1]
     return {
       batches: batches.slice(0, end),
       cursor: last ? { tx: last.tx, batchId: last.id } : this.cursor,
-      isFull: false,
+      isFull,
     }
   }
-}
-
-function inParts(batches: readonly LedgerBatch[], rowsMax: number): LedgerBatch[][] {
-  const parts: LedgerBatch[][] = []
-  let rows = Infinity
-  for (const batch of batches) {
-    const added = batch.readings + batch.doors
-    if (rows + added > rowsMax) {
-      parts.push([])
-      rows = 0
-    }
-    parts.at(-1)?.push(batch)
-    rows += added
-  }
-  return parts
 }
 
 function remember(ids: Set<bigint>, id: bigint): void {

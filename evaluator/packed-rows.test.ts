@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { ReadingRow } from '../db/copy/readings.ts'
-import { MessageNumbers, PackedReadings } from './packed-rows.ts'
+import { MessageNumbers, PackedReadings, packedRows } from './packed-rows.ts'
 
 const ROW: ReadingRow = {
   deviceId: 2_147_483_647,
@@ -19,14 +19,16 @@ const ROW: ReadingRow = {
 
 test('what is unpacked is what was packed, as far as it is judged', () => {
   const packed = new PackedReadings(
-    [
-      ROW,
-      { ...ROW, unitId: null, temperature: null, battery: null },
-      { ...ROW, fault: 'no_probe' },
-      { ...ROW, recordedAtMs: ROW.receivedAtMs + 1, temperature: 0 },
-      { ...ROW, source: 'simulated' },
-    ],
-    new MessageNumbers(1),
+    packedRows(
+      [
+        ROW,
+        { ...ROW, unitId: null, temperature: null, battery: null },
+        { ...ROW, fault: 'no_probe' },
+        { ...ROW, recordedAtMs: ROW.receivedAtMs + 1, temperature: 0 },
+        { ...ROW, source: 'simulated' },
+      ],
+      new MessageNumbers(1),
+    ),
   )
   const reading = {
     kind: 'reading',
@@ -57,7 +59,7 @@ test('messages are told apart, and not divided', () => {
   const [first, second] = [{ arrival: { arrivedAtMs: 10 } }, { arrival: { arrivedAtMs: 20 } }]
   const rows = [first, first, second, second, second, first].map((message) => ({ ...ROW, message }))
   const messages = new MessageNumbers(7)
-  const packed = new PackedReadings(rows, messages)
+  const packed = new PackedReadings(packedRows(rows, messages))
   expect(rows.map((_row, index) => packed.stampAt(index))).toEqual(
     [7, 7, 8, 8, 8, 7].map((message) => ({ message, arrivedAtMs: message === 7 ? 10 : 20 })),
   )

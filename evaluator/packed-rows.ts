@@ -76,6 +76,51 @@ function unitIdOf({ unitId, source }: Row): number | null {
   return source === 'simulated' ? null : unitId
 }
 
+/** Readings as numbers, which another thread can take over without a copy. */
+export interface PackedRows {
+  ints: Int32Array<ArrayBuffer>
+  times: Float64Array<ArrayBuffer>
+  /** By the place of the reading. */
+  faults: Map<number, string>
+}
+
+export function packedRows(rows: CommittedBatch['readings'], messages: MessageNumbers): PackedRows {
+  const packed: PackedRows = {
+    ints: new Int32Array(rows.length * INTS),
+    times: new Float64Array(rows.length * TIMES),
+    faults: new Map(),
+  }
+  let previous: Row | undefined
+  let number = 0
+  for (let index = 0; index < rows.length; index += 1) {
+    const row = rows[index]
+    if (!row) continue
+    if (previous === undefined || row.message !== previous.message) number = messages.of(row)
+    previous = row
+    pack(packed, row, index, number)
+  }
+  return packed
+}
+
+function pack(
+  { ints, times, faults }: PackedRows,
+  row: CommittedBatch['readings'][number],
+  index: number,
+  message: number,
+): void {
+  const int = index * INTS
+  ints[int] = row.deviceId
+  ints[int + 1] = unitIdOf(row) ?? NONE
+  ints[int + 2] = row.temperature === null || row.fault !== null ? NONE : toCenti(row.temperature)
+  ints[int + 3] = row.battery ?? NONE
+  ints[int + 4] = message
+  const time = index * TIMES
+  times[time] = row.recordedAtMs
+  times[time + 1] = row.receivedAtMs
+  times[time + 2] = arrivedAtMs(row)
+  if (row.fault !== null) faults.set(index, row.fault)
+}
+
 /**
  * Readings that wait to be judged, in 44 bytes each beside the heap: as objects they would outlive the collection of young
  * garbage, and have to be collected with the old.
@@ -84,35 +129,13 @@ export class PackedReadings {
   readonly length: number
   readonly #ints: Int32Array
   readonly #times: Float64Array
-  readonly #faults = new Map<number, string>()
+  readonly #faults: ReadonlyMap<number, string>
 
-  constructor(rows: CommittedBatch['readings'], messages: MessageNumbers) {
-    this.length = rows.length
-    this.#ints = new Int32Array(rows.length * INTS)
-    this.#times = new Float64Array(rows.length * TIMES)
-    let previous: Row | undefined
-    let number = 0
-    for (let index = 0; index < rows.length; index += 1) {
-      const row = rows[index]
-      if (!row) continue
-      if (previous === undefined || row.message !== previous.message) number = messages.of(row)
-      previous = row
-      this.#pack(row, index, number)
-    }
-  }
-
-  #pack(row: CommittedBatch['readings'][number], index: number, message: number): void {
-    const int = index * INTS
-    this.#ints[int] = row.deviceId
-    this.#ints[int + 1] = unitIdOf(row) ?? NONE
-    this.#ints[int + 2] = row.temperature === null || row.fault !== null ? NONE : toCenti(row.temperature)
-    this.#ints[int + 3] = row.battery ?? NONE
-    this.#ints[int + 4] = message
-    const time = index * TIMES
-    this.#times[time] = row.recordedAtMs
-    this.#times[time + 1] = row.receivedAtMs
-    this.#times[time + 2] = arrivedAtMs(row)
-    if (row.fault !== null) this.#faults.set(index, row.fault)
+  constructor({ ints, times, faults }: PackedRows) {
+    this.length = ints.length / INTS
+    this.#ints = ints
+    this.#times = times
+    this.#faults = faults
   }
 
   /** Where a slice that begins at `from` ends: after about so many rows, and with the last row of a message. */

@@ -1,6 +1,4 @@
-import { performance } from 'node:perf_hooks'
-
-/** From this share of busy time on, whatever one part of a process takes is missing to the others. */
+/** From this share of busy time on, whatever is done beside what arrives delays it. */
 const BUSY = 0.95
 /** Then it rests so many times as long as it has worked: a quarter of the time is left to it. */
 const RESTS = 3
@@ -12,7 +10,7 @@ const PATIENT_RESTS = 9
 
 /** What the work was done beside. */
 interface Beside {
-  /** Share of the time in which the event loop was busy. */
+  /** Share of the time in which the thread that takes what arrives was busy. */
   utilization: number
   /** Whether something has arrived meanwhile. */
   isArriving: boolean
@@ -20,22 +18,9 @@ interface Beside {
   lagMs: number
 }
 
-/** How long to rest after work of so many milliseconds. */
+/** How long to rest after work of so many milliseconds on what is behind. */
 export function restMs(workedMs: number, { utilization, isArriving, lagMs }: Beside): number {
+  if (utilization < BUSY) return 0
   const isPatient = isArriving && lagMs < PATIENCE_MS
-  if (!isPatient && utilization < BUSY) return 0
   return Math.min(workedMs * (isPatient ? PATIENT_RESTS : RESTS), REST_MS_MAX)
-}
-
-/** Keeps what is behind from taking the processor that arrivals need. */
-export class Rest {
-  #before = performance.eventLoopUtilization()
-
-  /** How long to rest after work of so many milliseconds, also by what the event loop has done since the last call. */
-  after(workedMs: number, beside: Omit<Beside, 'utilization'>): number {
-    const now = performance.eventLoopUtilization()
-    const { utilization } = performance.eventLoopUtilization(now, this.#before)
-    this.#before = now
-    return restMs(workedMs, { ...beside, utilization })
-  }
 }

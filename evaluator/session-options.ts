@@ -15,6 +15,8 @@ export interface SessionOptions {
   statementTimeoutMs: number
   /** Epoch milliseconds. */
   now: () => number
+  /** Share of the last moments in which the thread was busy that takes what arrives; 0 where that is another process. */
+  utilization: () => number
   /** Told of rules that cannot be judged. */
   onDefect: (message: string) => void
   /** Told of a device whose readings could not be judged again. */

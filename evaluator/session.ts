@@ -6,6 +6,7 @@ import { batchRows } from '../db/evaluation/batch-rows.ts'
 import type { LedgerCursor } from '../db/evaluation/cursor.ts'
 import type { EpisodeRange, EpisodeScope } from '../db/evaluation/episodes.ts'
 import { readHubStates } from '../db/evaluation/hub-states.ts'
+import type { LedgerBatch } from '../db/evaluation/ledger-page.ts'
 import { applyArrivals, noteWritten } from './arrivals.ts'
 import type { AlertFacts } from './core/types.ts'
 import { FleetMemory } from './fleet-memory.ts'
@@ -16,7 +17,7 @@ import { hasOpenDoor, judgeDoors } from './judge-doors.ts'
 import { hasLate, LateRefolds } from './late-refolds.ts'
 import { LedgerReader } from './ledger-reader.ts'
 import { OverdueLooks, type UnitFacts } from './overdue-looks.ts'
-import { Rest } from './rest.ts'
+import { restMs } from './rest.ts'
 import { inRounds } from './rounds.ts'
 import { lookAtSilence, silenceRanges } from './session-clock.ts'
 import type { SessionOptions } from './session-options.ts'
@@ -24,7 +25,7 @@ import { SessionWriter } from './session-writer.ts'
 import { inSlices } from './slices.ts'
 import { updateStatuses } from './status.ts'
 import type { DeviceContext, UnitContext } from './unit-context.ts'
-import { type Arrival, addStored, isAnyUnknown, rowsOf, type Work } from './work.ts'
+import { type Arrival, isAnyUnknown, rowsOf, storedWork, type Work } from './work.ts'
 
 /** How often the clock is let judge, and changed rules are looked for. */
 const TICK_MS = 1_000
@@ -56,7 +57,6 @@ export class Session {
   #nextTickMs = 0
   #nextOverdueMs = 0
   #nextReadMs = 0
-  readonly #rest = new Rest()
   #isBehind = true
 
   static async open(options: SessionOptions, cursor: LedgerCursor): Promise<Session> {
@@ -116,28 +116,29 @@ export class Session {
 
   async #readLedger(): Promise<void> {
     const { metrics, now, handOver, pool, settings } = this.#options
-    const isAwaited = (id: bigint) => handOver.isAwaited(id)
-    const news = await onConnection(pool, (client) => this.#ledger.next(client, isAwaited))
+    const news = await onConnection(pool, (client) =>
+      this.#ledger.next(client, (id) => handOver.isAwaited(id)),
+    )
     const ageMs = news.oldestCommittedAtMs === null ? 0 : Math.max(0, now() - news.oldestCommittedAtMs)
     metrics.lagSeconds.set(ageMs / 1_000)
     this.#noteDropped()
-    if (news.parts.length > 0) this.#writer.noteCommitted(performance.now() - ageMs)
-    const isCatchingUp = news.isFull || news.parts.length > 1
-    for (const part of news.parts) {
-      await this.#writer.holdLease()
-      const startedAtMs = performance.now()
-      const work: Work = new Map()
-      addStored(work, await onConnection(pool, (client) => batchRows(client, part)))
-      await this.#apply(work)
-      // The ledger is patient: what arrives is not.
-      if (!isCatchingUp) continue
-      const beside = { isArriving: this.#noteDropped() > 0, lagMs: ageMs }
-      await sleep(this.#rest.after(performance.now() - startedAtMs, beside))
-    }
     this.#isBehind = news.isFull
-    if (news.isFull) handOver.close()
-    else handOver.open(this.#ledger.shownId)
+    if (news.batches.length > 0) {
+      this.#writer.noteCommitted(performance.now() - ageMs)
+      if (news.isFull) handOver.close()
+      await this.#readBatches(news.batches, ageMs)
+    }
+    if (!news.isFull) handOver.open(this.#ledger.shownId)
     this.#nextReadMs = performance.now() + settings.EVALUATOR_POLL_MS
+  }
+
+  async #readBatches(batches: readonly LedgerBatch[], lagMs: number): Promise<void> {
+    const { pool, utilization } = this.#options
+    const startedAtMs = performance.now()
+    await this.#apply(storedWork(await onConnection(pool, (client) => batchRows(client, batches))))
+    if (!this.#isBehind) return
+    const beside = { utilization: utilization(), isArriving: this.#noteDropped() > 0, lagMs }
+    await sleep(restMs(performance.now() - startedAtMs, beside))
   }
 
   /** Batches that were left to the ledger since the last look. */

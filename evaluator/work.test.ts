@@ -9,7 +9,8 @@ import { readCalibrations } from '../db/evaluation/calibrations.ts'
 import { HandOver } from './hand-over.ts'
 import { inSlices } from './slices.ts'
 import { type EvaluatedFleet, openEvaluatedFleet } from './testing/evaluated-fleet.ts'
-import { addStored, joined, type Work } from './work.ts'
+import { handed as packed } from './testing/handing.ts'
+import { joined, storedWork, type Work } from './work.ts'
 
 const ID = 4_711n
 /** Hundredths between two, halves among them, on both sides of zero. */
@@ -55,13 +56,14 @@ test('what is handed over is what would be read: calibrated, rounded, without wh
   const offsets = Map.groupBy(calibrations, (calibration) => calibration.deviceId)
   const handOver = new HandOver(100)
   handOver.open(0n)
-  handOver.offer(batch, ID)
+  handOver.offer(packed(batch), ID)
   const [handed = new Map(), ...others] = [...inSlices(handOver.take(), () => offsets)]
   expect(others).toEqual([])
-  const stored: Work = new Map()
   const inLedger = { id: ID, readings: readings.length, doors: doors.length }
   const times = { recordedFromMs: null, recordedToMs: null, committedAtMs: null, tx: '1' }
-  addStored(stored, await onConnection(pool, (client) => batchRows(client, [{ ...inLedger, ...times }])))
+  const stored = storedWork(
+    await onConnection(pool, (client) => batchRows(client, [{ ...inLedger, ...times }])),
+  )
 
   expect(inOrder(handed)).toEqual(inOrder(stored))
   expect(inOrder(handed)[0]?.readings).toHaveLength(TEMPERATURES.length + 1)

@@ -16,17 +16,16 @@ export type Work = Map<number, Arrival[]>
 /** The offsets of each device, in order of time. */
 export type Offsets = ReadonlyMap<number, readonly Calibration[]>
 
-/** Puts rows that were read from the database behind others. What came in the same millisecond counts as one message. */
-export function addStored(
-  work: Work,
-  { readings, doors }: { readings: StoredReading[]; doors: StoredDoor[] },
-): void {
+/** Rows that were read from the database. What came in the same millisecond counts as one message. */
+export function storedWork({ readings, doors }: { readings: StoredReading[]; doors: StoredDoor[] }): Work {
+  const work: Work = new Map()
   readings.sort(byArrival)
   doors.sort(byArrival)
   inOrderOfArrival(readings, doors, {
     reading: (row) => arrivalOf(work, row.unitId, arrivedAt(row)).readings.push(row),
     door: (row) => arrivalOf(work, row.unitId, arrivedAt(row)).doors.push(row),
   })
+  return work
 }
 
 /**

@@ -1,0 +1,181 @@
+import { Worker } from 'node:worker_threads'
+import type { Logger } from 'pino'
+import type { Registry } from 'prom-client'
+import type { CommitListener } from '../../ingest/committed.ts'
+import { within } from '../../ingest/within.ts'
+import { BatchPacker } from '../packed-batch.ts'
+import { AheadBatches } from './ahead.ts'
+import type { FromThread, MetricSaid, ThreadData, ThreadSettings, ToThread } from './messages.ts'
+import { relayLine } from './relayed-log.ts'
+import { SharedNumbers } from './shared-numbers.ts'
+import { registerThreadMetrics } from './thread-metrics.ts'
+
+export interface EvaluatorThreadOptions {
+  url: string
+  log: Logger
+  metrics: Registry
+  settings: ThreadSettings
+  /** Told when messages to operators wait to be published. */
+  onTold: () => void
+  /** `openThread`. */
+  open?: (data: ThreadData) => Worker
+}
+
+const DRIZZLE_IMPORTS = new URL('../../drizzle-imports.mjs', import.meta.url).href
+
+/** How often it is looked whether what was to come before a batch has. */
+const AHEAD_POLL_MS = 10
+/** How often the thread is told how busy this one is. */
+const BUSY_MS = 500
+/** After so long it is started again. */
+const RESTART_MS = 1_000
+/** A thread that computes answers late. */
+const METRICS_MS = 1_000
+/** The evaluator itself stops within less. */
+const STOP_MS = 8_000
+
+/**
+ * The evaluator in a thread of its own, as ingest and the service see it. What cannot be handed to it is in the ledger, so nothing
+ * is lost when it dies; then it is started again.
+ */
+export class EvaluatorThread {
+  readonly #options: EvaluatorThreadOptions
+  readonly #packer = new BatchPacker()
+  readonly #ahead = new AheadBatches()
+  readonly #pendingMetrics = new Map<number, (metrics: readonly MetricSaid[] | undefined) => void>()
+  #calls = 0
+  #worker: Worker | undefined
+  #shared = new SharedNumbers()
+  #aheadTimer: NodeJS.Timeout | undefined
+  #busyTimer: NodeJS.Timeout | undefined
+  #busyBefore = performance.eventLoopUtilization()
+  #restartTimer: NodeJS.Timeout | undefined
+  /** The highest id that was not handed over while there was no thread. */
+  #leftId = 0n
+  #isStopping = false
+
+  constructor(options: EvaluatorThreadOptions) {
+    this.#options = options
+    registerThreadMetrics(options.metrics, () => this.#askMetrics())
+  }
+
+  /** For ingest: hands a committed batch over. */
+  readonly committed: CommitListener = (batch, settledId) => {
+    const worker = this.#worker
+    if (!worker) {
+      if (batch && batch.id > this.#leftId) this.#leftId = batch.id
+      return
+    }
+    // Nor is there anything to judge in one without rows.
+    if (!batch || batch.readings.length + batch.doors.length === 0) {
+      this.#post({ kind: 'settled', settledId })
+      return
+    }
+    const { id, isAhead } = batch
+    const rows = batch.readings.length + batch.doors.length
+    if (this.#shared.rowsInTransit + rows > this.#options.settings.EVALUATOR_HANDED_ROWS_MAX) {
+      this.#post({ kind: 'left', id, settledId })
+      return
+    }
+    this.#shared.addInTransit(rows)
+    const packed = this.#packer.pack(batch)
+    const committedAtMs = performance.timeOrigin + performance.now()
+    const { ints, times } = packed.readings
+    this.#post({ kind: 'batch', batch: packed, settledId, committedAtMs, isAhead: isAhead !== undefined }, [
+      ints.buffer,
+      times.buffer,
+    ])
+    if (isAhead) this.#noteAhead(id, isAhead)
+  }
+
+  /** Begins in the background. The database must have been migrated. */
+  start(): void {
+    const { url, settings } = this.#options
+    this.#shared = new SharedNumbers()
+    const open = this.#options.open ?? openThread
+    const worker = open({ url, settings, words: this.#shared.words })
+    worker.on('message', (message: FromThread) => this.#heard(message))
+    worker.on('error', (error: unknown) => this.#ended(worker, error))
+    worker.on('exit', () => this.#ended(worker))
+    this.#worker = worker
+    this.#busyTimer ??= setInterval(() => this.#noteBusy(), BUSY_MS).unref()
+    if (this.#leftId > 0n) this.#post({ kind: 'left', id: this.#leftId, settledId: 0n })
+  }
+
+  /** What is under way is stored. Ends within a few seconds, also while the database hangs. */
+  async stop(): Promise<void> {
+    this.#isStopping = true
+    clearTimeout(this.#restartTimer)
+    clearInterval(this.#aheadTimer)
+    clearInterval(this.#busyTimer)
+    const worker = this.#worker
+    if (!worker) return
+    const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
+    this.#post({ kind: 'stop' })
+    await within(STOP_MS, exited)
+    await worker.terminate()
+  }
+
+  #post(message: ToThread, transfer: ArrayBuffer[] = []): void {
+    this.#worker?.postMessage(message, transfer)
+  }
+
+  #heard(message: FromThread): void {
+    if (message.kind === 'told') this.#options.onTold()
+    else if (message.kind === 'log') relayLine(this.#options.log, message.line)
+    else this.#answered(message.call, message.metrics)
+  }
+
+  #noteBusy(): void {
+    const now = performance.eventLoopUtilization()
+    this.#shared.utilization = performance.eventLoopUtilization(now, this.#busyBefore).utilization
+    this.#busyBefore = now
+  }
+
+  #noteAhead(id: bigint, isAhead: () => boolean): void {
+    this.#ahead.add(id, isAhead)
+    this.#aheadTimer ??= setInterval(() => {
+      const ids = this.#ahead.takeArrived()
+      if (ids.length > 0) this.#post({ kind: 'arrived', ids })
+      if (this.#ahead.size > 0) return
+      clearInterval(this.#aheadTimer)
+      this.#aheadTimer = undefined
+    }, AHEAD_POLL_MS)
+  }
+
+  #askMetrics(): Promise<readonly MetricSaid[] | undefined> {
+    if (!this.#worker) return Promise.resolve(undefined)
+    this.#calls += 1
+    const call = this.#calls
+    return new Promise((resolve) => {
+      this.#pendingMetrics.set(call, resolve)
+      setTimeout(() => this.#answered(call, undefined), METRICS_MS).unref()
+      this.#post({ kind: 'metrics', call })
+    })
+  }
+
+  #answered(call: number, metrics: readonly MetricSaid[] | undefined): void {
+    this.#pendingMetrics.get(call)?.(metrics)
+    this.#pendingMetrics.delete(call)
+  }
+
+  #ended(worker: Worker, error?: unknown): void {
+    if (this.#worker !== worker) return
+    this.#worker = undefined
+    this.#ahead.clear()
+    for (const call of this.#pendingMetrics.keys()) this.#answered(call, undefined)
+    if (this.#isStopping) return
+    this.#options.log.error({ err: error }, "the evaluator's thread has ended: it is started again")
+    this.#restartTimer = setTimeout(() => this.start(), RESTART_MS)
+  }
+}
+
+/** Opens the thread. */
+export function openThread(workerData: ThreadData): Worker {
+  return new Worker(new URL('./evaluator-worker.ts', import.meta.url), {
+    name: 'evaluator',
+    workerData,
+    // Of ours: what this process was started with, for example a test runner's loader, is not for it.
+    execArgv: ['--import', DRIZZLE_IMPORTS],
+  })
+}

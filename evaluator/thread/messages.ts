@@ -1,0 +1,50 @@
+import type { PackedBatch } from '../packed-batch.ts'
+import type { PagingSettings } from '../paging/config.ts'
+import type { EvaluatorSettings } from '../settings.ts'
+import type { SharedNumbers } from './shared-numbers.ts'
+
+export type ThreadSettings = EvaluatorSettings &
+  PagingSettings & {
+    LOG_LEVEL: string
+    DATABASE_STATEMENT_TIMEOUT_MS: number
+    DATABASE_CONNECT_TIMEOUT_MS: number
+  }
+
+/** What the thread is started with. */
+export interface ThreadData {
+  url: string
+  settings: ThreadSettings
+  words: SharedNumbers['words']
+}
+
+/** What the thread is told. Of batches with ids up to `settledId` none is under way any more. */
+export type ToThread =
+  | {
+      kind: 'batch'
+      batch: PackedBatch
+      settledId: bigint
+      /** Epoch milliseconds, with a fraction. */
+      committedAtMs: number
+      /** Whether older messages of its clients are still under way; `arrived` says when they are not. */
+      isAhead: boolean
+    }
+  /** A batch that found no room: it is in the ledger. */
+  | { kind: 'left'; id: bigint; settledId: bigint }
+  | { kind: 'settled'; settledId: bigint }
+  | { kind: 'arrived'; ids: bigint[] }
+  | { kind: 'metrics'; call: number }
+  | { kind: 'stop' }
+
+/** A metric, as prom-client gives it. */
+export interface MetricSaid {
+  name: string
+  values: readonly unknown[]
+}
+
+/** What the thread tells. */
+export type FromThread =
+  /** A line of its log. */
+  | { kind: 'log'; line: string }
+  /** Messages to operators wait to be published. */
+  | { kind: 'told' }
+  | { kind: 'metrics'; call: number; metrics: MetricSaid[] }

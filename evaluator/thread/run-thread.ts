@@ -1,0 +1,77 @@
+import type { MessagePort } from 'node:worker_threads'
+import { pino } from 'pino'
+import { Registry } from 'prom-client'
+import { createDatabase } from '../../db/client.ts'
+import { within } from '../../ingest/within.ts'
+import { Evaluator } from '../evaluator.ts'
+import type { HandedBatch } from '../hand-over.ts'
+import { createEvaluatorMetrics } from '../metrics.ts'
+import { PackedReadings } from '../packed-rows.ts'
+import type { FromThread, MetricSaid, ThreadData, ToThread } from './messages.ts'
+import { SharedNumbers } from './shared-numbers.ts'
+
+/** One turn at a time; what is asked beside it does not wait for it. */
+const CONNECTIONS = 3
+/** A pool ends when its last query does; behind a database that hangs, that is not waited for. */
+const POOL_END_MS = 1_000
+
+/** Evaluates until it is told to stop. */
+export function runThread(port: MessagePort, { url, settings, words }: ThreadData): void {
+  const shared = new SharedNumbers(words)
+  const post = (message: FromThread) => port.postMessage(message)
+  const log = pino({ level: settings.LOG_LEVEL }, { write: (line: string) => post({ kind: 'log', line }) })
+  const { $client: pool } = createDatabase({
+    url,
+    poolMax: CONNECTIONS,
+    statementTimeoutMs: settings.DATABASE_STATEMENT_TIMEOUT_MS,
+    connectTimeoutMs: settings.DATABASE_CONNECT_TIMEOUT_MS,
+    applicationName: 'frostguard evaluator',
+    onIdleError: (error) => log.warn({ err: error }, 'a database connection was lost'),
+  })
+  const register = new Registry()
+  const metrics = createEvaluatorMetrics(register)
+  const onTold = () => post({ kind: 'told' })
+  const utilization = () => shared.utilization
+  const evaluator = new Evaluator({ pool, log, metrics, settings, onTold, utilization })
+  const { handOver } = evaluator
+  /** Batches before which something is still to come. */
+  const ahead = new Set<bigint>()
+
+  const handOf = ({ batch, committedAtMs, isAhead }: Extract<ToThread, { kind: 'batch' }>): HandedBatch => {
+    if (isAhead) ahead.add(batch.id)
+    return {
+      ...batch,
+      readings: new PackedReadings(batch.readings),
+      committedAtMs: committedAtMs - performance.timeOrigin,
+      ...(isAhead ? { isAhead: () => ahead.has(batch.id) } : {}),
+    }
+  }
+  const stop = async () => {
+    await evaluator.stop()
+    await within(POOL_END_MS, pool.end())
+    port.close()
+  }
+  port.on('message', (message: ToThread) => {
+    switch (message.kind) {
+      case 'batch': {
+        const handed = handOf(message)
+        shared.addInTransit(-handed.readings.length - handed.doors.length)
+        return handOver.offer(handed, message.settledId)
+      }
+      case 'left':
+        return handOver.leave(message.id, message.settledId)
+      case 'settled':
+        return handOver.settled(message.settledId)
+      case 'arrived':
+        for (const id of message.ids) ahead.delete(id)
+        return handOver.settled(0n)
+      case 'metrics':
+        return void register.getMetricsAsJSON().then((said) => {
+          post({ kind: 'metrics', call: message.call, metrics: said as unknown as MetricSaid[] })
+        })
+      case 'stop':
+        return void stop()
+    }
+  })
+  evaluator.start()
+}
