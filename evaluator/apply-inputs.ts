@@ -56,9 +56,9 @@ function byDevice(readings: readonly ReadingInput[]): Map<number, ReadingInput[]
 function applyReadings(unit: UnitContext, device: DeviceContext, inputs: ReadingInput[]): void {
   if (inputs.length > 1) inputs.sort(inOrder)
   for (const input of inputs) {
-    if (isNewest(device, input)) continue
-    // Silence is about arrival: it is heard in the order in which it comes.
+    // Silence is about arrival: it is heard in the order in which it comes, also what a refold has read before its turn.
     noteSilences(unit, device, hear(device.hearing, input, device.listening))
+    if (isNewest(device, input)) continue
     // Behind one that came late, the refold reads the others from the database.
     if (device.late || !isInOrder(device.state, input))
       noteLate(device, { fromMs: input.atMs, toMs: input.atMs })
@@ -73,7 +73,7 @@ function inOrder(a: ReadingInput, b: ReadingInput): number {
   return a.atMs - b.atMs || a.recordedAtMs - b.recordedAtMs
 }
 
-/** Seen before: from the hand-over, or before a restart. */
+/** Judged before: from the hand-over, before a restart, or in a refold. */
 export function isNewest({ state }: DeviceContext, { atMs, recordedAtMs }: ReadingInput): boolean {
   return state.atMs === atMs && state.recordedAtMs === recordedAtMs
 }

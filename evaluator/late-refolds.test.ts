@@ -11,6 +11,8 @@ const CENTI = (divisor: string) => `
   AS $$ SELECT (floor($1::float8 * 100 + 0.5) / ${divisor})::integer $$`
 
 const PAGE_ROWS = 100
+const MINUTE_MS = 60_000
+const SILENT = { name: 'Silent', condition: { type: 'no_data', missed: 5 } }
 
 let fleet: EvaluatedFleet
 afterEach(() => fleet.close())
@@ -74,6 +76,37 @@ test('what comes late before a backlog that is still to be judged is part of the
   await fleet.evaluated()
   expect(await fleet.alerts()).toMatchObject([{ started: 5, triggered: 15, ended: 25 }])
 })
+
+test('a reading that was read for another one that came late, before its turn, ends a silence', async () => {
+  fleet = await openEvaluatedFleet({ rules: [SILENT], minutes: 40 })
+  const evaluator = fleet.startEvaluator()
+  await until('it evaluates', () => evaluator.isActive)
+  await fleet.commit([[0, 3]], 0, 0)
+  await until('it is silent', async () => (await fleet.alerts())[0]?.status === 'active')
+  // The ledger shows nothing meanwhile.
+  const holder = await fleet.db.$client.connect()
+  try {
+    await holder.query('BEGIN; SELECT pg_current_xact_id()')
+    const late = await fleet.commit([[-5, 3]])
+    const live = await fleet.commit([[39, 3]])
+    hand(evaluator, late, late.id)
+    await until('the live one is read', async () => (await newestMs()) === fleet.beginMs + 39 * MINUTE_MS)
+    hand(evaluator, live, live.id)
+    await until('it is heard', async () => (await fleet.alerts())[0]?.status === 'resolved')
+  } finally {
+    await holder.query('ROLLBACK')
+    holder.release()
+  }
+  expect(await fleet.alerts()).toMatchObject([{ resolution: 'recovered', ended: 39 }])
+})
+
+/** Of the state that is stored. */
+async function newestMs(): Promise<number | undefined> {
+  const { rows } = await fleet.db.$client.query<{ newestMs: number }>(
+    'SELECT (extract(epoch FROM newest_at) * 1000)::float8 AS "newestMs" FROM pipeline.rule_states',
+  )
+  return rows[0]?.newestMs
+}
 
 async function handOver(evaluator: Evaluator, ...given: Parameters<EvaluatedFleet['commit']>): Promise<void> {
   const batch = await fleet.commit(...given)
