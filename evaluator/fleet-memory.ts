@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Pool } from 'pg'
 import { onConnection } from '../db/batches/transaction.ts'
-import { type Calibration, readCalibrations } from '../db/evaluation/calibrations.ts'
+import { readCalibrations } from '../db/evaluation/calibrations.ts'
 import { configChangesSince } from '../db/evaluation/config-changes.ts'
 import { configVersion } from '../db/evaluation/config-version.ts'
 import { readDowntime } from '../db/evaluation/downtime.ts'
@@ -9,7 +9,7 @@ import { loadUnitConfigs } from './config/unit-configs.ts'
 import { allPauses, type Pause } from './core/pauses.ts'
 import type { UnitConfig } from './core/types.ts'
 import { loadUnits } from './load-units.ts'
-import { noteLate, openUnit, savedDevice, type UnitContext } from './unit-context.ts'
+import { noteLate, openUnit, recalibrate, savedDevice, type UnitContext } from './unit-context.ts'
 import type { Offsets } from './work.ts'
 
 /** Of a silence that began before, the pauses of that time do not matter any more. */
@@ -43,6 +43,7 @@ export class FleetMemory {
     for (const unit of await loadUnits(pool, {
       nowMs: nowMs(),
       pauses: allPauses(this.downtimes, []),
+      offsets: this.offsets,
       onDefect,
     })) {
       this.units.set(unit.config.unitId, unit)
@@ -81,6 +82,7 @@ export class FleetMemory {
       doors: before?.doors ?? [],
       status: before?.status ?? 'offline',
       pauses: allPauses(this.downtimes, []),
+      offsets: this.offsets,
     })
     this.units.set(config.unitId, unit)
     if (!before) return unit
@@ -98,21 +100,14 @@ export class FleetMemory {
 
   /** Takes over the offsets of these devices, or of all. */
   #recalibrate(given: Offsets, deviceIds: readonly number[] | undefined): UnitContext[] {
-    const before = this.offsets
-    const offsets = deviceIds ? replaced(before, given, deviceIds) : given
-    this.offsets = offsets
+    this.offsets = deviceIds ? replaced(this.offsets, given, deviceIds) : given
     const named = deviceIds && new Set(deviceIds)
     if (named?.size === 0) return []
     const touched: UnitContext[] = []
     for (const unit of this.units.values()) {
       for (const [deviceId, device] of unit.devices) {
         if (named && !named.has(deviceId)) continue
-        const [old, now] = [before.get(deviceId) ?? [], offsets.get(deviceId) ?? []]
-        const { newestAtMs } = device.view
-        if (newestAtMs === null || isDeepStrictEqual(old, now)) continue
-        const fromMs = Math.min(...unshared(old, now).map((one) => one.fromMs), newestAtMs)
-        noteLate(device, { fromMs, toMs: newestAtMs })
-        touched.push(unit)
+        if (recalibrate(device, this.offsets.get(deviceId) ?? [])) touched.push(unit)
       }
     }
     return touched
@@ -146,12 +141,6 @@ function replaced(before: Offsets, given: Offsets, deviceIds: readonly number[])
 
 function loadDowntimes(pool: Pool, nowMs: number): Promise<Pause[]> {
   return onConnection(pool, (client) => readDowntime(client, nowMs - PAUSES_KEPT_MS))
-}
-
-function unshared(a: readonly Calibration[], b: readonly Calibration[]): Calibration[] {
-  const isIn = (list: readonly Calibration[], one: Calibration) =>
-    list.some((other) => isDeepStrictEqual(one, other))
-  return [...a.filter((one) => !isIn(b, one)), ...b.filter((one) => !isIn(a, one))]
 }
 
 /** The earliest time from which two configurations of a unit may judge otherwise; Infinity: from its next reading on. */

@@ -7,6 +7,7 @@ import { loadUnitConfigs } from './config/unit-configs.ts'
 import type { Pause } from './core/pauses.ts'
 import type { UnitConfig } from './core/types.ts'
 import { openUnit, type SavedDevice, type UnitContext } from './unit-context.ts'
+import type { Offsets } from './work.ts'
 
 /** Units whose states are read with one query. */
 const UNITS_AT_ONCE = 500
@@ -17,12 +18,13 @@ interface LoadOptions {
   unitIds?: readonly number[] | undefined
   nowMs: number
   pauses: readonly Pause[]
+  offsets: Offsets
   onDefect: (message: string) => void
 }
 
 /** Units with what is known of them; all that are live when none are named. */
 export async function loadUnits(pool: Pool, options: LoadOptions): Promise<UnitContext[]> {
-  const { unitIds, nowMs, pauses, onDefect } = options
+  const { unitIds, nowMs, pauses, offsets, onDefect } = options
   const configs = await loadUnitConfigs(pool, unitIds, { onDefect })
   const units: UnitContext[] = []
   for (let start = 0; start < configs.length; start += UNITS_AT_ONCE) {
@@ -45,7 +47,7 @@ export async function loadUnits(pool: Pool, options: LoadOptions): Promise<UnitC
             })
           : []
         const status = statuses.get(config.unitId) ?? 'offline'
-        units.push(openUnit(config, { saved: new Map(saved), doors, status, pauses }))
+        units.push(openUnit(config, { saved: new Map(saved), doors, status, pauses, offsets }))
       }
     })
   }
