@@ -8,6 +8,7 @@ import { readDowntime } from '../db/evaluation/downtime.ts'
 import { loadUnitConfigs } from './config/unit-configs.ts'
 import { allPauses, type Pause } from './core/pauses.ts'
 import type { UnitConfig } from './core/types.ts'
+import { NO_DOORS } from './held-doors.ts'
 import { loadUnits } from './load-units.ts'
 import { noteLate, openUnit, recalibrate, savedDevice, type UnitContext } from './unit-context.ts'
 import type { Offsets } from './work.ts'
@@ -79,7 +80,7 @@ export class FleetMemory {
     const saved = new Map([...(before?.devices ?? [])].map(([id, device]) => [id, savedDevice(device)]))
     const unit = openUnit(config, {
       saved,
-      doors: before?.doors ?? [],
+      doors: before?.doors ?? NO_DOORS,
       status: before?.status ?? 'offline',
       pauses: allPauses(this.downtimes, []),
       offsets: this.offsets,

@@ -1,6 +1,7 @@
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { until } from '../db/testing/poll.ts'
 import type { Evaluator } from './evaluator.ts'
+import { DOORS_MAX } from './held-doors.ts'
 import { type EvaluatedFleet, openEvaluatedFleet, TOO_WARM } from './testing/evaluated-fleet.ts'
 import { hand } from './testing/handing.ts'
 
@@ -12,6 +13,8 @@ const CENTI = (divisor: string) => `
 
 const PAGE_ROWS = 100
 const MINUTE_MS = 60_000
+/** Without a time of its own: it is longer while a door is open. */
+const BY_DOORS = { name: 'Warm', condition: { type: 'temperature_above', limit: 5 }, severity: 'critical' }
 const SILENT = { name: 'Silent', condition: { type: 'no_data', missed: 5 } }
 
 let fleet: EvaluatedFleet
@@ -98,6 +101,56 @@ test('a reading that was read for another one that came late, before its turn, e
     holder.release()
   }
   expect(await fleet.alerts()).toMatchObject([{ resolution: 'recovered', ended: 39 }])
+})
+
+describe('a door that was open longer ago than doors are held', () => {
+  /** Open from 100 to 118, and a lot of other events since. */
+  async function openWithDoors(): Promise<Evaluator> {
+    fleet = await openEvaluatedFleet({ rules: [BY_DOORS], minutes: 1_400 })
+    const evaluator = fleet.startEvaluator()
+    await fleet.commitDoors(
+      [
+        [100, 'open'],
+        [118, 'closed'],
+      ],
+      118,
+    )
+    return evaluator
+  }
+  const manyDoors = () =>
+    fleet.commitDoors(
+      Array.from({ length: DOORS_MAX }, (_, index) => [200 + index / 2, index % 2 ? 'closed' : 'open']),
+      1_300,
+    )
+  const EXCURSION = [95, 100, 105, 110, 115, 120, 125, 130].map(
+    (minute) => [minute, minute >= 100 && minute < 120 ? 6 : 3] as const,
+  )
+
+  test.each([true, false])(
+    'counts for a reading that comes late, restarted (%s) or not',
+    async (isRestarted) => {
+      const first = await openWithDoors()
+      await fleet.commit(EXCURSION, 0, 130)
+      await manyDoors()
+      await fleet.evaluated()
+      if (isRestarted) {
+        await first.stop()
+        fleet.startEvaluator()
+      }
+      await fleet.commit([[97, 3]], 0, 1_300)
+      await fleet.evaluated()
+      expect(await fleet.alerts()).toEqual([])
+    },
+  )
+
+  test('counts for readings that come so late themselves', async () => {
+    await openWithDoors()
+    await manyDoors()
+    await fleet.evaluated()
+    await fleet.commit(EXCURSION, 0, 1_300)
+    await fleet.evaluated()
+    expect(await fleet.alerts()).toEqual([])
+  })
 })
 
 /** Of the state that is stored. */

@@ -3,9 +3,10 @@ import { type DeviceState, isStateOf, type Judging, newDeviceState } from './cor
 import { type DoorTimeline, doorTimeline } from './core/doors.ts'
 import type { Pause } from './core/pauses.ts'
 import { type Hearing, type Listening, newHearing } from './core/silence.ts'
-import type { DeviceConfig, DoorInput, Episode, UnitConfig } from './core/types.ts'
+import type { DeviceConfig, Episode, UnitConfig } from './core/types.ts'
 import type { UnitStatus } from './core/unit-status.ts'
 import { type DeviceView, deviceView } from './core/view.ts'
+import type { HeldDoors } from './held-doors.ts'
 import type { Offsets } from './work.ts'
 
 /** Inputs that are not in a state, by evaluation time: everything from the one to the other is to be folded again. */
@@ -45,8 +46,7 @@ export interface DeviceContext {
 export interface UnitContext {
   config: UnitConfig
   devices: Map<number, DeviceContext>
-  /** In no certain order. */
-  doors: DoorInput[]
+  doors: HeldDoors
   timeline: DoorTimeline
   /** Raised episodes that have changed since they were written, by `episodeKey`. */
   changed: Map<string, Episode>
@@ -67,7 +67,7 @@ export function openUnit(
   config: UnitConfig,
   known: {
     saved: ReadonlyMap<number, SavedDevice>
-    doors: DoorInput[]
+    doors: HeldDoors
     status: UnitStatus
     pauses: readonly Pause[]
     offsets: Offsets
@@ -77,7 +77,7 @@ export function openUnit(
     config,
     devices: new Map(),
     doors: known.doors,
-    timeline: doorTimeline(known.doors),
+    timeline: doorTimeline(known.doors.events),
     changed: new Map(),
     silent: new Set(),
     doorsFromMs: undefined,
