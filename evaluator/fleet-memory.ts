@@ -8,8 +8,7 @@ import { readDowntime } from '../db/evaluation/downtime.ts'
 import { loadUnitConfigs } from './config/unit-configs.ts'
 import { allPauses, type Pause } from './core/pauses.ts'
 import type { UnitConfig } from './core/types.ts'
-import { NO_DOORS } from './held-doors.ts'
-import { loadUnits } from './load-units.ts'
+import { loadUnits, openUnits } from './load-units.ts'
 import { noteLate, openUnit, recalibrate, savedDevice, type UnitContext } from './unit-context.ts'
 import type { Offsets } from './work.ts'
 
@@ -53,19 +52,26 @@ export class FleetMemory {
 
   /** Takes over what was changed; returns the units that must be judged again. */
   async refresh(): Promise<UnitContext[]> {
-    const { pool, onDefect } = this.#options
+    const { pool, nowMs, onDefect } = this.#options
     const { version, concerned } = await configChangesSince(pool, this.#version)
     if (version === this.#version) return []
     const unitIds = concerned && [...new Set([...concerned.unitIds, ...this.#leaving()])]
     const configs = await loadUnitConfigs(pool, unitIds, { onDefect, isLiveOnly: true })
     const offsets = await loadOffsets(pool, concerned?.deviceIds)
+    // One that was deleted once may come back.
+    const added = await openUnits(
+      pool,
+      configs.filter(({ unitId }) => !this.units.has(unitId)),
+      { nowMs: nowMs(), pauses: allPauses(this.downtimes, []), offsets: this.offsets },
+    )
     // What changes from here on is loaded again.
     this.#version = version
+    for (const unit of added) this.units.set(unit.config.unitId, unit)
     const changed = configs.flatMap((config) => this.#take(config) ?? [])
     const live = new Set(configs.map(({ unitId }) => unitId))
     for (const unitId of unitIds ?? this.units.keys()) if (!live.has(unitId)) this.units.delete(unitId)
     const recalibrated = this.#recalibrate(offsets, concerned?.deviceIds)
-    return [...new Set([...changed, ...recalibrated])]
+    return [...new Set([...added, ...changed, ...recalibrated])]
   }
 
   /** Units that were deleted, and are held until their alerts have ended: nothing says so but another look. */
@@ -76,17 +82,16 @@ export class FleetMemory {
   /** A new context for a unit that is configured otherwise; its devices keep what is known of them. */
   #take(config: UnitConfig): UnitContext | undefined {
     const before = this.units.get(config.unitId)
-    if (before && isDeepStrictEqual(before.config, config)) return undefined
-    const saved = new Map([...(before?.devices ?? [])].map(([id, device]) => [id, savedDevice(device)]))
+    if (!before || isDeepStrictEqual(before.config, config)) return undefined
+    const saved = new Map([...before.devices].map(([id, device]) => [id, savedDevice(device)]))
     const unit = openUnit(config, {
       saved,
-      doors: before?.doors ?? NO_DOORS,
-      status: before?.status ?? 'offline',
+      doors: before.doors,
+      status: before.status,
       pauses: allPauses(this.downtimes, []),
       offsets: this.offsets,
     })
     this.units.set(config.unitId, unit)
-    if (!before) return unit
     takeUnwritten(unit, before)
     unit.doorsFromMs = -Infinity
     const fromMs = changedFromMs(before.config, config)
