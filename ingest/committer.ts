@@ -105,6 +105,7 @@ export class Committer {
       tellCommitted({ onCommitted, log, ids, backlog }, messages, { names, rows: sealed, outcome })
     } catch (error) {
       // Not settled: it may be committed still.
+      if (error instanceof BatchNotTakenError) ids.giveUp(error.batch)
       if (error instanceof BatchNotTakenError || error instanceof DrainedAlreadyError) throw error
       // What is drained stays in the spool, under its name, when the service ends.
       if (this.#options.signal.aborted && messages[0]?.isSpooled) throw error

@@ -60,7 +60,7 @@ export class EvaluatorThread {
   }
 
   /** For ingest: hands a committed batch over. */
-  readonly committed: CommitListener = (batch, settledId) => {
+  readonly committed: CommitListener = (batch, landedId) => {
     const worker = this.#worker
     if (!worker) {
       if (batch && batch.id > this.#leftId) this.#leftId = batch.id
@@ -68,20 +68,20 @@ export class EvaluatorThread {
     }
     // Nor is there anything to judge in one without rows.
     if (!batch || batch.readings.length + batch.doors.length === 0) {
-      this.#post({ kind: 'settled', settledId })
+      this.#post({ kind: 'landed', landedId })
       return
     }
     const { id, isAhead } = batch
     const rows = batch.readings.length + batch.doors.length
     if (this.#shared.rowsInTransit + rows > this.#options.settings.EVALUATOR_HANDED_ROWS_MAX) {
-      this.#post({ kind: 'left', id, settledId })
+      this.#post({ kind: 'left', id, landedId })
       return
     }
     this.#shared.addInTransit(rows)
     const packed = this.#packer.pack(batch)
     const committedAtMs = performance.timeOrigin + performance.now()
     const { ints, times } = packed.readings
-    this.#post({ kind: 'batch', batch: packed, settledId, committedAtMs, isAhead: isAhead !== undefined }, [
+    this.#post({ kind: 'batch', batch: packed, landedId, committedAtMs, isAhead: isAhead !== undefined }, [
       ints.buffer,
       times.buffer,
     ])
@@ -99,7 +99,7 @@ export class EvaluatorThread {
     worker.on('exit', () => this.#ended(worker))
     this.#worker = worker
     this.#busyTimer ??= setInterval(() => this.#noteBusy(), BUSY_MS).unref()
-    if (this.#leftId > 0n) this.#post({ kind: 'left', id: this.#leftId, settledId: 0n })
+    if (this.#leftId > 0n) this.#post({ kind: 'left', id: this.#leftId, landedId: 0n })
   }
 
   /** What is under way is stored. Ends within a few seconds, also while the database hangs. */

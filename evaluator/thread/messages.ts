@@ -17,20 +17,20 @@ export interface ThreadData {
   words: SharedNumbers['words']
 }
 
-/** What the thread is told. Of batches with ids up to `settledId` none is under way any more. */
+/** What the thread is told. Of batches with ids up to `landedId` none is under way any more. */
 export type ToThread =
   | {
       kind: 'batch'
       batch: PackedBatch
-      settledId: bigint
+      landedId: bigint
       /** Epoch milliseconds, with a fraction. */
       committedAtMs: number
       /** Whether older messages of its clients are still under way; `arrived` says when they are not. */
       isAhead: boolean
     }
   /** A batch that found no room: it is in the ledger. */
-  | { kind: 'left'; id: bigint; settledId: bigint }
-  | { kind: 'settled'; settledId: bigint }
+  | { kind: 'left'; id: bigint; landedId: bigint }
+  | { kind: 'landed'; landedId: bigint }
   | { kind: 'arrived'; ids: bigint[] }
   | { kind: 'metrics'; call: number }
   | { kind: 'stop' }

@@ -56,15 +56,15 @@ export function runThread(port: MessagePort, { url, settings, words }: ThreadDat
       case 'batch': {
         const handed = handOf(message)
         shared.addInTransit(-handed.readings.length - handed.doors.length)
-        return handOver.offer(handed, message.settledId)
+        return handOver.offer(handed, message.landedId)
       }
       case 'left':
-        return handOver.leave(message.id, message.settledId)
-      case 'settled':
-        return handOver.settled(message.settledId)
+        return handOver.leave(message.id, message.landedId)
+      case 'landed':
+        return handOver.landed(message.landedId)
       case 'arrived':
         for (const id of message.ids) ahead.delete(id)
-        return handOver.settled(0n)
+        return handOver.landed(0n)
       case 'metrics':
         return void register.getMetricsAsJSON().then((said) => {
           post({ kind: 'metrics', call: message.call, metrics: said as unknown as MetricSaid[] })
