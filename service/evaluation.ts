@@ -1,15 +1,15 @@
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { Registry as MetricsRegistry } from 'prom-client'
-import { Evaluator } from './evaluator/evaluator.ts'
-import { createEvaluatorMetrics } from './evaluator/metrics.ts'
-import type { PagingSettings } from './evaluator/paging/config.ts'
+import { Evaluator } from '../evaluator/evaluator.ts'
+import { createEvaluatorMetrics } from '../evaluator/metrics.ts'
+import type { PagingSettings } from '../evaluator/paging/config.ts'
 import {
   OutgoingPublisher,
   type OutgoingPublisherOptions,
-} from './evaluator/publishing/outgoing-publisher.ts'
-import type { EvaluatorSettings } from './evaluator/settings.ts'
-import type { CommitListener } from './ingest/committed.ts'
+} from '../evaluator/publishing/outgoing-publisher.ts'
+import type { EvaluatorSettings } from '../evaluator/settings.ts'
+import type { CommitListener } from '../ingest/committed.ts'
 
 /** What turns committed rows into alerts, and tells operators of them. */
 export interface Evaluation {
