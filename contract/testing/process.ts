@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { until } from '../../db/testing/poll.ts'
 import { userEnvironment } from '../../db/testing/user-environment.ts'
-import { HEAP_FLAGS } from '../../heap-flags.ts'
+import { HEAP_FLAGS } from '../../service/heap-flags.ts'
 import { type ProgramResult, runProgram } from './clients.ts'
 import type { StatusPage } from './status-page.ts'
 

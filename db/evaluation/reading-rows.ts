@@ -2,7 +2,7 @@ import type { ClientBase } from 'pg'
 import type { StoredReading } from './inputs.ts'
 import { epochMs, toInstant } from './instants.ts'
 import type { LedgerBatch } from './ledger-page.ts'
-import { spansOf } from './spans.ts'
+import { rowsOfBatches } from './spans.ts'
 
 /** A clock may run ahead by so much when a reading is taken (ingest refuses more), so `recorded_at` may lie behind `at`. */
 export const CLOCK_AHEAD_MS = 24 * 60 * 60_000
@@ -33,21 +33,12 @@ const SELECT = `
 const ORDER = 'least(r.recorded_at, r.received_at), r.recorded_at'
 
 /** The readings of these batches, in no certain order. */
-export async function readingsOfBatches(
+export function readingsOfBatches(
   client: ClientBase,
   batches: readonly LedgerBatch[],
 ): Promise<StoredReading[]> {
-  const readings: StoredReading[] = []
-  for (const { ids, fromMs, toMs } of spansOf(batches.filter((batch) => batch.readings > 0))) {
-    // The sum keeps the list out of the index on batch_id, which would be searched once for each of its members.
-    const { rows } = await client.query<Row>(
-      `${SELECT} AND r.batch_id BETWEEN $1 AND $2 AND r.batch_id + 0 = ANY ($3::bigint[])
-         AND r.recorded_at BETWEEN $4 AND $5`,
-      [ids[0], ids.at(-1), ids, toInstant(fromMs), toInstant(toMs)],
-    )
-    for (const row of rows) readings.push(toReading(row))
-  }
-  return readings
+  const withReadings = batches.filter((batch) => batch.readings > 0)
+  return rowsOfBatches(client, { select: SELECT, time: 'r.recorded_at', toInput: toReading }, withReadings)
 }
 
 export interface DeviceSpan {

@@ -1,15 +1,15 @@
 // `npm run evaluator`: the evaluator in a process of its own, beside `EVALUATOR=off npm start`.
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
-import { createDatabase } from './db/client.ts'
-import { databaseSettings } from './db/config.ts'
-import { prepareDatabase } from './db/prepare.ts'
-import { onEndSignal } from './end-signals.ts'
-import { Evaluator } from './evaluator/evaluator.ts'
-import { createEvaluatorMetrics } from './evaluator/metrics.ts'
-import { pagingSettings } from './evaluator/paging/config.ts'
-import { evaluatorSettings } from './evaluator/settings.ts'
-import { logSettings, parseSettings, readEnvironment } from './settings.ts'
+import { createDatabase } from '../db/client.ts'
+import { databaseSettings } from '../db/config.ts'
+import { prepareDatabase } from '../db/prepare.ts'
+import { onEndSignal } from '../end-signals.ts'
+import { Evaluator } from '../evaluator/evaluator.ts'
+import { createEvaluatorMetrics } from '../evaluator/metrics.ts'
+import { pagingSettings } from '../evaluator/paging/config.ts'
+import { evaluatorSettings } from '../evaluator/settings.ts'
+import { logSettings, parseSettings, readEnvironment } from '../settings.ts'
 
 /** One turn at a time; what is asked beside it does not wait for it. */
 const CONNECTIONS = 3

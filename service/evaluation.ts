@@ -1,13 +1,14 @@
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { Registry as MetricsRegistry } from 'prom-client'
+
 import {
   OutgoingPublisher,
   type OutgoingPublisherOptions,
-} from './evaluator/publishing/outgoing-publisher.ts'
-import { EvaluatorThread } from './evaluator/thread/evaluator-thread.ts'
-import type { ThreadSettings } from './evaluator/thread/messages.ts'
-import type { CommitListener } from './ingest/committed.ts'
+} from '../evaluator/publishing/outgoing-publisher.ts'
+import { EvaluatorThread } from '../evaluator/thread/evaluator-thread.ts'
+import type { ThreadSettings } from '../evaluator/thread/messages.ts'
+import type { CommitListener } from '../ingest/committed.ts'
 
 /** What turns committed rows into alerts, and tells operators of them. */
 export interface Evaluation {
