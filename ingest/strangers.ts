@@ -1,12 +1,10 @@
 import type { Principal } from '../broker/types.ts'
+import { NO_ORGANIZATION } from '../db/registry.ts'
 import { principalOf, type Registry } from './registry.ts'
-
-/** An organization that does not exist: nothing that a stranger says is stored, its readings are `unknown_device`. */
-export const NO_ORGANIZATION = 0
 
 /**
  * Somebody whom another broker has let in, and who is not among the log-ins that were last loaded. The database is asked
- * before anything of theirs is rejected: they may have been added a moment ago.
+ * before anything of theirs is rejected, as `unknown_device`: they may have been added a moment ago.
  */
 export function strangerOf(username: string): Principal {
   const isDevice = username.startsWith('device:')
