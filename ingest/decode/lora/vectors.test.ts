@@ -53,3 +53,20 @@ describe.each<LoraServer>(['chirpstack', 'things_stack'])('from %s', (server) =>
     },
   )
 })
+
+describe('Milesight bytes without a codec and without a model', () => {
+  const bytes = '0175320367C80004683C'
+
+  test('are known by the DevEUI', () => {
+    const { readings } = decodeFrom('things_stack', { fPort: 85, bytes, devEui: '24e124136b502f4a' })
+    expect(readings).toMatchObject([{ temperature: 20, humidity: 30, battery: 50 }])
+  })
+
+  test("not by themselves: Tektelic's look the same, the other way round", () => {
+    const tektelic = VECTORS.find(({ id }) => id.startsWith('tektelic:t00048xx'))
+    for (const of of [bytes, tektelic?.bytes ?? '']) {
+      const { readings, rejects } = decodeFrom('things_stack', { fPort: 10, bytes: of })
+      expect([readings, rejects]).toMatchObject([[], [{ reason: 'invalid' }]])
+    }
+  })
+})
