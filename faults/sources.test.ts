@@ -119,6 +119,39 @@ describe.skipIf(MOSQUITTO_MISSING)(
       await database.drop()
     })
 
+    test('with 1,500 messages in flight on one connection Mosquitto restarts, then PostgreSQL, under load: nothing is lost, nothing stored twice', async () => {
+      const server = await startProxiedServer({ migrate: true })
+      const through = await startThroughMosquitto({
+        databaseUrl: server.url,
+        ownerUrl: server.url,
+        env: LONG_HOLD,
+      })
+      const inFlight = () => through.sourceMetric('messages_in_flight')
+      const load = through.load(LOAD)
+      await through.service.acknowledges(200)
+      await onServer(server.directUrl, async (owner) => {
+        await owner.query('BEGIN; LOCK TABLE sensor_readings IN ACCESS EXCLUSIVE MODE')
+        await publishMany(through, IN_FLIGHT)
+        await until('they are in flight', async () => (await inFlight()) > IN_FLIGHT)
+        await through.mosquitto.stop()
+        await through.mosquitto.start()
+        await until('they have come again', async () => (await inFlight()) > 2 * IN_FLIGHT)
+        await through.service.acknowledges(200)
+        await server.stop('immediate')
+      })
+      await through.service.acknowledges(200)
+      await server.start()
+      await through.service.acknowledges(200)
+      await load.stop()
+      await through.expectAllStored()
+      expect(await through.service.metric('frostguard_readings_duplicate_total')).toBeGreaterThanOrEqual(
+        IN_FLIGHT,
+      )
+      expect(await through.sourceMetric('reconnects_total')).toBeGreaterThan(0)
+      await through.close()
+      await server.remove()
+    })
+
     describe('two processes', () => {
       let database: TestDatabase
       let through: ThroughMosquitto
