@@ -1,6 +1,7 @@
 import type { Pool } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createDatabase } from '../client.ts'
+import { until } from '../testing/poll.ts'
 import { createTestDatabase, type TestDatabase } from '../testing/test-database.ts'
 import { copyAtOnce } from './copy-at-once.ts'
 import { onConnection } from './transaction.ts'
@@ -45,25 +46,36 @@ test('what stands before and after the COPY is one transaction with it, on a con
   expect(await backend()).toBe(before)
 })
 
+/** More than the server's buffers hold: it fails while data is still on its way. */
+const MUCH = Array.from({ length: 300_000 }, (_, n) => `${n + 100}\n`).join('')
+
 test.each([
-  ['before the COPY', `BEGIN; SELECT 1/0; ${COPY}; COMMIT`, '11\n12\n', 'division by zero'],
-  [
-    'in the COPY itself',
-    `BEGIN; ${COPY.replace('numbers', 'nothing')}; COMMIT`,
-    '11\n12\n',
-    'does not exist',
-  ],
   ['in its data', `BEGIN; ${COPY}; COMMIT`, '11\nx\n12\n', 'invalid input syntax'],
   ['as a duplicate', `BEGIN; ${COPY}; COMMIT`, '11\n2\n12\n', 'duplicate key'],
   ['after the COPY', `BEGIN; ${COPY}; SELECT 1/0; COMMIT`, '11\n12\n', 'division by zero'],
 ])('an error %s leaves nothing, and a connection that goes on', async (_where, sql, data, message) => {
   const before = await backend()
-  // More than the server's buffers hold: it fails while data is still on its way.
-  const rest = Array.from({ length: 300_000 }, (_, n) => `${n + 100}\n`).join('')
-  await expect(send(sql, data + rest)).rejects.toThrow(message)
+  await expect(send(sql, data + MUCH)).rejects.toThrow(message)
   expect(await numbers()).toEqual([1, 2, 3, 4])
   expect(await backend()).toBe(before)
 })
+
+test.each([
+  ['before the COPY', `BEGIN; SELECT 1/0; ${COPY}; COMMIT`, 'division by zero'],
+  ['in the COPY itself', `BEGIN; ${COPY.replace('numbers', 'nothing')}; COMMIT`, 'does not exist'],
+])(
+  'an error %s leaves nothing, and ends the connection, which a pooler would hold on to',
+  async (_where, sql, message) => {
+    const before = await backend()
+    await expect(send(sql, `11\n12\n${MUCH}`)).rejects.toThrow(message)
+    expect(await numbers()).toEqual([1, 2, 3, 4])
+    expect(await backend()).not.toBe(before)
+    await until('the first one has ended', async () => {
+      const { rowCount } = await pool.query('SELECT FROM pg_stat_activity WHERE pid = $1', [before])
+      return rowCount === 0
+    })
+  },
+)
 
 test('a connection that ends with the data on its way rejects', async () => {
   const holder = await pool.connect()
