@@ -10,6 +10,8 @@ export type StatusSnapshot = Record<string, Record<string, number | string>>
 export interface ConsoleOptions {
   host: string
   port: number
+  /** The setting that the port comes from. */
+  portSetting: 'HTTP_PORT' | 'EVALUATOR_HTTP_PORT'
   metrics: Registry
   /** Why the service should get no traffic now; empty when it is ready. */
   notReady: () => string[]
@@ -92,10 +94,10 @@ async function metricsText(metrics: Registry): Promise<string> {
   return (await metrics.metrics()).replaceAll(/ Nan$/gm, ' NaN')
 }
 
-function listenError(error: NodeJS.ErrnoException, { host, port }: ConsoleOptions): Error {
+function listenError(error: NodeJS.ErrnoException, { host, port, portSetting }: ConsoleOptions): Error {
   const reasons: Record<string, string> = {
-    EADDRINUSE: `HTTP_PORT=${port} on ${host} is taken by another program: stop it, or set HTTP_PORT to a free port (0 = any).`,
-    EACCES: `HTTP_PORT=${port}: no right to listen on this port. Set HTTP_PORT to a port from 1024 up.`,
+    EADDRINUSE: `${portSetting}=${port} on ${host} is taken by another program: stop it, or set ${portSetting} to a free port (0 = any).`,
+    EACCES: `${portSetting}=${port}: no right to listen on this port. Set ${portSetting} to a port from 1024 up.`,
     EADDRNOTAVAIL: `HTTP_HOST=${host} is not an address of this machine. Set HTTP_HOST to one, or to 0.0.0.0 for all.`,
     ENOTFOUND: `HTTP_HOST=${host} is not a known host. Set HTTP_HOST to an address of this machine.`,
   }

@@ -35,7 +35,7 @@ async function config(texts: string[], env: Record<string, string>): Promise<Pro
     await writeFile(path, text)
     args.push('--file', path)
   }
-  const profiles = { COMPOSE_PROFILES: 'archive,monitoring' }
+  const profiles = { COMPOSE_PROFILES: 'archive,evaluator,monitoring' }
   const ours = { PATH: process.env['PATH'], HOME: folder, ...profiles, ...env }
   return runProgram(command, [...args, 'config', '--quiet'], { cwd: folder, env: ours })
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Client } from 'pg'
 import { describe, expect, test } from 'vitest'
 import { startTestServer } from '../db/testing/test-server.ts'
+import { readEvaluatorSettings } from '../service/evaluator-service.ts'
 import { readServiceSettings, settingNames } from '../service/service.ts'
 import { compose, composeText, interpolate, secondsOf, serviceOf } from './testing/compose.ts'
 import { readDockerfile } from './testing/image.ts'
@@ -83,6 +84,15 @@ test('every variable is documented, with its default', () => {
 test('without a password nothing starts, and a sentence says what to do', () => {
   const password = serviceOf('postgres').environment['POSTGRES_PASSWORD'] ?? ''
   expect(() => interpolate(password, {})).toThrow('Put POSTGRES_PASSWORD into .env')
+})
+
+test('the evaluator of its own has the database of FrostGuard, and settings that exist and are right', () => {
+  const { environment, command } = serviceOf('evaluator')
+  const given = Object.entries(environment)
+  for (const [name, value] of given) expect(serviceOf('frostguard').environment[name]).toBe(value)
+  const settings = given.map(([name, value]) => [name, interpolate(value, { POSTGRES_PASSWORD: 'secret' })])
+  expect(() => readEvaluatorSettings(Object.fromEntries(settings))).not.toThrow()
+  expect(existsSync(join(ROOT, command.at(-1) ?? ''))).toBe(true)
 })
 
 describe('FrostGuard in the stack', () => {

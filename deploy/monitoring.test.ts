@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { runProgram } from '../contract/testing/clients.ts'
 import { hasProgram } from '../contract/testing/programs.ts'
 import { startTestService, type TestService } from '../contract/testing/service.ts'
+import { readEvaluatorSettings } from '../service/evaluator-service.ts'
 import { serviceOf } from './testing/compose.ts'
 import { ROOT, readProjectFile } from './testing/project.ts'
 
@@ -88,6 +89,10 @@ test('Prometheus scrapes the service of the stack, and Grafana finds Prometheus 
   const scrape = readProjectFile('deploy/prometheus/prometheus.yml')
   expect(scrape).toContain('targets: [frostguard:8080]')
   expect(serviceOf('frostguard').ports.some((port) => port.endsWith(':8080'))).toBe(true)
+  const evaluator = serviceOf('evaluator')
+  const [port] = /:(\d+)\/readyz/.exec(evaluator.healthcheck?.test.join(' ') ?? '')?.slice(1) ?? []
+  expect(scrape).toMatch(new RegExp(`names: \\[evaluator\\]\\s+type: A\\s+port: ${port}`))
+  expect(port).toBe(String(readEvaluatorSettings({}).EVALUATOR_HTTP_PORT))
   const [source] = z
     .object({ datasources: z.array(z.object({ uid: z.string(), url: z.string() })) })
     .parse(parse(readProjectFile('deploy/grafana/provisioning/datasources/prometheus.yml'))).datasources

@@ -28,6 +28,12 @@ export interface EvaluatorOptions {
   utilization?: () => number
 }
 
+/** Why nothing is evaluated, and since when (epoch milliseconds). */
+interface EvaluatorFailure {
+  sinceMs: number
+  error: unknown
+}
+
 const RETRY_FIRST_MS = 250
 const RETRY_MAX_MS = 5_000
 /** A cursor that stood for so long: nobody has evaluated meanwhile. It is moved every few seconds. */
@@ -48,16 +54,29 @@ export class Evaluator {
   readonly #now: () => number
   readonly #clock: ClockWatch
   #running: Promise<void> | undefined
-  /** Since when the database has been failing, epoch milliseconds. */
-  #failingSinceMs: number | undefined
-  /** Whether this process is the one that evaluates. */
-  isActive = false
+  #failing: EvaluatorFailure | undefined
+  #isActive = false
 
   constructor(options: EvaluatorOptions) {
     this.#options = options
     this.#now = options.now ?? Date.now
     this.#clock = new ClockWatch(this.#now(), performance.now())
     this.handOver = new HandOver(options.settings.EVALUATOR_HANDED_ROWS_MAX)
+  }
+
+  /** Whether this process is the one that evaluates. */
+  get isActive(): boolean {
+    return this.#isActive
+  }
+
+  /** Undefined while it works, or waits for the one that does. */
+  get failing(): EvaluatorFailure | undefined {
+    return this.#failing
+  }
+
+  #setActive(isActive: boolean): void {
+    this.#isActive = isActive
+    this.#options.metrics.active.set(isActive ? 1 : 0)
   }
 
   /** Begins in the background; never throws. The database must have been migrated. */
@@ -81,7 +100,7 @@ export class Evaluator {
       } catch (error) {
         this.#noteFailure(error)
       }
-      this.isActive = false
+      this.#setActive(false)
       this.handOver.close()
       if (performance.now() - startedAtMs > RETRY_MAX_MS) delayMs = RETRY_FIRST_MS
       await sleep(delayMs, undefined, { signal }).catch(() => undefined)
@@ -94,10 +113,9 @@ export class Evaluator {
     if (this.#end.signal.aborted) return
     metrics.failures.inc()
     // Once, however long the database is away.
-    if (this.#failingSinceMs === undefined) {
-      log.warn({ err: error }, 'the evaluator begins anew from the database')
-    }
-    this.#failingSinceMs = error instanceof LeaseLostError ? undefined : (this.#failingSinceMs ?? this.#now())
+    if (!this.#failing) log.warn({ err: error }, 'the evaluator begins anew from the database')
+    const sinceMs = this.#failing?.sinceMs ?? this.#now()
+    this.#failing = error instanceof LeaseLostError ? undefined : { sinceMs, error }
   }
 
   /** Until something fails, or the end. */
@@ -105,12 +123,15 @@ export class Evaluator {
     const { pool, log, settings } = this.#options
     const { signal } = this.#end
     const lease = { name: EVALUATOR, holder: this.#holder, forMs: settings.EVALUATOR_LEASE_MS }
-    const onWait = () => log.info('another process evaluates: this one takes over when it ends')
+    const onWait = () => {
+      this.#failing = undefined
+      log.info('another process evaluates: this one takes over when it ends')
+    }
     if (!(await waitForLease(pool, lease, { signal, onWait }))) return
     try {
       const session = await this.#open(lease)
-      this.isActive = true
-      this.#failingSinceMs = undefined
+      this.#setActive(true)
+      this.#failing = undefined
       while (!signal.aborted) {
         if (!session.isBehind) await this.handOver.news(settings.EVALUATOR_POLL_MS, signal)
         // What is known of silence is read again.
@@ -159,7 +180,7 @@ export class Evaluator {
   #downtimes(movedAtMs: number | undefined): Downtime[] {
     const nowMs = this.#now()
     if (movedAtMs === undefined || nowMs - movedAtMs < STOOD_STILL_MS) return []
-    const part = this.#failingSinceMs === undefined ? 'evaluator' : 'database'
+    const part = this.#failing === undefined ? 'evaluator' : 'database'
     return [{ part, fromMs: movedAtMs, toMs: nowMs, detail: 'nothing was evaluated' }]
   }
 

@@ -10,6 +10,8 @@ const CENTI = (divisor: string) => `
   CREATE OR REPLACE FUNCTION pipeline.centi(celsius real) RETURNS integer LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
   AS $$ SELECT (floor($1::float8 * 100 + 0.5) / ${divisor})::integer $$`
 
+const PAGE_ROWS = 100
+
 let fleet: EvaluatedFleet
 afterEach(() => fleet.close())
 
@@ -53,6 +55,24 @@ test('a device whose rows cannot be folded holds up no other one, and is judged 
   fleet.startEvaluator()
   await until('what was late is in it', async () => (await fleet.alerts())[0]?.peak === 7)
   expect(await fleet.alerts()).toMatchObject([{ ...raised, status: 'active', confirmed: 20 }])
+})
+
+test('what comes late before a backlog that is still to be judged is part of the state that the backlog meets', async () => {
+  fleet = await openEvaluatedFleet({ rules: [TOO_WARM], minutes: 160 })
+  const first = fleet.startEvaluator()
+  await fleet.commit([0, 5, 10, 15, 20].map((minute) => [minute, minute === 0 ? 3 : 6]))
+  await fleet.evaluated()
+  await first.stop()
+  await fleet.commit([
+    [7, 6],
+    [25, 4],
+    [30, 4],
+  ])
+  // Good twice: behind these nothing from before matters. They do not fit into the same page.
+  await fleet.commit(Array.from({ length: PAGE_ROWS }, (_, index) => [35 + index, 4]))
+  fleet.startEvaluator({ env: { EVALUATOR_PAGE_ROWS_MAX: String(PAGE_ROWS) } })
+  await fleet.evaluated()
+  expect(await fleet.alerts()).toMatchObject([{ started: 5, triggered: 15, ended: 25 }])
 })
 
 async function handOver(evaluator: Evaluator, ...given: Parameters<EvaluatedFleet['commit']>): Promise<void> {

@@ -1,9 +1,8 @@
-import type { Pool } from 'pg'
 import { onConnection } from '../db/batches/transaction.ts'
 import { databaseError, verdictOf } from '../db/errors.ts'
 import type { EpisodeRange } from '../db/evaluation/episodes.ts'
-import type { EvaluatorMetrics } from './metrics.ts'
 import { refoldDevice } from './refold-device.ts'
+import type { SessionOptions } from './session-options.ts'
 import type { DeviceContext, UnitContext } from './unit-context.ts'
 import type { Arrival } from './work.ts'
 
@@ -11,11 +10,9 @@ const RETRY_MS = 60_000
 /** The server has given up a statement. Where it is away or hangs, there is no such answer. */
 const STATEMENT_TIMEOUT = '57014'
 
-interface LateRefoldsOptions {
-  pool: Pool
-  metrics: Pick<EvaluatorMetrics, 'refolds' | 'refoldsFailed'>
-  /** Told of a device whose rows could not be folded. */
-  onFailed: (deviceId: number, error: unknown) => void
+interface LateRefoldsOptions extends Pick<SessionOptions, 'pool' | 'metrics' | 'now' | 'onRefoldFailed'> {
+  /** Awaited at each page of a long series. */
+  onPage: () => Promise<void>
 }
 
 /**
@@ -33,14 +30,15 @@ export class LateRefolds {
 
   /** Those of a unit that are due. `held`: its messages whose turn is still to come. Returns what is to be forgotten of their episodes. */
   async run(unit: UnitContext, held: readonly Arrival[]): Promise<EpisodeRange[]> {
-    const { pool, metrics } = this.#options
+    const { pool, metrics, now, onPage } = this.#options
     const ranges: EpisodeRange[] = []
     for (const device of unit.devices.values()) {
       const { late } = device
       if (!late || performance.now() < (this.#notBeforeMs.get(device) ?? -Infinity)) continue
       metrics.refolds.inc()
       try {
-        ranges.push(await onConnection(pool, (client) => refoldDevice(client, unit, device, { late, held })))
+        const refolding = { late, held, nowMs: now(), onPage }
+        ranges.push(await onConnection(pool, (client) => refoldDevice(client, unit, device, refolding)))
       } catch (error) {
         if (!isOfDevice(error)) throw error
         this.#putOff(device, error)
@@ -50,11 +48,11 @@ export class LateRefolds {
   }
 
   #putOff(device: DeviceContext, error: unknown): void {
-    const { metrics, onFailed } = this.#options
+    const { metrics, onRefoldFailed } = this.#options
     this.#notBeforeMs.set(device, performance.now() + RETRY_MS)
     device.isUnsaved = true
     metrics.refoldsFailed.inc()
-    onFailed(device.config.deviceId, error)
+    onRefoldFailed(device.config.deviceId, error)
   }
 }
 

@@ -10,6 +10,7 @@ export interface EvaluatorMetrics {
   refoldsFailed: Counter
   notEvaluated: Counter
   handOverDropped: Counter
+  active: Gauge
   lagSeconds: Gauge
   failures: Counter
   /** How many alerts are open, by severity. */
@@ -57,6 +58,11 @@ export function createEvaluatorMetrics(register: Registry): EvaluatorMetrics {
     lagSeconds: new Gauge({
       name: `${PREFIX}evaluator_lag_seconds`,
       help: 'Age of the oldest committed batch that is not evaluated; 0 when there is none',
+      registers,
+    }),
+    active: new Gauge({
+      name: `${PREFIX}evaluator_active`,
+      help: 'Whether this process evaluates: 1 in one process of those on a database, 0 in the others',
       registers,
     }),
     failures: counter('evaluator_failures_total', 'Times that the evaluator began anew from the database'),

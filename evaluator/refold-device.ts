@@ -1,10 +1,10 @@
 import type { ClientBase } from 'pg'
 import type { EpisodeRange } from '../db/evaluation/episodes.ts'
-import { deviceRows, deviceRowsBefore } from '../db/evaluation/reading-rows.ts'
+import { deviceRowPages, timeOfLastRow } from '../db/evaluation/reading-rows.ts'
 import { isOfTheClock, noteEpisodes } from './apply-inputs.ts'
 import { isInOrder } from './core/device.ts'
 import { deviceView } from './core/view.ts'
-import { BEFORE_ROWS_MAX, type DeviceReader, refold } from './refold.ts'
+import { type DeviceReader, intervalAt, refold } from './refold.ts'
 import type { DeviceContext, Late, UnitContext } from './unit-context.ts'
 import type { Arrival } from './work.ts'
 
@@ -12,36 +12,48 @@ import type { Arrival } from './work.ts'
 interface Refolding {
   late: Late
   held: readonly Arrival[]
+  nowMs: number
+  /** Awaited at each page of rows: there may be many. */
+  onPage: () => Promise<void>
 }
+
+/** Check-ins whose time is asked for at first. */
+const PAGE_INTERVALS = 2_000
 
 /** Folds a device again because of what came late. Returns what is to be forgotten of its episodes. */
 export async function refoldDevice(
   client: ClientBase,
   unit: UnitContext,
   device: DeviceContext,
-  { late, held }: Refolding,
+  { late, held, nowMs, onPage }: Refolding,
 ): Promise<EpisodeRange> {
-  const span = { unitId: unit.config.unitId, deviceId: device.config.deviceId }
-  const refolded = await refold(
-    {
-      before: (beforeMs, notBeforeMs) =>
-        deviceRowsBefore(client, { ...span, beforeMs, notBeforeMs, limit: BEFORE_ROWS_MAX }),
-      from: (fromMs, after, limit) =>
-        deviceRows(client, { ...span, fromMs, limit, ...(after ? { after } : {}) }),
-      isHeld: heldRows(device, held),
+  const { state, judging, config } = device
+  const ofDevice = { unitId: unit.config.unitId, deviceId: config.deviceId }
+  const pageMs = PAGE_INTERVALS * intervalAt(judging, late.fromMs)
+  const read: DeviceReader = {
+    timeOfLast: (count, beforeMs) => timeOfLastRow(client, { ...ofDevice, beforeMs, count }),
+    pages: async function* (span) {
+      for await (const page of deviceRowPages(
+        client,
+        { ...ofDevice, ...span },
+        { pageMs, newestMs: nowMs },
+      )) {
+        await onPage()
+        yield page
+      }
     },
-    device.judging,
-    late,
-  )
+    isHeld: heldRows(device, held),
+  }
+  const refolded = await refold(read, judging, { late, judgedToMs: state.atMs })
   device.late = undefined
   if (refolded.state) device.state = refolded.state
   device.view = deviceView(device.state, device.judging)
   device.isUnsaved = true
   device.written.clear()
   const { afterMs, toMs } = refolded
-  forgetChanged(unit, span.deviceId, refolded)
+  forgetChanged(unit, config.deviceId, refolded)
   noteEpisodes(unit, refolded.episodes)
-  return { ...span, kind: 'readings', afterMs, toMs }
+  return { ...ofDevice, kind: 'readings', afterMs, toMs }
 }
 
 /**

@@ -1,13 +1,21 @@
+import { setImmediate as breathe } from 'node:timers/promises'
 import type { DeviceState, Judging } from './core/device.ts'
-import { fold } from './core/fold.ts'
+import { Folding } from './core/fold.ts'
 import type { Episode, ReadingInput } from './core/types.ts'
+import type { Late } from './unit-context.ts'
 
-/** Reads the rows of one device in its unit, in order of evaluation. */
+/** Evaluation times; the end is not in it. */
+interface Span {
+  fromMs: number
+  toMs: number
+}
+
+/** Reads the rows of one device in its unit. */
 export interface DeviceReader {
-  /** The last `BEFORE_ROWS_MAX` before one evaluation time, and not before another. */
-  before(beforeMs: number, notBeforeMs: number): Promise<ReadingInput[]>
-  /** From an evaluation time on, behind `after` if given; fewer than `limit`: there are no more. */
-  from(fromMs: number, after: ReadingInput | undefined, limit: number): Promise<ReadingInput[]>
+  /** The evaluation time of the row that is so many before one evaluation time; undefined: there are not so many. */
+  timeOfLast(count: number, beforeMs: number): Promise<number | undefined>
+  /** In order of evaluation, a page at a time, so that nobody holds them all. */
+  pages(span: Span): AsyncIterable<readonly ReadingInput[]>
   /** Whether a row is stored, but still to be judged in its turn. */
   isHeld(row: ReadingInput): boolean
 }
@@ -25,61 +33,95 @@ export interface Refolded {
 const BACK_INTERVALS = [64, 512, 4_096, 32_768] as const
 /** More rows before a late one are not looked at: episodes of before stay as they were found. */
 export const BEFORE_ROWS_MAX = 100_000
-const FORWARD_ROWS = 2_000
 const INTERVAL_MS_DEFAULT = 300_000
+/** Rows that are folded before others get their turn. */
+const ROWS_AT_ONCE = 500
 
 /**
  * Folds a device again over its rows: from the renewal point before the late ones to the first one that they cannot reach, or
- * to its newest row.
+ * to its newest row. `judgedToMs`: how far the state that was there before reaches.
  */
 export async function refold(
   read: DeviceReader,
   judging: Judging,
-  late: { fromMs: number; toMs: number },
+  { late, judgedToMs }: { late: Late; judgedToMs: number },
 ): Promise<Refolded> {
-  const { rows, renewedAtMs } = await rowsBefore(read, judging, late.fromMs)
-  let limit = FORWARD_ROWS
-  let last: ReadingInput | undefined
-  for (;;) {
-    const page = await read.from(late.fromMs, last, limit)
-    rows.push(...page.filter((row) => !read.isHeld(row)))
-    last = page.at(-1) ?? last
-    const settledAtMs = page.length < limit ? Infinity : settledAt(rows, judging, late.toMs)
-    if (settledAtMs !== undefined) {
-      const { state, episodes } = fold(rows, judging)
-      return {
-        state: settledAtMs === Infinity ? state : undefined,
-        episodes: episodes.filter(
-          ({ triggeredAtMs }) => triggeredAtMs > renewedAtMs && triggeredAtMs <= settledAtMs,
-        ),
-        afterMs: renewedAtMs,
-        toMs: settledAtMs,
+  const { folding, renewedAtMs } = await foldedBefore(read, judging, late.fromMs)
+  // Where the rows behind the late ones are enough to tell the state.
+  const behind = new Folding(judging)
+  for await (const slice of inSlices(read.pages({ fromMs: late.fromMs, toMs: Infinity }))) {
+    for (const row of slice) {
+      if (read.isHeld(row)) continue
+      if (row.atMs > late.toMs) behind.add(row)
+      const settledMs = behind.firstRenewalMs
+      if (settledMs !== undefined && settledMs <= judgedToMs) {
+        // Nothing is raised or pending there.
+        return { state: undefined, ...between(folding.end().episodes, renewedAtMs, settledMs) }
       }
+      folding.add(row)
     }
-    limit *= 2
   }
+  const { state, episodes } = folding.end()
+  return { state, ...between(episodes, renewedAtMs, Infinity) }
 }
 
-/** Where the rows behind the late ones are enough to tell the state. */
-function settledAt(rows: readonly ReadingInput[], judging: Judging, lateToMs: number): number | undefined {
-  const behind = rows.filter(({ atMs }) => atMs > lateToMs)
-  return fold(behind, judging).renewals[0]
+function between(episodes: readonly Episode[], afterMs: number, toMs: number): Omit<Refolded, 'state'> {
+  const isThen = ({ triggeredAtMs }: Episode) => triggeredAtMs > afterMs && triggeredAtMs <= toMs
+  return { episodes: episodes.filter(isThen), afterMs, toMs }
+}
+
+interface Before {
+  folding: Folding
+  /** What triggers later is true. */
+  renewedAtMs: number
 }
 
 /** Rows before a time that hold a renewal point; where there is none, all there are, or as many as are looked at. */
-async function rowsBefore(
-  read: DeviceReader,
-  judging: Judging,
-  beforeMs: number,
-): Promise<{ rows: ReadingInput[]; renewedAtMs: number }> {
-  const intervalMs =
-    judging.device.intervalMs.findLast(({ fromMs }) => fromMs <= beforeMs)?.value ?? INTERVAL_MS_DEFAULT
+async function foldedBefore(read: DeviceReader, judging: Judging, beforeMs: number): Promise<Before> {
+  const intervalMs = intervalAt(judging, beforeMs)
   for (const intervals of BACK_INTERVALS) {
-    const rows = await read.before(beforeMs, beforeMs - intervals * intervalMs)
-    const renewedAtMs = fold(rows, judging).renewals.at(-1)
-    if (renewedAtMs !== undefined) return { rows, renewedAtMs }
+    const folding = new Folding(judging)
+    const isWhole = await addRows(folding, read, {
+      fromMs: beforeMs - intervals * intervalMs,
+      toMs: beforeMs,
+    })
+    if (!isWhole) break
+    if (folding.lastRenewalMs !== undefined) return { folding, renewedAtMs: folding.lastRenewalMs }
   }
-  const rows = await read.before(beforeMs, -Infinity)
-  const [first] = rows
-  return { rows, renewedAtMs: first && rows.length >= BEFORE_ROWS_MAX ? first.atMs : -Infinity }
+  const folding = new Folding(judging)
+  const fromMs = (await read.timeOfLast(BEFORE_ROWS_MAX, beforeMs)) ?? -Infinity
+  await addRows(folding, read, { fromMs, toMs: beforeMs }, Infinity)
+  return { folding, renewedAtMs: folding.lastRenewalMs ?? fromMs }
+}
+
+export function intervalAt({ device }: Judging, atMs: number): number {
+  return device.intervalMs.findLast(({ fromMs }) => fromMs <= atMs)?.value ?? INTERVAL_MS_DEFAULT
+}
+
+/** False: there are more rows than are looked at. */
+async function addRows(
+  folding: Folding,
+  read: DeviceReader,
+  span: Span,
+  rowsMax = BEFORE_ROWS_MAX,
+): Promise<boolean> {
+  let rows = 0
+  for await (const slice of inSlices(read.pages(span))) {
+    rows += slice.length
+    if (rows > rowsMax) return false
+    for (const row of slice) folding.add(row)
+  }
+  return true
+}
+
+/** Others get their turn between two of them. */
+async function* inSlices(
+  pages: AsyncIterable<readonly ReadingInput[]>,
+): AsyncGenerator<readonly ReadingInput[]> {
+  for await (const page of pages) {
+    for (let start = 0; start < page.length; start += ROWS_AT_ONCE) {
+      if (start > 0) await breathe()
+      yield page.slice(start, start + ROWS_AT_ONCE)
+    }
+  }
 }

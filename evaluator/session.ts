@@ -76,7 +76,7 @@ export class Session {
     this.#memory = memory
     this.#ledger = new LedgerReader(cursor, options.settings.EVALUATOR_PAGE_ROWS_MAX)
     this.#writer = new SessionWriter(options, cursor)
-    this.#refolds = new LateRefolds({ ...options, onFailed: options.onRefoldFailed })
+    this.#refolds = new LateRefolds({ ...options, onPage: () => this.#writer.holdLease() })
   }
 
   /** Whether the ledger shows more than can be taken at once. */

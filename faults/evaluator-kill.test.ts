@@ -65,6 +65,7 @@ function start(): void {
     // The cursor goes with every turn, and a lease ends soon.
     EVALUATOR_SAVE_MS: '0',
     EVALUATOR_LEASE_MS: '1000',
+    EVALUATOR_HTTP_PORT: '0',
   }
   evaluator = spawn(process.execPath, [PROGRAM], { env, cwd: '/', stdio: ['ignore', 'ignore', 'inherit'] })
 }

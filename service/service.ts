@@ -254,6 +254,7 @@ async function listen(
   const operators = await openConsole({
     host: settings.HTTP_HOST,
     port: settings.HTTP_PORT,
+    portSetting: 'HTTP_PORT',
     metrics,
     notReady: () => notReady(settings, { ingest, spool }),
     // Hubs are served all the same: a broker of others must not keep them away.

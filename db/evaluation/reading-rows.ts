@@ -18,6 +18,7 @@ interface Row {
 }
 
 /** Simulated readings are stored, and judged by nobody. */
+const IS_JUDGED = `r.unit_id IS NOT NULL AND r.source <> 'simulated'`
 const SELECT = `
   SELECT r.device_id, r.unit_id, ${epochMs('r.recorded_at')} AS recorded_ms, ${epochMs('r.received_at')} AS received_ms,
     CASE WHEN r.fault IS NULL THEN pipeline.centi(r.temperature) + coalesce((nullif(c.temperature_offset, 'NaN') * 100)::integer, 0) END AS centi,
@@ -27,7 +28,7 @@ const SELECT = `
     SELECT temperature_offset FROM public.calibration_records
     WHERE device_id = r.device_id AND calibrated_at <= least(r.recorded_at, r.received_at)
     ORDER BY calibrated_at DESC LIMIT 1) c ON true
-  WHERE r.unit_id IS NOT NULL AND r.source <> 'simulated'`
+  WHERE ${IS_JUDGED}`
 
 /** In the order in which they are judged. */
 const ORDER = 'least(r.recorded_at, r.received_at), r.recorded_at'
@@ -80,25 +81,62 @@ export async function deviceRows(
   return rows.map(toReading)
 }
 
-/** The last readings of a device before an evaluation time and not before `notBeforeMs`, oldest first, at most `limit`. */
-export async function deviceRowsBefore(
+/** Rows of the first page, and of a later one: each has twice as many as the one before. */
+const PAGE_ROWS_FIRST = 2_000
+const PAGE_ROWS_MAX = 16_000
+/** A page of rows that share their time is not asked for again and again. */
+const PAGE_MS_MIN = 60_000
+
+/**
+ * The same page by page, to the end. PostgreSQL puts all rows of the time that it is asked for in order before it answers: so each
+ * page asks for about as much time as it needs, first for `pageMs`. What is newer than `newestMs` is little.
+ */
+export async function* deviceRowPages(
   client: ClientBase,
-  span: DeviceSpan & { beforeMs: number; notBeforeMs: number; limit: number },
-): Promise<StoredReading[]> {
-  const { rows } = await client.query<Row>(
-    `${SELECT} AND r.device_id = $1 AND r.unit_id = $2 AND r.recorded_at BETWEEN $3 AND $4
-       AND least(r.recorded_at, r.received_at) >= $3 AND least(r.recorded_at, r.received_at) < $5
-     ORDER BY least(r.recorded_at, r.received_at) DESC, r.recorded_at DESC LIMIT $6`,
-    [
-      span.deviceId,
-      span.unitId,
-      toInstant(span.notBeforeMs),
-      toInstant(span.beforeMs + CLOCK_AHEAD_MS),
-      toInstant(span.beforeMs),
-      span.limit,
-    ],
+  span: DeviceSpan & { fromMs: number; toMs: number },
+  { pageMs, newestMs }: { pageMs: number; newestMs: number },
+): AsyncGenerator<StoredReading[]> {
+  let { fromMs } = span
+  let forMs = Math.max(pageMs, PAGE_MS_MIN)
+  let limit = PAGE_ROWS_FIRST
+  let after: StoredReading | undefined
+  for (;;) {
+    const isLast = !Number.isFinite(fromMs) || fromMs + forMs >= Math.min(newestMs, span.toMs)
+    const endMs = isLast ? span.toMs : fromMs + forMs
+    const page = await deviceRows(client, {
+      ...span,
+      fromMs,
+      toMs: endMs,
+      limit,
+      ...(after ? { after } : {}),
+    })
+    if (page.length > 0) yield page
+    after = page.at(-1) ?? after
+    if (page.length < limit) {
+      if (isLast) return
+      fromMs = endMs
+      forMs *= 2
+    } else if (after) {
+      forMs = Math.max(2 * (after.atMs - Math.max(fromMs, page[0]?.atMs ?? fromMs)), PAGE_MS_MIN)
+      fromMs = after.atMs
+    }
+    limit = Math.min(limit * 2, PAGE_ROWS_MAX)
+  }
+}
+
+/** The evaluation time of the reading of a device that is so many before one evaluation time; undefined: there are not so many. */
+export async function timeOfLastRow(
+  client: ClientBase,
+  { unitId, deviceId, beforeMs, count }: DeviceSpan & { beforeMs: number; count: number },
+): Promise<number | undefined> {
+  const { rows } = await client.query<{ atMs: number }>(
+    `SELECT ${epochMs('least(r.recorded_at, r.received_at)')} AS "atMs" FROM public.sensor_readings r
+     WHERE ${IS_JUDGED} AND r.device_id = $1 AND r.unit_id = $2 AND r.recorded_at <= $3
+       AND least(r.recorded_at, r.received_at) < $4
+     ORDER BY 1 DESC OFFSET $5 LIMIT 1`,
+    [deviceId, unitId, toInstant(beforeMs + CLOCK_AHEAD_MS), toInstant(beforeMs), count - 1],
   )
-  return rows.map(toReading).reverse()
+  return rows[0] && Math.round(rows[0].atMs)
 }
 
 function toReading(row: Row): StoredReading {

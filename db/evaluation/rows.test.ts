@@ -6,7 +6,7 @@ import { batchRows } from './batch-rows.ts'
 import { toCenti } from './centi.ts'
 import { doorRows } from './door-rows.ts'
 import type { LedgerBatch } from './ledger-page.ts'
-import { deviceRows, deviceRowsBefore } from './reading-rows.ts'
+import { deviceRowPages, deviceRows, timeOfLastRow } from './reading-rows.ts'
 import { doorOf, readingOf, storeBatch } from './testing/batches.ts'
 
 const T0 = Date.UTC(2026, 10, 20, 10)
@@ -288,12 +288,52 @@ describe('the readings of a device', () => {
     expect(rows).toEqual([])
   })
 
-  test('before a time are the last ones, oldest first', async () => {
+  test('page by page are all of a time, however much of it a page asks for', async () => {
     await storeTen()
-    const lastOnes = (beforeMs: number, notBeforeMs: number, limit: number) =>
-      deviceRowsBefore(client, { ...span(), beforeMs, notBeforeMs, limit })
-    expect(times(await lastOnes(T0 + 5 * MINUTE_MS, T0, 3))).toEqual([2, 3, 4])
-    expect(times(await lastOnes(T0 + 5 * MINUTE_MS, T0 + 3 * MINUTE_MS, 100))).toEqual([3, 4])
+    const pages = async (given: { fromMs: number; toMs: number; pageMs: number; newestMs: number }) => {
+      const { fromMs, toMs, ...by } = given
+      const found = []
+      for await (const page of deviceRowPages(client, { ...span(), fromMs, toMs }, by))
+        found.push(times(page))
+      return found
+    }
+    const [fromMs, toMs] = [T0 + 2 * MINUTE_MS, T0 + 8 * MINUTE_MS]
+    const little = { pageMs: 2 * MINUTE_MS, newestMs: T0 + 9 * MINUTE_MS }
+    expect(await pages({ fromMs, toMs, ...little })).toEqual([
+      [2, 3],
+      [4, 5, 6, 7],
+    ])
+    expect(await pages({ fromMs: T0, toMs: Infinity, ...little })).toEqual([
+      [0, 1],
+      [2, 3, 4, 5],
+      [6, 7, 8, 9],
+    ])
+    expect((await pages({ fromMs: -Infinity, toMs: Infinity, ...little })).flat()).toHaveLength(10)
+    expect(await pages({ fromMs: T0 + 20 * MINUTE_MS, toMs: Infinity, ...little })).toEqual([])
+  })
+
+  test('page by page are all, where a page is full, and where many share their time', async () => {
+    const count = 5_000
+    const readings = Array.from({ length: count }, (_, i) =>
+      readingOf(fleet, 0, T0 + i * 1_000, { receivedAtMs: T0 + Math.min(i, 2_500) * 1_000 }),
+    )
+    await storeBatch(pool, { readings })
+    for (const pageMs of [1, 100_000, 86_400_000]) {
+      const found: number[] = []
+      const by = { pageMs, newestMs: T0 + count * 1_000 }
+      for await (const page of deviceRowPages(client, { ...span(), fromMs: T0, toMs: Infinity }, by)) {
+        found.push(...page.map(({ recordedAtMs }) => (recordedAtMs - T0) / 1_000))
+      }
+      expect(found).toEqual(Array.from({ length: count }, (_, i) => i))
+    }
+  })
+
+  test('the time of the one that is so many before a time', async () => {
+    await storeTen()
+    const timeOf = (count: number, beforeMs: number) => timeOfLastRow(client, { ...span(), beforeMs, count })
+    expect(await timeOf(3, T0 + 5 * MINUTE_MS)).toBe(T0 + 2 * MINUTE_MS)
+    expect(await timeOf(5, T0 + 5 * MINUTE_MS)).toBe(T0)
+    expect(await timeOf(6, T0 + 5 * MINUTE_MS)).toBeUndefined()
   })
 })
 

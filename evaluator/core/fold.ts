@@ -18,32 +18,75 @@ export interface Fold {
 }
 
 /**
- * Judges readings of a device in a unit, ordered by `isInOrder`, from idle; then lets the versions of rules pass that began
- * or ended after them.
+ * A fold that takes its readings one by one, so that nobody has to hold them all. They must be ordered by `isInOrder`; it begins
+ * from idle.
  */
-export function fold(readings: readonly ReadingInput[], judging: Judging): Fold {
-  const state = newDeviceState()
-  const episodes: Episode[] = []
-  const renewals: number[] = []
-  const take = (episode: Episode) => void episodes.push(episode)
-  const findRenewal = renewalFinder(judging)
-  for (const reading of readings) {
-    advance(state, reading, judging, take)
+export class Folding {
+  readonly #judging: Judging
+  readonly #state = newDeviceState()
+  readonly #episodes: Episode[] = []
+  readonly #take = (episode: Episode) => void this.#episodes.push(episode)
+  readonly #isRenewal: ReturnType<typeof renewalFinder>
+  /** The time of the newest reading, if it is a renewal by now: another one of that time may follow. */
+  #newestMs: number | undefined
+  #firstMs: number | undefined
+  #beforeMs: number | undefined
+
+  constructor(judging: Judging) {
+    this.#judging = judging
+    this.#isRenewal = renewalFinder(judging)
+  }
+
+  add(reading: ReadingInput): void {
+    const { atMs } = reading
+    advance(this.#state, reading, this.#judging, this.#take)
     // What triggers at a renewal's own time must not be taken for older than it.
+    if (this.#newestMs !== undefined && this.#newestMs < atMs) {
+      this.#beforeMs = this.#newestMs
+      this.#firstMs ??= this.#newestMs
+    }
+    this.#newestMs = this.#isRenewal(this.#state, reading) ? atMs : undefined
+  }
+
+  /** The first renewal (see `Fold`) with a later reading behind it; so far there may be none. */
+  get firstRenewalMs(): number | undefined {
+    return this.#firstMs
+  }
+
+  /** The last renewal, if no other reading has the time of the newest one. */
+  get lastRenewalMs(): number | undefined {
+    return this.#newestMs ?? this.#beforeMs
+  }
+
+  /** Lets the versions of rules pass that began or ended after the readings. Nothing can be added any more. */
+  end(): Omit<Fold, 'renewals'> {
+    const state = this.#state
+    const { unit, device } = this.#judging
+    const { deviceId } = device
+    for (const [index, trackState] of state.tracks.entries()) {
+      const track = unit.tracks[index]
+      if (!track) continue
+      const lastMs = lastChangeMs(track)
+      leaveVersions(trackState, { deviceId, track, atMs: lastMs }, this.#take)
+      state.versionsToMs = Math.max(state.versionsToMs, lastMs)
+      const { machine } = trackState
+      if (machine?.phase === 'raised') this.#take(episodeOf(machine, { deviceId, track }, null))
+    }
+    limitWindows(state, unit)
+    this.#episodes.sort((a, b) => a.triggeredAtMs - b.triggeredAtMs)
+    return { state, episodes: this.#episodes }
+  }
+}
+
+/** Judges readings of a device in a unit, ordered by `isInOrder`, from idle. */
+export function fold(readings: readonly ReadingInput[], judging: Judging): Fold {
+  const folding = new Folding(judging)
+  const renewals: number[] = []
+  for (const reading of readings) {
+    folding.add(reading)
+    const renewalMs = folding.lastRenewalMs
     if (renewals.at(-1) === reading.atMs) renewals.pop()
-    if (findRenewal(state, reading)) renewals.push(reading.atMs)
+    if (renewalMs === reading.atMs) renewals.push(renewalMs)
   }
-  const deviceId = judging.device.deviceId
-  for (const [index, trackState] of state.tracks.entries()) {
-    const track = judging.unit.tracks[index]
-    if (!track) continue
-    const lastMs = lastChangeMs(track)
-    leaveVersions(trackState, { deviceId, track, atMs: lastMs }, take)
-    state.versionsToMs = Math.max(state.versionsToMs, lastMs)
-    const { machine } = trackState
-    if (machine?.phase === 'raised') episodes.push(episodeOf(machine, { deviceId, track }, null))
-  }
-  limitWindows(state, judging.unit)
-  episodes.sort((a, b) => a.triggeredAtMs - b.triggeredAtMs)
-  return { state, episodes, renewals }
+  return { ...folding.end(), renewals }
 }
