@@ -130,13 +130,13 @@ export class Evaluator {
     if (!(await waitForLease(pool, lease, { signal, onWait }))) return
     try {
       const session = await this.#open(lease)
-      this.#setActive(true)
-      this.#failing = undefined
       while (!signal.aborted) {
         if (!session.isBehind) await this.handOver.news(settings.EVALUATOR_POLL_MS, signal)
         // What is known of silence is read again.
         if (await this.#isClockSet()) return
         await session.turn()
+        this.#setActive(true)
+        this.#failing = undefined
       }
       await within(STOP_STEP_MS, session.end())
     } finally {

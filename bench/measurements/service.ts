@@ -11,7 +11,7 @@ import { complaintsOf } from '../processes/complaints.ts'
 import type { Metrics } from '../processes/metrics.ts'
 import { type MqttServer, startService } from '../processes/servers.ts'
 import { metricsWhenDrained, stillHeld } from './drained.ts'
-import { type Evaluation, whenEvaluated } from './evaluation.ts'
+import { type Evaluation, whenEvaluated, whenEvaluating } from './evaluation.ts'
 import { FLEET, type LoadVariation } from './load-arguments.ts'
 import { type LoadMeasurement, measureLoad } from './mqtt-load.ts'
 
@@ -114,11 +114,12 @@ async function measureProcess(
   { shape, variation, beforeLoad, onPhase, afterLoad }: ServiceLoad,
 ): Promise<ProcessMeasurement> {
   const server = await startService({ ...context.serviceSettings, DATABASE_URL: url }, context.resources)
+  const isEvaluating = context.serviceSettings['EVALUATOR'] !== 'off'
   try {
+    if (isEvaluating) await whenEvaluating(server.metricsUrl)
     await beforeLoad?.(server)
     const load = { shape, variation, server, side: 'service', withDatabase: true, onPhase }
     const measured = await measureLoad(context, load)
-    const isEvaluating = context.serviceSettings['EVALUATOR'] !== 'off'
     const evaluation = isEvaluating ? await whenEvaluated(server.metricsUrl) : undefined
     await afterLoad?.()
     const metrics = await metricsWhenDrained(server.metricsUrl)

@@ -52,17 +52,19 @@ export class EvaluatorThread {
   #restartTimer: NodeJS.Timeout | undefined
   /** The highest id that was not handed over while there was no thread. */
   #leftId = 0n
+  #isStarted = false
   #isStopping = false
 
   constructor(options: EvaluatorThreadOptions) {
     this.#options = options
     registerThreadMetrics(options.metrics, () => this.#askMetrics())
+    // It takes a while to load: it does so while the service starts.
+    this.#openThread()
   }
 
   /** For ingest: hands a committed batch over. */
   readonly committed: CommitListener = (batch, landedId) => {
-    const worker = this.#worker
-    if (!worker) {
+    if (!this.#worker || !this.#isStarted) {
       if (batch && batch.id > this.#leftId) this.#leftId = batch.id
       return
     }
@@ -90,6 +92,13 @@ export class EvaluatorThread {
 
   /** Begins in the background. The database must have been migrated. */
   start(): void {
+    this.#isStarted = true
+    this.#busyTimer ??= setInterval(() => this.#noteBusy(), BUSY_MS).unref()
+    if (this.#leftId > 0n) this.#post({ kind: 'left', id: this.#leftId, landedId: 0n })
+    this.#post({ kind: 'start' })
+  }
+
+  #openThread(): void {
     const { url, settings } = this.#options
     this.#shared = new SharedNumbers()
     const open = this.#options.open ?? openThread
@@ -98,8 +107,6 @@ export class EvaluatorThread {
     worker.on('error', (error: unknown) => this.#ended(worker, error))
     worker.on('exit', () => this.#ended(worker))
     this.#worker = worker
-    this.#busyTimer ??= setInterval(() => this.#noteBusy(), BUSY_MS).unref()
-    if (this.#leftId > 0n) this.#post({ kind: 'left', id: this.#leftId, landedId: 0n })
   }
 
   /** What is under way is stored. Ends within a few seconds, also while the database hangs. */
@@ -166,7 +173,10 @@ export class EvaluatorThread {
     for (const call of this.#pendingMetrics.keys()) this.#answered(call, undefined)
     if (this.#isStopping) return
     this.#options.log.error({ err: error }, "the evaluator's thread has ended: it is started again")
-    this.#restartTimer = setTimeout(() => this.start(), RESTART_MS)
+    this.#restartTimer = setTimeout(() => {
+      this.#openThread()
+      if (this.#isStarted) this.start()
+    }, RESTART_MS)
   }
 }
 

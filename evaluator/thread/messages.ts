@@ -33,6 +33,7 @@ export type ToThread =
   | { kind: 'landed'; landedId: bigint }
   | { kind: 'arrived'; ids: bigint[] }
   | { kind: 'metrics'; call: number }
+  | { kind: 'start' }
   | { kind: 'stop' }
 
 /** A metric, as prom-client gives it. */

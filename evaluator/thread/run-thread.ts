@@ -15,7 +15,7 @@ const CONNECTIONS = 3
 /** A pool ends when its last query does; behind a database that hangs, that is not waited for. */
 const POOL_END_MS = 1_000
 
-/** Evaluates until it is told to stop. */
+/** Evaluates when it is told to start, until it is told to stop. */
 export function runThread(port: MessagePort, { url, settings, words }: ThreadData): void {
   const shared = new SharedNumbers(words)
   const post = (message: FromThread) => port.postMessage(message)
@@ -69,9 +69,10 @@ export function runThread(port: MessagePort, { url, settings, words }: ThreadDat
         return void register.getMetricsAsJSON().then((said) => {
           post({ kind: 'metrics', call: message.call, metrics: said as unknown as MetricSaid[] })
         })
+      case 'start':
+        return evaluator.start()
       case 'stop':
         return void stop()
     }
   })
-  evaluator.start()
 }
