@@ -70,7 +70,7 @@ export class EvaluatorThread {
     }
     // Nor is there anything to judge in one without rows.
     if (!batch || batch.readings.length + batch.doors.length === 0) {
-      this.#post({ kind: 'landed', landedId })
+      this.#post({ kind: 'landed', landedId, arrived: this.#ahead.takeArrived() })
       return
     }
     const { id, isAhead } = batch
@@ -81,12 +81,15 @@ export class EvaluatorThread {
     }
     this.#shared.addInTransit(rows)
     const packed = this.#packer.pack(batch)
-    const committedAtMs = performance.timeOrigin + performance.now()
-    const { ints, times } = packed.readings
-    this.#post({ kind: 'batch', batch: packed, landedId, committedAtMs, isAhead: isAhead !== undefined }, [
-      ints.buffer,
-      times.buffer,
-    ])
+    const message: ToThread = {
+      kind: 'batch',
+      batch: packed,
+      landedId,
+      arrived: this.#ahead.takeArrived(),
+      committedAtMs: performance.timeOrigin + performance.now(),
+      isAhead: isAhead !== undefined,
+    }
+    this.#post(message, [packed.readings.ints.buffer, packed.readings.times.buffer])
     if (isAhead) this.#noteAhead(id, isAhead)
   }
 
@@ -142,8 +145,8 @@ export class EvaluatorThread {
   #noteAhead(id: bigint, isAhead: () => boolean): void {
     this.#ahead.add(id, isAhead)
     this.#aheadTimer ??= setInterval(() => {
-      const ids = this.#ahead.takeArrived()
-      if (ids.length > 0) this.#post({ kind: 'arrived', ids })
+      const arrived = this.#ahead.takeArrived()
+      if (arrived.length > 0) this.#post({ kind: 'landed', landedId: 0n, arrived })
       if (this.#ahead.size > 0) return
       clearInterval(this.#aheadTimer)
       this.#aheadTimer = undefined

@@ -46,6 +46,9 @@ export function runThread(port: MessagePort, { url, settings, words }: ThreadDat
       ...(isAhead ? { isAhead: () => ahead.has(batch.id) } : {}),
     }
   }
+  const noteArrived = (ids: readonly bigint[]) => {
+    for (const id of ids) ahead.delete(id)
+  }
   const stop = async () => {
     await evaluator.stop()
     await within(POOL_END_MS, pool.end())
@@ -56,15 +59,14 @@ export function runThread(port: MessagePort, { url, settings, words }: ThreadDat
       case 'batch': {
         const handed = handOf(message)
         shared.addInTransit(-handed.readings.length - handed.doors.length)
+        noteArrived(message.arrived)
         return handOver.offer(handed, message.landedId)
       }
       case 'left':
         return handOver.leave(message.id, message.landedId)
       case 'landed':
+        noteArrived(message.arrived)
         return handOver.landed(message.landedId)
-      case 'arrived':
-        for (const id of message.ids) ahead.delete(id)
-        return handOver.landed(0n)
       case 'metrics':
         return void register.getMetricsAsJSON().then((said) => {
           post({ kind: 'metrics', call: message.call, metrics: said as unknown as MetricSaid[] })
