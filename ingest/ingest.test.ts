@@ -178,6 +178,16 @@ test('a hub that was not known when its message was read from another broker is 
   expect(ingest.books.readings.rejected.unknown_device).toBe(1)
 })
 
+test('a topic that bears the name of a network server does not speak for it', async () => {
+  await pool.query(
+    `INSERT INTO pipeline.network_servers (organization_id, key, name, credential_hash) VALUES ($1, 'added', 'Added', 'none')`,
+    [fleet.organizationId],
+  )
+  expect(await accept(readings(Date.now()), { principal: strangerOf('ns:added') })).toBeUndefined()
+  expect(ingest.books.readings).toMatchObject({ committed: 0, inFlight: 0 })
+  expect(ingest.books.readings.rejected.unknown_device).toBe(1)
+})
+
 test('a client that floods with what is rejected is cut to its share at once, not once a minute', async () => {
   const bad = { readings: Array.from({ length: 1_000 }, () => ({ device: 'nobody' })) }
   for (let message = 0; message < 3; message++) expect(await accept(bad)).toBeUndefined()

@@ -28,5 +28,6 @@ export async function lookUpStranger(
   registry: Pick<Registry, 'lookUpLogIn'>,
 ): Promise<Principal> {
   const record = await registry.lookUpLogIn(stranger.username)
-  return record ? principalOf(record) : stranger
+  // The name stands in a topic: one like a network server's must not make it one.
+  return record?.kind === stranger.kind ? principalOf(record) : stranger
 }

@@ -72,7 +72,8 @@ export async function startProcess(given: Record<string, string>, says = READY):
     get mqttPort() {
       return Number(new URL(printed('MQTT')).port)
     },
-    get: (path) => fetch(new URL(path, printed('Status page'))),
+    // A connection that is kept may be closed by the service, after 5 seconds without a request, just as it is used again.
+    get: (path) => fetch(new URL(path, printed('Status page')), { headers: { connection: 'close' } }),
     signal: (name) => void child.kill(name),
   }
 }

@@ -176,6 +176,18 @@ test('a network server that the fleet does not know is not listened to until it 
   expect(source.isConnected).toBe(false)
 })
 
+test('what comes for a network server that was removed a moment ago is neither taken nor acknowledged', async () => {
+  known.set('ns:chirpstack-1', logIn('network_server', 'chirpstack-1'))
+  open({ kind: 'chirpstack', networkServer: 'chirpstack-1' })
+  await connected()
+  known.clear()
+  broker.publish(0, UPLINK_TOPIC, { qos: 0 })
+  broker.publish(1, UPLINK_TOPIC)
+  await until('the one of QoS 0 is counted', () => source.counters.ignored.lost === 1)
+  expect(source.counters.ignored.topic).toBe(0)
+  expect([arrivals, broker.acknowledged]).toEqual([[], []])
+})
+
 test('what is no data of ours, and what was retained, is acknowledged and counted', async () => {
   open()
   await connected()

@@ -201,8 +201,8 @@ export class Source {
   #received(packet: IPublishPacket, done: Done): void {
     const { config, registry } = this.#options
     const { topic, retain } = packet
-    // Neither taken nor acknowledged: it comes again when we are back.
-    if (!this.#takesMore) {
+    // Neither taken nor acknowledged: it comes again when we are back, or when its network server is.
+    if (!this.#takesMore || this.#speaksForNobody()) {
       this.#notTaken(packet)
       return
     }

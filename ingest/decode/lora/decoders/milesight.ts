@@ -37,8 +37,7 @@ const COMMON: Readonly<Record<number, Channel>> = {
 }
 /**
  * What means the same in every model. Others do not: `03 00` is a door or a motion, `04 00` a door or a tamper contact,
- * `04 67` a second probe or the target of a thermostat. `83 67` is `03 67` with an
- * alarm.
+ * `04 67` a second probe or the target of a thermostat. `83 67` is a temperature with an alarm.
  */
 const ANY: Readonly<Record<number, Channel>> = {
   ...COMMON,
