@@ -134,7 +134,8 @@ export async function findBatches(
  * waiting for that. A commit of our own waits, and the log is in order: with it all before it has arrived.
  */
 async function confirmDurable(pool: Pool): Promise<void> {
-  await pool.query(`BEGIN; SELECT pg_logical_emit_message(true, 'frostguard', ''); COMMIT`)
+  const commit = `BEGIN; SELECT pg_logical_emit_message(true, 'frostguard', ''); COMMIT`
+  await onConnection(pool, (client) => client.query(commit))
 }
 
 async function transact(client: PoolClient, batch: Batch, options: WriteBatchOptions): Promise<BatchOutcome> {
