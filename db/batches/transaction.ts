@@ -25,9 +25,9 @@ export async function onConnection<T>(
     failure ??= error
   }
   client.on('error', onError)
-  let isOnStandby = true
+  let wasLetGo = false
   const onNotice = ({ routine }: { routine?: string | undefined }) => {
-    if (routine === STANDBY_WAIT) isOnStandby = false
+    if (routine === STANDBY_WAIT) wasLetGo = true
   }
   client.on('notice', onNotice)
   const giveUp = () => cutConnection(client)
@@ -35,7 +35,7 @@ export async function onConnection<T>(
   try {
     signal?.throwIfAborted()
     const result = await work(client)
-    if (!isOnStandby) throw new Error('committed, but a synchronous standby has not confirmed it')
+    if (wasLetGo) throw new Error('committed, but a synchronous standby has not confirmed it')
     return result
   } catch (error) {
     // Without an answer from the server (a timeout, a lost connection) nobody knows what the socket would say next:
