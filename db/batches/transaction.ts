@@ -1,6 +1,6 @@
 import type { Pool, PoolClient } from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
-import { cutConnection } from '../end-connection.ts'
+import { resetConnection } from '../end-connection.ts'
 import { databaseError } from '../errors.ts'
 
 /** Where PostgreSQL waits for its synchronous standbys: what it says there is in the language of the server. */
@@ -30,7 +30,7 @@ export async function onConnection<T>(
     if (routine === STANDBY_WAIT) wasLetGo = true
   }
   client.on('notice', onNotice)
-  const giveUp = () => cutConnection(client)
+  const giveUp = () => resetConnection(client)
   signal?.addEventListener('abort', giveUp, { once: true })
   try {
     signal?.throwIfAborted()
