@@ -10,8 +10,8 @@ export function cutConnection(client: ClientBase, reason?: Error): void {
 }
 
 /**
- * As `cutConnection`, and takes back what the server has not read: the end of the connection would come behind it, and a
- * server that waits for a lock would not see it. A Unix socket or TLS cannot do that.
+ * As `cutConnection`, and takes back what the server has not received: the end of the connection would come behind it, and a
+ * server that waits for a lock would not see it. TLS cannot do that, and a Unix socket need not.
  */
 export function resetConnection(client: ClientBase): void {
   const socket = socketOf(client)
