@@ -97,6 +97,43 @@ test('a connection that ends with the data on its way rejects', async () => {
   expect(await numbers()).toEqual([1, 2, 3, 4])
 })
 
+test('one that waits for a lock and is given up ends at the server, which has not read its data', async () => {
+  const before = await numbers()
+  const holder = await pool.connect()
+  await holder.query('BEGIN; LOCK TABLE public.numbers IN ACCESS EXCLUSIVE MODE')
+  const { $client: other } = createDatabase({
+    ...OPTIONS,
+    url: database.url,
+    poolMax: 2,
+    statementTimeoutMs: 60_000,
+  })
+  const end = new AbortController()
+  const waiting = async () => {
+    const { rowCount } = await other.query(
+      `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    )
+    return rowCount
+  }
+  const outcome = expect(
+    onConnection(
+      other,
+      (client) => copyAtOnce(client, `BEGIN; ${COPY}; COMMIT`, Buffer.from(MUCH)),
+      end.signal,
+    ),
+  ).rejects.toThrow('terminated')
+  try {
+    await until('it waits', async () => (await waiting()) === 1)
+    end.abort()
+    await outcome
+    await until('it waits no longer', async () => (await waiting()) === 0)
+  } finally {
+    await holder.query('ROLLBACK')
+    holder.release()
+    await other.end()
+  }
+  expect(await numbers()).toEqual(before)
+})
+
 describe('on a network that fails', () => {
   let proxy: TcpProxy
   let far: Pool

@@ -1,6 +1,6 @@
 import type { Pool, PoolClient } from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
-import { cutConnection } from '../end-connection.ts'
+import { resetConnection } from '../end-connection.ts'
 import { databaseError } from '../errors.ts'
 
 /** Where PostgreSQL waits for its synchronous standbys: what it says there is in the language of the server. */
@@ -25,17 +25,17 @@ export async function onConnection<T>(
     failure ??= error
   }
   client.on('error', onError)
-  let isOnStandby = true
+  let wasLetGo = false
   const onNotice = ({ routine }: { routine?: string | undefined }) => {
-    if (routine === STANDBY_WAIT) isOnStandby = false
+    if (routine === STANDBY_WAIT) wasLetGo = true
   }
   client.on('notice', onNotice)
-  const giveUp = () => cutConnection(client)
+  const giveUp = () => resetConnection(client)
   signal?.addEventListener('abort', giveUp, { once: true })
   try {
     signal?.throwIfAborted()
     const result = await work(client)
-    if (!isOnStandby) throw new Error('committed, but a synchronous standby has not confirmed it')
+    if (wasLetGo) throw new Error('committed, but a synchronous standby has not confirmed it')
     return result
   } catch (error) {
     // Without an answer from the server (a timeout, a lost connection) nobody knows what the socket would say next:
