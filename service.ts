@@ -6,6 +6,7 @@ import type { z } from 'zod'
 import { type Broker, createBroker } from './broker/broker.ts'
 import { brokerSettings, checkBrokerSettings } from './broker/config.ts'
 import { publishRoute } from './broker/topics.ts'
+import { brokerId } from './broker-id.ts'
 import { consoleSettings } from './console/config.ts'
 import { openConsole } from './console/console.ts'
 import { createDatabase } from './db/client.ts'
@@ -187,6 +188,7 @@ async function openParts(
   collectDefaultMetrics({ register: metrics })
   let broker: Broker | undefined
   const evaluation = openEvaluation({
+    brokerId: await brokerId(settings.DATA_DIR),
     pool: evaluatorPool,
     log,
     metrics,
