@@ -203,6 +203,7 @@ test('of several brokers each tells its operators everything once, also what it 
 test('what is committed later is published later, whoever began first', async () => {
   const published: string[] = []
   startPublisher(async ({ payload }) => void published.push(JSON.parse(payload).transition ?? 'status'))
+  await until(() => published.length === 1, 'the status of the unit')
   const alertId = await rows.insertAlert()
   const early = await rows.pool.connect()
   await early.query('BEGIN')
