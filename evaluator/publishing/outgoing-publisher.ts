@@ -31,8 +31,8 @@ export interface OutgoingPublisherOptions {
 
 /**
  * Publishes what the evaluator has put into `pipeline.outgoing_messages`, in order and one after the other, in each process
- * that has a broker: everybody who is connected to one of them hears of everything once. What all have published is deleted; of retained
- * messages the newest stays and is published again after a start. A message that could not be noted as published is published twice.
+ * that has a broker: whoever is connected to one of them hears everything once. What all have published is deleted; of retained
+ * messages the newest stays and is published again after a start. What could not be noted as published comes again after a restart.
  */
 export class OutgoingPublisher {
   readonly #options: OutgoingPublisherOptions
