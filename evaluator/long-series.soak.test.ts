@@ -16,13 +16,15 @@ afterEach(() => fleet.close())
 test('is judged beside other work, in little memory', async () => {
   fleet = await openEvaluatedFleet({ rules: [TOO_WARM], minutes: 30 })
   const pool = fleet.db.$client
-  await pool.query({
+  const fill = {
     text: `INSERT INTO sensor_readings (organization_id, unit_id, device_id, recorded_at, received_at, temperature, source, batch_id)
      SELECT organization_id, unit_id, id, at, at, 4, 'hub', 0 FROM devices,
        generate_series(1, ${ROWS}) n, LATERAL (SELECT to_timestamp($2::float8 / 1000) - n * interval '1 minute' AS at) t WHERE id = $1`,
     values: [fleet.devices[0], fleet.beginMs],
+    // Instead of the pool's.
     query_timeout: 600_000,
-  })
+  }
+  await pool.query(fill)
   fleet.startEvaluator()
   await fleet.commit([[1, 4]])
   await fleet.evaluated()
