@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Pool } from 'pg'
 import { onConnection } from '../db/batches/transaction.ts'
 import { type Calibration, readCalibrations } from '../db/evaluation/calibrations.ts'
+import { configChangesSince } from '../db/evaluation/config-changes.ts'
 import { configVersion } from '../db/evaluation/config-version.ts'
 import { readDowntime } from '../db/evaluation/downtime.ts'
 import { loadUnitConfigs } from './config/unit-configs.ts'
@@ -51,16 +52,23 @@ export class FleetMemory {
   /** Takes over what was changed; returns the units that must be judged again. */
   async refresh(): Promise<UnitContext[]> {
     const { pool, onDefect } = this.#options
-    const version = await configVersion(pool)
+    const { version, concerned } = await configChangesSince(pool, this.#version)
     if (version === this.#version) return []
+    const unitIds = concerned && [...new Set([...concerned.unitIds, ...this.#leaving()])]
+    const configs = await loadUnitConfigs(pool, unitIds, { onDefect, isLiveOnly: true })
+    const offsets = await loadOffsets(pool, concerned?.deviceIds)
+    // What changes from here on is loaded again.
     this.#version = version
-    const configs = await loadUnitConfigs(pool, undefined, { onDefect })
-    const offsets = await loadOffsets(pool)
     const changed = configs.flatMap((config) => this.#take(config) ?? [])
     const live = new Set(configs.map(({ unitId }) => unitId))
-    for (const unitId of this.units.keys()) if (!live.has(unitId)) this.units.delete(unitId)
-    const recalibrated = this.#recalibrate(offsets)
+    for (const unitId of unitIds ?? this.units.keys()) if (!live.has(unitId)) this.units.delete(unitId)
+    const recalibrated = this.#recalibrate(offsets, concerned?.deviceIds)
     return [...new Set([...changed, ...recalibrated])]
+  }
+
+  /** Units that were deleted, and are held until their alerts have ended: nothing says so but another look. */
+  #leaving(): number[] {
+    return [...this.units.values()].flatMap(({ config }) => (config.isGone ? [config.unitId] : []))
   }
 
   /** A new context for a unit that is configured otherwise; its devices keep what is known of them. */
@@ -88,12 +96,17 @@ export class FleetMemory {
     return unit
   }
 
-  #recalibrate(offsets: Offsets): UnitContext[] {
+  /** Takes over the offsets of these devices, or of all. */
+  #recalibrate(given: Offsets, deviceIds: readonly number[] | undefined): UnitContext[] {
     const before = this.offsets
+    const offsets = deviceIds ? replaced(before, given, deviceIds) : given
     this.offsets = offsets
+    const named = deviceIds && new Set(deviceIds)
+    if (named?.size === 0) return []
     const touched: UnitContext[] = []
     for (const unit of this.units.values()) {
       for (const [deviceId, device] of unit.devices) {
+        if (named && !named.has(deviceId)) continue
         const [old, now] = [before.get(deviceId) ?? [], offsets.get(deviceId) ?? []]
         const { newestAtMs } = device.view
         if (newestAtMs === null || isDeepStrictEqual(old, now)) continue
@@ -119,8 +132,16 @@ function takeUnwritten(unit: UnitContext, before: UnitContext): void {
   }
 }
 
-async function loadOffsets(pool: Pool): Promise<Offsets> {
-  return Map.groupBy(await readCalibrations(pool), ({ deviceId }) => deviceId)
+async function loadOffsets(pool: Pool, deviceIds?: readonly number[]): Promise<Offsets> {
+  if (deviceIds?.length === 0) return new Map()
+  return Map.groupBy(await readCalibrations(pool, deviceIds), ({ deviceId }) => deviceId)
+}
+
+function replaced(before: Offsets, given: Offsets, deviceIds: readonly number[]): Offsets {
+  if (deviceIds.length === 0) return before
+  const offsets = new Map(before)
+  for (const deviceId of deviceIds) offsets.set(deviceId, given.get(deviceId) ?? [])
+  return offsets
 }
 
 function loadDowntimes(pool: Pool, nowMs: number): Promise<Pause[]> {

@@ -26,13 +26,25 @@ interface Options {
   pool: Pool
   log: Logger
   metrics: MetricsRegistry
-  settings: ThreadSettings
+  settings: ThreadSettings & { ALERTS_KEPT_HOURS: number }
+  brokerId: string
   publish: OutgoingPublisherOptions['publish']
 }
 
+const HOUR_MS = 3_600_000
+
 /** The evaluator, unless it runs in a process of its own, and what publishes for it, which only the broker's process can. */
-export function openEvaluation({ url, pool, log, metrics, settings, publish }: Options): Evaluation {
-  const publisher = new OutgoingPublisher({ pool, log, publish, now: Date.now })
+export function openEvaluation({
+  url,
+  pool,
+  log,
+  metrics,
+  settings,
+  brokerId,
+  publish,
+}: Options): Evaluation {
+  const keptMs = settings.ALERTS_KEPT_HOURS * HOUR_MS
+  const publisher = new OutgoingPublisher({ pool, log, brokerId, keptMs, publish, now: Date.now })
   const onTold = () => publisher.wake()
   const evaluator =
     settings.EVALUATOR === 'inline' ? new EvaluatorThread({ url, log, metrics, settings, onTold }) : undefined

@@ -22,6 +22,7 @@ import { openSpool } from '../ingest/spool/spool.ts'
 import type { Spool } from '../ingest/spool/types.ts'
 import { within } from '../ingest/within.ts'
 import { logSettings, parseSettings } from '../settings.ts'
+import { brokerId } from './broker-id.ts'
 import { type Evaluation, openEvaluation } from './evaluation.ts'
 import { registerServiceMetrics } from './metrics.ts'
 import { notReady } from './readiness.ts'
@@ -62,8 +63,8 @@ export interface Service {
   stop(): Promise<void>
 }
 
-/** One message at a time. */
-const PUBLISHER_CONNECTIONS = 1
+/** One message at a time, and its sign of life. */
+const PUBLISHER_CONNECTIONS = 2
 /** A pool ends when its last query does; behind a database that hangs, that is not waited for. */
 const POOL_END_MS = 1_000
 /** The same for opening a database that was away. */
@@ -188,6 +189,7 @@ async function openParts(
   let broker: Broker | undefined
   const evaluation = openEvaluation({
     url,
+    brokerId: await brokerId(settings.DATA_DIR),
     pool: publisherPool,
     log,
     metrics,

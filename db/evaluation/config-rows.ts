@@ -31,6 +31,7 @@ export interface UnitRow {
   monitoringEnabled: boolean
   timezone: string
   createdAtMs: number
+  isDeleted: boolean
   /** Oldest first. */
   periods: ConfigPeriod<UnitSettings>[]
 }
@@ -67,23 +68,27 @@ export interface RuleHistoryRow {
 }
 
 /**
- * These units in order of id. When none are named, all that are not deleted, and those whose alerts have still to end because
- * they are.
+ * These units, or all when none are named, in order of id. Live are those that are not deleted, and those whose alerts have still to
+ * end because they are.
  */
-export async function loadUnits(db: Queryable, unitIds: readonly number[] | undefined): Promise<UnitRow[]> {
+export async function loadUnits(
+  db: Queryable,
+  unitIds: readonly number[] | undefined,
+  { isLiveOnly }: { isLiveOnly: boolean },
+): Promise<UnitRow[]> {
   const { rows } = await db.query<UnitRow>(
     `SELECT u.id AS "unitId", u.organization_id AS "organizationId", a.site_id AS "siteId",
        u.temp_min::float8 AS "tempMin", u.temp_max::float8 AS "tempMax",
        u.manual_monitoring_required AS "manualMonitoringRequired", u.monitoring_enabled AS "monitoringEnabled",
        coalesce(s.timezone, o.timezone) AS timezone, ${epochMs('u.created_at')} AS "createdAtMs",
-       ${periodsOf('unit', 'u.id')} AS periods
+       u.deleted_at IS NOT NULL AS "isDeleted", ${periodsOf('unit', 'u.id')} AS periods
      FROM public.units u
      JOIN public.areas a ON a.id = u.area_id JOIN public.sites s ON s.id = a.site_id
      JOIN public.organizations o ON o.id = u.organization_id
-     WHERE CASE WHEN $1::int[] IS NOT NULL THEN u.id = ANY ($1) ELSE u.deleted_at IS NULL OR u.id IN (
-       SELECT unit_id FROM public.alerts WHERE status IN ('active', 'acknowledged', 'escalated')) END
+     WHERE ($1::int[] IS NULL OR u.id = ANY ($1)) AND ($2 OR u.deleted_at IS NULL OR u.id IN (
+       SELECT unit_id FROM public.alerts WHERE status IN ('active', 'acknowledged', 'escalated')))
      ORDER BY u.id`,
-    [unitIds ?? null],
+    [unitIds ?? null, !isLiveOnly],
   )
   return rows.map((row) => ({
     ...row,

@@ -83,7 +83,7 @@ export async function deviceRows(
 
 /** Rows of the first page, and of a later one: each has twice as many as the one before. */
 const PAGE_ROWS_FIRST = 2_000
-const PAGE_ROWS_MAX = 16_000
+const PAGE_ROWS_MAX = 8_000
 /** A page of rows that share their time is not asked for again and again. */
 const PAGE_MS_MIN = 60_000
 
@@ -112,15 +112,17 @@ export async function* deviceRowPages(
     })
     if (page.length > 0) yield page
     after = page.at(-1) ?? after
+    const nextLimit = Math.min(limit * 2, PAGE_ROWS_MAX)
     if (page.length < limit) {
       if (isLast) return
       fromMs = endMs
-      forMs *= 2
+      if (page.length < limit / 2) forMs *= 2
     } else if (after) {
-      forMs = Math.max(2 * (after.atMs - Math.max(fromMs, page[0]?.atMs ?? fromMs)), PAGE_MS_MIN)
+      const coveredMs = after.atMs - (page[0]?.atMs ?? fromMs)
+      forMs = Math.max((coveredMs * nextLimit) / limit, PAGE_MS_MIN)
       fromMs = after.atMs
     }
-    limit = Math.min(limit * 2, PAGE_ROWS_MAX)
+    limit = nextLimit
   }
 }
 

@@ -117,11 +117,23 @@ export const configHistory = pipeline.table(
   ],
 )
 
-/** Messages to publish over MQTT, put here by whoever decides them; deleted once published, in order of id. */
+/**
+ * Messages to publish over MQTT, put here by whoever decides them, with ids in the order of commits. Each broker publishes each of
+ * them; then they are deleted.
+ */
 export const outgoingMessages = pipeline.table('outgoing_messages', {
   id: bigint('id', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
   topic: text('topic').notNull(),
   payload: text('payload').notNull(),
   retain: boolean('retain').notNull().default(false),
   createdAt: instant('created_at').notNull().defaultNow(),
+})
+
+/** Processes with a broker: each tells its own clients of all alerts, and the newest of them was heard of when hubs were last heard. */
+export const brokers = pipeline.table('brokers', {
+  /** Kept in its DATA_DIR. */
+  id: text('id').primaryKey(),
+  /** Messages up to this one have been published there, but for retained ones after a restart. */
+  publishedId: bigint('published_id', { mode: 'number' }).notNull(),
+  seenAt: instant('seen_at').notNull().defaultNow(),
 })

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { bigint, check, index, integer, smallint, uniqueIndex } from 'drizzle-orm/pg-core'
+import { bigint, check, index, integer, primaryKey, smallint, text, uniqueIndex } from 'drizzle-orm/pg-core'
 import { periodBound } from './columns.ts'
 import { devices } from './devices.ts'
 import { hubs, sites, units } from './hierarchy.ts'
@@ -52,4 +52,27 @@ export const registryVersion = pipeline.table(
     configVersion: bigint('config_version', { mode: 'bigint' }).notNull().default(sql`1`),
   },
   (t) => [check('registry_version_single_check', sql`${t.id} = 1`)],
+)
+
+/**
+ * What of the fleet each version of the configuration is about, so that the evaluator need not load all of it again. Kept by
+ * triggers, for the last thousand versions. They take the lock of `registry_version` first, so versions are in the order of commits.
+ */
+export const configChanges = pipeline.table(
+  'config_changes',
+  {
+    /** The `config_version` that has it. */
+    version: bigint('version', { mode: 'bigint' }).notNull(),
+    /** All that is beneath; of a device the units where it stands or stood. */
+    scope: text('scope', { enum: ['everything', 'organization', 'site', 'unit', 'device'] }).notNull(),
+    /** 0 for everything. What it names may be gone. */
+    scopeId: integer('scope_id').notNull(),
+  },
+  (t) => [
+    primaryKey({ name: 'config_changes_pkey', columns: [t.version, t.scope, t.scopeId] }),
+    check(
+      'config_changes_scope_check',
+      sql`${t.scope} in ('everything', 'organization', 'site', 'unit', 'device')`,
+    ),
+  ],
 )

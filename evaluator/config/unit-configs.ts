@@ -16,15 +16,17 @@ const SECOND_MS = 1_000
 export interface LoadOptions {
   /** Told about a version of a rule that cannot be judged (SQL has made it so); it is left out. */
   onDefect?: (message: string) => void
+  /** Leaves out units that are deleted and have no alert left to end, also where they are named. */
+  isLiveOnly?: boolean
 }
 
-/** What decides about these units, with its past, in order of id; all units that are not deleted when none are named. */
+/** What decides about these units, with its past, in order of id; about all live ones when none are named. */
 export async function loadUnitConfigs(
   db: Pick<Pool, 'query'>,
   unitIds?: readonly number[],
-  { onDefect = () => {} }: LoadOptions = {},
+  { onDefect = () => {}, isLiveOnly = unitIds === undefined }: LoadOptions = {},
 ): Promise<UnitConfig[]> {
-  const units = await loadUnits(db, unitIds)
+  const units = await loadUnits(db, unitIds, { isLiveOnly })
   const devices = await loadDevices(
     db,
     units.map(({ unitId }) => unitId),
@@ -60,6 +62,7 @@ function toUnitConfig(
     timezone: unit.timezone,
     devices: devices.map(toDeviceConfig),
     tracks: tracksOf(rules, unitPeriodsOf(unit)),
+    ...(unit.isDeleted ? { isGone: true } : {}),
   }
 }
 

@@ -107,6 +107,8 @@ export interface UnitConfig {
   timezone: string
   devices: readonly DeviceConfig[]
   tracks: readonly RuleTrack[]
+  /** Deleted, with alerts that had still to end when this was loaded. Absent while it is there. */
+  isGone?: boolean
 }
 
 /** One uninterrupted time in which one device was found beyond one rule, from its first reading; raised or ended. */
