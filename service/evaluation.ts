@@ -26,7 +26,7 @@ interface Options {
   pool: Pool
   log: Logger
   metrics: MetricsRegistry
-  settings: ThreadSettings & { ALERTS_KEPT_HOURS: number }
+  settings: ThreadSettings
   brokerId: string
   publish: OutgoingPublisherOptions['publish']
 }
