@@ -18,19 +18,20 @@ VOLUME /data
 WORKDIR /app
 # Owned by the user that runs it: in a checkout with a strict umask nobody else may read the files.
 COPY --from=dependencies --chown=node:node /app/node_modules ./node_modules
-COPY --chown=node:node package.json *.ts ./
+COPY --chown=node:node package.json *.mjs *.ts ./
 COPY --chown=node:node broker ./broker
+COPY --chown=node:node commands ./commands
 COPY --chown=node:node console ./console
 COPY --chown=node:node db ./db
 COPY --chown=node:node drizzle ./drizzle
 COPY --chown=node:node evaluator ./evaluator
 COPY --chown=node:node ingest ./ingest
+COPY --chown=node:node service ./service
 
 USER node
 EXPOSE 1883 8883 8083 8080
 # Alive, not ready: whoever restarts unhealthy containers must not do it because the database is away.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
   CMD ["node", "--eval", "fetch('http://127.0.0.1:' + (process.env.HTTP_PORT || 8080) + '/livez').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
-# Node itself, so that SIGTERM reaches it and it commits what it holds (no npm or shell in between); its flags are those of
-# heap-flags.ts.
-CMD ["node", "--max-semi-space-size=8", "--heap-growing-percent=150", "main.ts"]
+# What `npm start` runs, but Node itself, so that SIGTERM reaches it and it commits what it holds (no npm or shell in between).
+CMD ["node", "--max-semi-space-size=8", "--heap-growing-percent=150", "--import", "./check-runtime.mjs", "main.ts"]

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 
 /** Root files that stand on nothing of ours: every folder may import them. */
-const COMMON: readonly string[] = ['settings.ts', 'end-signals.ts', 'heap-flags.ts']
+const COMMON: readonly string[] = ['settings.ts', 'end-signals.ts']
 
 /** What each folder may import beside itself and `COMMON` (a folder, or one file of it). */
 const ALLOWED: Record<string, readonly string[]> = {
@@ -13,8 +13,10 @@ const ALLOWED: Record<string, readonly string[]> = {
   ingest: ['db', 'broker/types.ts'],
   evaluator: ['db', 'ingest'],
   console: ['evaluator', 'ingest', 'db'],
+  service: ['db', 'broker', 'ingest', 'evaluator', 'console'],
   simulators: ['ingest/payloads.ts'],
-  bench: ['db', 'broker', 'ingest', 'evaluator', 'console', 'simulators'],
+  commands: ['service', 'db', 'broker/topics.ts', 'ingest', 'evaluator', 'simulators'],
+  bench: ['db', 'broker', 'ingest', 'evaluator', 'console', 'service/heap-flags.ts', 'simulators'],
 }
 const SOURCE_LINES_MAX = 300
 const TEST_LINES_MAX = 600

@@ -1,10 +1,10 @@
 // `npm start`: broker, ingest and console in one process.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
-import { announcement } from './announce.ts'
 import { onEndSignal } from './end-signals.ts'
-import { CannotGoOnError, untilDatabaseOpened } from './return-of-database.ts'
-import { readServiceSettings, type Service, startService } from './service.ts'
+import { announcement } from './service/announce.ts'
+import { CannotGoOnError, untilDatabaseOpened } from './service/return-of-database.ts'
+import { readServiceSettings, type Service, startService } from './service/service.ts'
 import { readEnvironment, SettingsError } from './settings.ts'
 
 /** A start that is nearly done is finished and then stopped cleanly; another one is given up. */

@@ -6,7 +6,11 @@ import { afterEach, expect, test } from 'vitest'
 import { until } from '../db/testing/poll.ts'
 import { startTestServer } from '../db/testing/test-server.ts'
 import { openEvaluatedFleet } from '../evaluator/testing/evaluated-fleet.ts'
-import { type EvaluatorService, readEvaluatorSettings, startEvaluatorService } from '../evaluator-service.ts'
+import {
+  type EvaluatorService,
+  readEvaluatorSettings,
+  startEvaluatorService,
+} from '../service/evaluator-service.ts'
 import { readMetric, readReadyz, type StatusPage } from './testing/status-page.ts'
 
 const FAST = { EVALUATOR_SAVE_MS: '100', EVALUATOR_LEASE_MS: '1000', EVALUATOR_HTTP_PORT: '0' }

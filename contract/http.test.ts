@@ -15,7 +15,9 @@ let service: TestService
 
 beforeAll(async () => {
   server = await startTestServer({ migrate: true })
-  service = await startTestService({ databaseUrl: server.url, env: { REGISTRY_REFRESH_MS: '100' } })
+  // Nothing is to be spooled while the server starts, which takes seconds on a busy machine.
+  const env = { REGISTRY_REFRESH_MS: '100', INGEST_HOLD_MS: '5000' }
+  service = await startTestService({ databaseUrl: server.url, env })
 })
 afterEach(closeAll)
 afterAll(async () => {

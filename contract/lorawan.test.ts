@@ -16,6 +16,10 @@ import { hasProgram } from './testing/programs.ts'
 import { doorEventsOf, readingsOf, rejectsOf } from './testing/rows.ts'
 import { startTestService, type TestService } from './testing/service.ts'
 
+/** Why tests by it are skipped; undefined where it is installed. */
+const MOSQUITTO_PUB_MISSING = hasProgram('mosquitto_pub', ['--help'])
+  ? undefined
+  : 'it is not installed (Debian: apt-get install mosquitto-clients)'
 const USERNAME = `ns:${NETWORK_SERVER}`
 /** The devices of the servers' own examples. */
 const CHIRPSTACK_DEVICE = '0101010101010101'
@@ -100,8 +104,8 @@ function example(file: string): Example {
   return JSON.parse(readFileSync(new URL(`testing/${file}`, import.meta.url), 'utf8'))
 }
 
-describe.skipIf(!hasProgram('mosquitto_pub', ['--help']))(
-  "both servers' own examples, by mosquitto_pub",
+describe.skipIf(MOSQUITTO_PUB_MISSING)(
+  `both servers' own examples, by mosquitto_pub${MOSQUITTO_PUB_MISSING ? `: ${MOSQUITTO_PUB_MISSING}` : ''}`,
   () => {
     async function mosquitto({ topic, payload }: Example): Promise<void> {
       const args = ['-h', '127.0.0.1', '-p', String(service.mqttPort), '-q', '1', '-i', 'mosquitto']

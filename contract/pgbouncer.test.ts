@@ -8,6 +8,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest'
 import { closeAll } from '../broker/testing.ts'
+import { copyAtOnce } from '../db/batches/copy-at-once.ts'
+import { onConnection } from '../db/batches/transaction.ts'
+import { createDatabase } from '../db/client.ts'
 import { openDatabaseServer } from '../db/database-server.ts'
 import { until } from '../db/testing/poll.ts'
 import { createTestDatabase, execute, type TestDatabase } from '../db/testing/test-database.ts'
@@ -15,7 +18,7 @@ import { makeTestFolder, removeTestFolder } from '../db/testing/test-folder.ts'
 import { interpolate, serviceOf } from '../deploy/testing/compose.ts'
 import { STORED_ONCE } from '../faults/testing/compare.ts'
 import { startLoadedService } from '../faults/testing/loaded-service.ts'
-import { readServiceSettings } from '../service.ts'
+import { readServiceSettings } from '../service/service.ts'
 import { collect, publish, type Receipt, type RejectAnswer, received, runProgram } from './testing/clients.ts'
 import { NORTH_HUB, northDevice, rivalFleet, UNKNOWN_DEVICE } from './testing/fleet.ts'
 import { hasPgBouncer, type PgBouncer, startPgBouncer, withChanges } from './testing/pgbouncer.ts'
@@ -77,7 +80,8 @@ describe.skipIf(!hasPgBouncer)(`through PgBouncer in transaction mode${SKIPPED}`
     // Fleets are applied, and rows looked at, through the pooler too.
     service = await startTestService({
       databaseUrl: pooler.url,
-      env: { DATABASE_DIRECT_URL: database.url, REGISTRY_REFRESH_MS: '100' },
+      // What is acknowledged is in the database, on a busy machine too: nothing is spooled.
+      env: { DATABASE_DIRECT_URL: database.url, REGISTRY_REFRESH_MS: '100', INGEST_HOLD_MS: '60000' },
     })
   })
   afterAll(async () => {
@@ -276,6 +280,26 @@ describe.skipIf(!hasPgBouncer)(`when something dies${SKIPPED}`, () => {
   afterAll(async () => {
     await pooler.remove()
     await database.drop()
+  })
+
+  test('a COPY that PostgreSQL refuses before it takes data: no server connection stays with us (PgBouncer from 1.21 on)', async () => {
+    const { $client: pool } = createDatabase({
+      url: pooler.url,
+      poolMax: 1,
+      statementTimeoutMs: 10_000,
+      connectTimeoutMs: 5_000,
+      keepIdle: true,
+      onIdleError: () => {},
+    })
+    onTestFinished(() => pool.end())
+    const refused = onConnection(pool, (client) =>
+      copyAtOnce(client, 'BEGIN; COPY public.nothing FROM STDIN; COMMIT', Buffer.from('1\n')),
+    )
+    await expect(refused).rejects.toThrow('does not exist')
+    await pool.query('SELECT 1')
+    await until('all are free', async () =>
+      (await connections('SERVERS')).every((row) => row['state'] === 'idle'),
+    )
   })
 
   test(`PgBouncer, killed after ${PAUSES_MS.join(', ')} ms under load for ${AWAY_MS.join(', ')} ms: what was acknowledged is stored once`, async () => {

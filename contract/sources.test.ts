@@ -4,14 +4,26 @@ import { join } from 'node:path'
 import mqtt, { type MqttClient } from 'mqtt'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createAuthority, createCertificate } from '../broker/testing-certificates.ts'
+import { publishRoute } from '../broker/topics.ts'
 import { freePort } from '../db/embedded/ports.ts'
+import { findOrganization } from '../db/replay/organization.ts'
 import { until } from '../db/testing/poll.ts'
 import { makeTestFolder, removeTestFolder } from '../db/testing/test-folder.ts'
+import { replayRejected } from '../ingest/replay/replay.ts'
+import type { ReplayTally } from '../ingest/replay/tally.ts'
 import { MOSQUITTO_MISSING, type Mosquitto, startMosquitto } from '../ingest/sources/testing/mosquitto.ts'
 import { publish, runProgram } from './testing/clients.ts'
-import { NETWORK_SERVER, NORTH_HUB, northDevice, SELF_DEVICE, UNKNOWN_DEVICE } from './testing/fleet.ts'
+import {
+  acmeFleet,
+  NETWORK_SERVER,
+  NORTH_HUB,
+  northDevice,
+  rivalFleet,
+  SELF_DEVICE,
+  UNKNOWN_DEVICE,
+} from './testing/fleet.ts'
 import { runMain } from './testing/process.ts'
-import { readingsOf, rejectsOf } from './testing/rows.ts'
+import { readingsOf, rejectsOf, type StoredReject } from './testing/rows.ts'
 import { startTestService, type TestService } from './testing/service.ts'
 import { readReadyz } from './testing/status-page.ts'
 import { nextTime } from './testing/times.ts'
@@ -57,6 +69,31 @@ describe.skipIf(MOSQUITTO_MISSING)(
 
     const metric = (name: string, source: string) =>
       service.metric(`frostguard_source_${name}{source="${source}"}`)
+
+    async function replay(username: string, slug?: string): Promise<ReplayTally> {
+      const pool = service.db.$client
+      const organizationId = slug === undefined ? undefined : await findOrganization(pool, slug)
+      return replayRejected({
+        pool,
+        routeOf: publishRoute,
+        filter: { client: username, organizationId },
+        limit: 100,
+        dryRun: false,
+        statementTimeoutMs: 30_000,
+      })
+    }
+
+    /** Publishes as a hub that may not be in the fleet, until it is acknowledged; returns what is rejected of it. */
+    function rejectedOf(hub: string, payload: string): Promise<StoredReject[]> {
+      return rejectsOf(service, async () => {
+        const before = await metric('messages_acknowledged_total', 'own-topics')
+        await publish(client, `v1/hubs/${hub}/readings`, payload)
+        await until(
+          'it is acknowledged',
+          async () => (await metric('messages_acknowledged_total', 'own-topics')) > before,
+        )
+      })
+    }
 
     async function stored(devEui: string, atMs: number) {
       const found = async () => (await readingsOf(service, devEui)).find((reading) => reading.atMs === atMs)
@@ -129,19 +166,35 @@ describe.skipIf(MOSQUITTO_MISSING)(
       expect(rejects).toMatchObject([{ reason: 'unknown_device', client: `ns:${NETWORK_SERVER}` }])
     })
 
-    test('a hub that is not in the fleet is set aside too, with its bytes', async () => {
-      const payload = JSON.stringify({ device: northDevice(4), at: nextTime(), temperature: 4 })
-      const rejects = await rejectsOf(service, async () => {
-        const before = await metric('messages_acknowledged_total', 'own-topics')
-        await publish(client, 'v1/hubs/hub-nowhere/readings', payload)
-        await until(
-          'it is acknowledged',
-          async () => (await metric('messages_acknowledged_total', 'own-topics')) > before,
-        )
-      })
+    test('a hub that is not in the fleet is set aside too, with its bytes; added and replayed, it is stored', async () => {
+      const at = nextTime()
+      const payload = JSON.stringify({ device: northDevice(4), at, temperature: 4 })
+      const rejects = await rejectedOf('hub-nowhere', payload)
       expect(rejects).toMatchObject([
         { reason: 'unknown_device', client: 'hub-nowhere', payload: Buffer.from(payload) },
       ])
+      expect(await replay('hub-nowhere', 'acme')).toMatchObject({ lookedAt: 0 })
+      expect(await replay('hub-nowhere')).toMatchObject({ readings: 0, notReplayable: { no_log_in: 1 } })
+
+      const fleet = acmeFleet()
+      fleet.sites[0]?.hubs.push({ key: 'hub-nowhere' })
+      await service.applyFleet(fleet)
+      expect(await replay('hub-nowhere', 'rival')).toMatchObject({ lookedAt: 0 })
+      expect(await replay('hub-nowhere', 'acme')).toMatchObject({ readings: 1, stillRejected: {} })
+      expect(await stored(northDevice(4), at)).toMatchObject({ temperature: 4, source: 'hub' })
+    })
+
+    test("what a hub said before another organization got it is only that organization's where its devices are", async () => {
+      const payload = JSON.stringify({ device: northDevice(5), at: nextTime(), temperature: 4 })
+      await rejectedOf('hub-of-others', payload)
+      const fleet = rivalFleet()
+      fleet.sites[0]?.hubs.push({ key: 'hub-of-others' })
+      await service.applyFleet(fleet)
+      expect(await replay('hub-of-others')).toMatchObject({
+        readings: 0,
+        stillRejected: { unknown_device: 1 },
+      })
+      expect(await readingsOf(service, northDevice(5))).toEqual([])
     })
 
     test('a source whose network server is not in the fleet is named by /readyz, which lets hubs in all the same, and reads when it is', async () => {

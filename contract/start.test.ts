@@ -8,7 +8,7 @@ import { closeAll, connectClient, logInRaw, publishPacket, type RawClient } from
 import { until } from '../db/testing/poll.ts'
 import { createTestDatabase, type TestDatabase } from '../db/testing/test-database.ts'
 import { makeTestFolder, removeTestFolder } from '../db/testing/test-folder.ts'
-import { readServiceSettings } from '../service.ts'
+import { readServiceSettings } from '../service/service.ts'
 import { collect, publish, received, runProgram } from './testing/clients.ts'
 import { acmeFleet, NORTH_HUB, northDevice } from './testing/fleet.ts'
 import { runFleetApply, runMain, type ServiceProcess, startProcess } from './testing/process.ts'

@@ -36,19 +36,29 @@ export interface PartitionKeys {
   invalid: string | null
 }
 
+/**
+ * Rows of `oid`, `name` and `bounds` for the partitions of a table. The bounds of one that is dropped since the statement
+ * began are null: pg_get_expr waits for whoever drops it and then finds it gone, though the statement still sees its row.
+ * To be put into a MATERIALIZED part of the statement, so that they are asked for once.
+ */
+export function partitionsOf(table: string): SQL {
+  return sql`SELECT c.oid, c.relname::text AS name, pg_get_expr(c.relpartbound, c.oid) AS bounds
+    FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = ${`public.${table}`}::regclass`
+}
+
 /** The partitions of `sensor_readings` with their keys, oldest name first. */
 export const PARTITION_KEYS: SQL = sql`
-  WITH keys AS (
+  WITH partitions AS MATERIALIZED (${partitionsOf('sensor_readings')}), keys AS (
     SELECT i.indrelid, i.indisvalid, c.relname::text AS name,
       (SELECT string_agg(a.attname, ', ' ORDER BY k.position)
        FROM unnest(i.indkey) WITH ORDINALITY AS k (number, position)
        JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number) AS columns
     FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
     WHERE i.indisunique AND i.indpred IS NULL)
-  SELECT c.relname::text AS partition, pg_get_expr(c.relpartbound, c.oid) AS bounds,
+  SELECT p.name AS partition, p.bounds,
     min(keys.name) FILTER (WHERE indisvalid AND columns = ${COLUMNS.open}) AS open,
     min(keys.name) FILTER (WHERE indisvalid AND columns = ${COLUMNS.closed}) AS closed,
     min(keys.name) FILTER (WHERE NOT indisvalid AND columns IN (${COLUMNS.open}, ${COLUMNS.closed})) AS invalid
-  FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid LEFT JOIN keys ON keys.indrelid = c.oid
-  WHERE i.inhparent = 'public.sensor_readings'::regclass
-  GROUP BY c.oid ORDER BY c.relname COLLATE "C"`
+  FROM partitions p LEFT JOIN keys ON keys.indrelid = p.oid
+  WHERE p.bounds IS NOT NULL
+  GROUP BY p.oid, p.name, p.bounds ORDER BY p.name COLLATE "C"`

@@ -5,6 +5,7 @@ import { closePartitions } from './partition-closing.ts'
 import { PARTITION_KEYS, type PartitionKeys } from './partition-keys.ts'
 import { ensurePartitions, narrowPartitions } from './partitions.ts'
 import { createTestFleet } from './testing/fleet.ts'
+import { until } from './testing/poll.ts'
 import { createTestDatabase, type TestDatabase } from './testing/test-database.ts'
 
 let database: TestDatabase
@@ -199,6 +200,21 @@ describe('closePartitions', () => {
     expect(others.length).toBeGreaterThan(0)
     expect(after).toEqual([first])
     await client.query(`DROP TABLE ${first}_device_key`)
+  })
+
+  it('passes over one that somebody drops while it looks', async () => {
+    const [client, other] = [await connect(), await connect()]
+    await other.query('BEGIN; DROP TABLE sensor_readings_2018')
+    const closing = closePartitions(client, new Date())
+    await until('it waits for who drops it', async () => {
+      const { rowCount } = await other.query(
+        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      )
+      return rowCount === 1
+    })
+    await other.query('COMMIT')
+    expect(await closing).toEqual([])
+    expect(await ensurePartitions(drizzle(client), new Date())).toContain('sensor_readings_2018')
   })
 
   it('leaves it to the process that does it already', async () => {

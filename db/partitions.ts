@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres'
 import { escapeIdentifier } from 'pg'
-import { createKey, PARTITION_KEYS, type PartitionKeys } from './partition-keys.ts'
+import { createKey, PARTITION_KEYS, type PartitionKeys, partitionsOf } from './partition-keys.ts'
 import {
   type Narrowing,
   type PlannedPartition,
@@ -129,9 +129,8 @@ async function fillGaps(
 
 async function existingPartitions(tx: Transaction, table: PartitionedTable): Promise<ExistingPartition[]> {
   const result = await tx.execute<{ name: string; bounds: string }>(sql`
-    SELECT c.relname AS name, pg_get_expr(c.relpartbound, c.oid) AS bounds
-    FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-    WHERE i.inhparent = ${`public.${table}`}::regclass AND pg_get_expr(c.relpartbound, c.oid) <> 'DEFAULT'`)
+    WITH partitions AS MATERIALIZED (${partitionsOf(table)})
+    SELECT name, bounds FROM partitions WHERE bounds IS NOT NULL AND bounds <> 'DEFAULT'`)
   return result.rows.map((row) => ({ name: row.name, ...parseBounds(row.bounds) }))
 }
 

@@ -9,6 +9,9 @@ export interface Assignment {
   toMs: number
 }
 
+/** An organization that does not exist: that of a sender who has no log-in. */
+export const NO_ORGANIZATION = 0
+
 /** A live device as ingest needs it; `assignments` in order of time, the last one is the present one. */
 export interface DeviceRecord {
   id: number

@@ -10,8 +10,8 @@ import { freePort } from '../db/embedded/ports.ts'
 import { until } from '../db/testing/poll.ts'
 import { createTestDatabase, type TestDatabase } from '../db/testing/test-database.ts'
 import { makeTestFolder, removeTestFolder } from '../db/testing/test-folder.ts'
-import { HEAP_FLAGS } from '../heap-flags.ts'
-import { settingNames } from '../service.ts'
+import { HEAP_FLAGS } from '../service/heap-flags.ts'
+import { settingNames } from '../service/service.ts'
 import {
   copyImageFiles,
   copyProductionPackages,
@@ -57,7 +57,13 @@ describe('the Dockerfile', () => {
     for (const name of Object.keys(settings)) expect(settingNames()).toContain(name)
     expect(settings).toMatchObject({ MQTT_HOST: '0.0.0.0', HTTP_HOST: '0.0.0.0' })
     expect(soleValue(image, 'USER')).toBe('node')
-    expect(execForm({ value: soleValue(image, 'CMD') })).toEqual(['node', ...HEAP_FLAGS, 'main.ts'])
+    expect(execForm({ value: soleValue(image, 'CMD') })).toEqual([
+      'node',
+      ...HEAP_FLAGS,
+      '--import',
+      './check-runtime.mjs',
+      'main.ts',
+    ])
   })
 
   test('takes no tests, no secrets and nothing of a checkout that it does not need', () => {

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { runProgram } from '../contract/testing/clients.ts'
 import { hasProgram } from '../contract/testing/programs.ts'
 import { startTestService, type TestService } from '../contract/testing/service.ts'
-import { readEvaluatorSettings } from '../evaluator-service.ts'
+import { readEvaluatorSettings } from '../service/evaluator-service.ts'
 import { serviceOf } from './testing/compose.ts'
 import { ROOT, readProjectFile } from './testing/project.ts'
 

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { createTestDatabase } from '../db/testing/test-database.ts'
-import { readServiceSettings, settingNames } from '../service.ts'
+import { readServiceSettings, settingNames } from '../service/service.ts'
 import { compose, serviceOf } from './testing/compose.ts'
 import { readProjectFile } from './testing/project.ts'
 

@@ -1,6 +1,7 @@
 /** What the clock says though nothing arrives: doors that stay open, devices and hubs that fall silent. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
+import { noteBroker } from '../db/publishing/brokers.ts'
 import { until } from '../db/testing/poll.ts'
 import { type EvaluatedFleet, openEvaluatedFleet, TOO_WARM } from './testing/evaluated-fleet.ts'
 
@@ -137,6 +138,49 @@ test('nobody is silent in our own downtime', async () => {
   expect(await downtimes()).toEqual([{ part: 'evaluator', minutes: 35 }])
 })
 
+test('nobody is silent while no broker is there, nor for having been so; who was before, is', async () => {
+  fleet = await openEvaluatedFleet({ rules: [SILENT], devices: 2, minutes: 60 })
+  await setHub('true', 60)
+  await fleet.commit([[0, 3]], 0, 0)
+  await fleet.commit([[28, 3]], 1, 28)
+  const pool = fleet.db.$client
+  await pool.query(
+    `INSERT INTO pipeline.brokers (id, published_id, seen_at) VALUES ('broker-1', 0, now() - interval '20 minutes')`,
+  )
+  fleet.startEvaluator()
+  const raisedBefore = [{ rule: 'Silent', started: 0, triggered: SILENT_AFTER_MINUTES }]
+  await until('it is raised', async () => (await fleet.alerts()).length > 0)
+  await sleep(LOOKS_MS)
+  expect(await fleet.alerts()).toMatchObject(raisedBefore)
+  expect(await downtimes()).toEqual([{ part: 'broker', minutes: null }])
+  await noteBroker(pool, { id: 'broker-1', keptMs: 3_600_000 })
+  expect(await downtimes()).toEqual([{ part: 'broker', minutes: 20 }])
+  await sleep(LOOKS_MS)
+  expect(await fleet.alerts()).toMatchObject(raisedBefore)
+  expect(await fleet.failures()).toBe(0)
+})
+
+test('a broker that goes while somebody evaluates is missed, and its return is noticed', async () => {
+  fleet = await openEvaluatedFleet({ rules: [SILENT], minutes: 30 })
+  await setHub('true', 30)
+  const pool = fleet.db.$client
+  await noteBroker(pool, { id: 'broker-1', keptMs: 3_600_000 })
+  const evaluator = fleet.startEvaluator()
+  await until('it evaluates', () => evaluator.isActive)
+  await pool.query(`UPDATE pipeline.brokers SET seen_at = now() - interval '29 minutes'`)
+  await until('it is missed', async () => (await downtimes()).length > 0)
+  await fleet.commit([[2, 3]], 0, 2)
+  await fleet.evaluated()
+  await sleep(LOOKS_MS)
+  expect(await fleet.alerts()).toEqual([])
+  // As if it had been there all the time.
+  await pool.query('DELETE FROM pipeline.downtime_intervals')
+  await noteBroker(pool, { id: 'broker-1', keptMs: 3_600_000 })
+  await pool.query('DELETE FROM pipeline.downtime_intervals')
+  await until('what is known of silence is read again', async () => (await fleet.alerts()).length > 0)
+  expect(await fleet.alerts()).toMatchObject([{ rule: 'Silent', started: 2 }])
+})
+
 test('a clock that is set by hours is no silence, and the evaluator goes on', async () => {
   fleet = await openEvaluatedFleet({ rules: [SILENT, TOO_WARM], minutes: 20 })
   await setHub('true', 40)
@@ -195,8 +239,9 @@ async function calibrate(ago: string, expiredAgo: string): Promise<void> {
   )
 }
 
-async function downtimes(): Promise<{ part: string; minutes: number }[]> {
-  const { rows } = await fleet.db.$client.query<{ part: string; minutes: number }>(
+/** Null while one lasts. */
+async function downtimes(): Promise<{ part: string; minutes: number | null }[]> {
+  const { rows } = await fleet.db.$client.query<{ part: string; minutes: number | null }>(
     `SELECT part, round(extract(epoch FROM ended_at - started_at) / 60)::int AS minutes FROM pipeline.downtime_intervals`,
   )
   return rows

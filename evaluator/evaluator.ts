@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import { onConnection } from '../db/batches/transaction.ts'
+import { lookAtBrokers } from '../db/evaluation/broker-downtime.ts'
 import { openCursor } from '../db/evaluation/cursor.ts'
 import { cursorMovedAt, type Downtime, writeDowntime } from '../db/evaluation/downtime.ts'
 import { within } from '../ingest/within.ts'
@@ -38,6 +39,8 @@ const RETRY_FIRST_MS = 250
 const RETRY_MAX_MS = 5_000
 /** A cursor that stood for so long: nobody has evaluated meanwhile. It is moved every few seconds. */
 const STOOD_STILL_MS = 60_000
+/** How often it is looked whether a broker is there. */
+const BROKER_LOOK_MS = 1_000
 /** For the last save, and for giving back the lease. */
 const STOP_STEP_MS = 3_000
 
@@ -56,6 +59,9 @@ export class Evaluator {
   #running: Promise<void> | undefined
   #failing: EvaluatorFailure | undefined
   #isActive = false
+  /** What was last known of times without a broker. */
+  #brokers = ''
+  #nextBrokerLookMs = 0
 
   constructor(options: EvaluatorOptions) {
     this.#options = options
@@ -130,14 +136,15 @@ export class Evaluator {
     const held = await waitForLease(pool, lease, { signal, onWait })
     if (!held) return
     try {
+      this.#brokers = await lookAtBrokers(pool)
       const session = await held.during(() => this.#open(held))
-      this.#setActive(true)
-      this.#failing = undefined
       while (!signal.aborted) {
         if (!session.isBehind) await this.handOver.news(settings.EVALUATOR_POLL_MS, signal)
         // What is known of silence is read again.
-        if (await this.#isClockSet()) return
+        if ((await this.#isClockSet()) || (await this.#isBrokerOther())) return
         await session.turn()
+        this.#setActive(true)
+        this.#failing = undefined
       }
       await within(STOP_STEP_MS, session.end())
     } finally {
@@ -183,6 +190,15 @@ export class Evaluator {
     if (movedAtMs === undefined || nowMs - movedAtMs < STOOD_STILL_MS) return []
     const part = this.#failing === undefined ? 'evaluator' : 'database'
     return [{ part, fromMs: movedAtMs, toMs: nowMs, detail: 'nothing was evaluated' }]
+  }
+
+  /** Whether the last broker has gone, or one is back: then that is, or was, downtime. */
+  async #isBrokerOther(): Promise<boolean> {
+    if (performance.now() < this.#nextBrokerLookMs) return false
+    this.#nextBrokerLookMs = performance.now() + BROKER_LOOK_MS
+    const before = this.#brokers
+    this.#brokers = await lookAtBrokers(this.#options.pool)
+    return this.#brokers !== before
   }
 
   /** Whether the wall clock was set by more than a minute; then that counts as downtime. */

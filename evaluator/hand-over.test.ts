@@ -94,7 +94,7 @@ test('awaits what is here and what its process may have committed, and nobody el
   expect(handOver.isAwaited(ofProcess(7n, 1n), nowMs)).toBe(false)
   handOver.open(0n)
   handOver.offer(handed(batch(ofProcess(7n, 1n), 1)), ofProcess(7n, 2n))
-  handOver.settled(ofProcess(7n, 2n))
+  handOver.landed(ofProcess(7n, 2n))
   const awaited = (counter: bigint) => handOver.isAwaited(ofProcess(7n, counter), nowMs)
   // 1 is here, 2 must be read from the ledger, 3 may be committed already.
   expect([awaited(1n), awaited(2n), awaited(3n)]).toEqual([true, false, true])
@@ -111,10 +111,10 @@ test('wakes whoever waits, also for a batch that must be read from the ledger', 
   const handOver = new HandOver(100)
   const long = 100_000
   const waiting = handOver.news(long, NEVER)
-  handOver.settled(0n)
+  handOver.landed(0n)
   await waiting
   // What came before the call counts too.
-  handOver.settled(0n)
+  handOver.landed(0n)
   await handOver.news(long, NEVER)
   await handOver.news(1, NEVER)
   const end = new AbortController()

@@ -12,10 +12,10 @@ export interface HandedBatch extends Omit<PackedBatch, 'readings'> {
 }
 
 /**
- * A batch waits so long for one before it, or for older messages of its clients, that are not committed yet: longer than commits
- * take under full load.
+ * A batch waits so long for one before it, or for older messages of its clients, that are not committed yet: longer than a batch
+ * waits for the database until the spool takes it (INGEST_HOLD_MS, as it is by default).
  */
-const ORDER_WAIT_MS = 1_000
+const ORDER_WAIT_MS = 3_000
 /** What was begun longer ago is not waited for: it is read from the database. */
 const ANSWER_WAIT_MS = 1_000
 
@@ -37,7 +37,7 @@ export class HandOver {
   #droppedId = 0n
   #droppedAtMs = Number.NEGATIVE_INFINITY
   #isNews = false
-  #settledId = 0n
+  #landedId = 0n
   /** The newest one that was handed over: it tells which process is ours. What the spool drains may be of an earlier one. */
   #newestId = 0n
   #wake: (() => void) | undefined
@@ -48,9 +48,9 @@ export class HandOver {
   }
 
   /**
-   * Takes note of a committed batch. Of those with ids up to `settledId` none is under way any more. Never throws.
+   * Takes note of a committed batch. Of those with ids up to `landedId` none is under way any more. Never throws.
    */
-  offer(batch: HandedBatch, settledId: bigint): void {
+  offer(batch: HandedBatch, landedId: bigint): void {
     if (batch.id > this.#newestId) this.#newestId = batch.id
     const rows = rowsOf(batch)
     if (this.#isOpen && this.#rows + rows > this.#rowsMax) this.#isOpen = false
@@ -58,19 +58,19 @@ export class HandOver {
       this.#batches.push(batch)
       this.#rows += rows
     } else this.#drop(batch.id)
-    this.settled(settledId)
+    this.landed(landedId)
   }
 
   /** A committed batch found no room on its way here: it and those after it must be read from the ledger. */
-  leave(id: bigint, settledId: bigint): void {
+  leave(id: bigint, landedId: bigint): void {
     this.#isOpen = false
     this.#drop(id)
-    this.settled(settledId)
+    this.landed(landedId)
   }
 
   /** Something was committed that is not handed over, or what a batch waited for is. */
-  settled(settledId: bigint): void {
-    if (settledId > this.#settledId) this.#settledId = settledId
+  landed(landedId: bigint): void {
+    if (landedId > this.#landedId) this.#landedId = landedId
     this.#isNews = true
     this.#wake?.()
   }
@@ -82,7 +82,7 @@ export class HandOver {
   isAwaited(id: bigint, nowMs = Date.now()): boolean {
     if (!this.#isOpen || processOfBatchId(id) !== processOfBatchId(this.#newestId)) return false
     if (this.#batches.some((batch) => batch.id === id)) return true
-    return id > this.#settledId && id >= firstBatchIdAt(nowMs - ANSWER_WAIT_MS)
+    return id > this.#landedId && id >= firstBatchIdAt(nowMs - ANSWER_WAIT_MS)
   }
 
   /** How many batches were left to the ledger since the last call. */
@@ -126,7 +126,7 @@ export class HandOver {
     if (!this.#isWhole) return []
     const oldestMs = performance.now() - ORDER_WAIT_MS
     const isDue = ({ id, committedAtMs, isAhead }: HandedBatch) =>
-      committedAtMs <= oldestMs || (id <= this.#settledId && !isAhead?.())
+      committedAtMs <= oldestMs || (id <= this.#landedId && !isAhead?.())
     const due = this.#batches.filter(isDue)
     if (due.length === 0) return due
     this.#batches = this.#batches.filter((batch) => !isDue(batch))

@@ -66,7 +66,6 @@ export class Session {
     await onConnection(options.pool, (client) => session.#begin(client))
     for (const unit of memory.units.values()) {
       session.#horizons.open(unit)
-      // States of other rules than those of now.
       if (hasLate(unit)) session.#touched.add(unit)
     }
     return session
@@ -124,7 +123,6 @@ export class Session {
     this.#noteDropped()
     this.#isBehind = news.isFull
     if (news.batches.length > 0) {
-      this.#writer.noteCommitted(performance.now() - ageMs)
       if (news.isFull) handOver.close()
       await this.#readBatches(news.batches, ageMs)
     }
@@ -135,6 +133,7 @@ export class Session {
   async #readBatches(batches: readonly LedgerBatch[], lagMs: number): Promise<void> {
     const { pool, utilization } = this.#options
     const startedAtMs = performance.now()
+    this.#writer.noteCommitted(startedAtMs - lagMs)
     await this.#apply(storedWork(await onConnection(pool, (client) => batchRows(client, batches))))
     if (!this.#isBehind) return
     const beside = { utilization: utilization(), isArriving: this.#noteDropped() > 0, lagMs }

@@ -17,6 +17,8 @@ export const evaluatorSettings = {
   EVALUATOR_POLL_MS: integerSetting({ min: 10, max: 60_000, default: 100, unit: 'milliseconds' }),
   EVALUATOR_SAVE_MS: integerSetting({ min: 0, max: 60_000, default: 5_000, unit: 'milliseconds' }),
   EVALUATOR_LEASE_MS: integerSetting({ min: 1_000, max: 600_000, default: 15_000, unit: 'milliseconds' }),
+  /** For a broker that is away, while another one publishes them. */
+  ALERTS_KEPT_HOURS: integerSetting({ min: 1, max: 8_760, default: 24, unit: 'hours' }),
 }
 
 export type EvaluatorSettings = z.output<z.ZodObject<typeof evaluatorSettings>>

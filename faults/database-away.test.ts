@@ -32,16 +32,16 @@ beforeEach(async () => {
 })
 
 /** Publishes a reading, and resolves to its time when it is acknowledged. */
-async function publish(device = northDevice(1)): Promise<number> {
-  const { id, at } = send(device)
+async function publish(device = northDevice(1), beside: object[] = []): Promise<number> {
+  const { id, at } = send(device, beside)
   await hub.next('puback', id)
   return at
 }
 
-function send(device = northDevice(1)): { id: number; at: number } {
+function send(device: string, beside: object[]): { id: number; at: number } {
   const at = nextTime()
   messageId += 1
-  const payload = JSON.stringify({ device, at, temperature: 4 })
+  const payload = JSON.stringify([{ device, at, temperature: 4 }, ...beside])
   hub.send(publishPacket({ topic: `v1/hubs/${NORTH_HUB}/readings`, payload, messageId }))
   return { id: messageId, at }
 }
@@ -148,12 +148,15 @@ describe('while it is away', () => {
   })
 
   test('so slow that no transaction ends within the hold time: the spool drains all the same', async () => {
-    // A transaction takes two answers at least, a look-up one.
-    server.proxy.setFaults({ toClient: { delayMs: 200 } })
-    const times = [await publish(), await publish()]
+    const before = await service.metric('frostguard_readings_spooled_total')
+    // A look-up takes one answer, and so do readings alone; with a reject beside them a transaction takes more.
+    server.proxy.setFaults({ toClient: { delayMs: 110 } })
+    const withReject = () => publish(northDevice(1), [{ device: northDevice(1), temperature: 999 }])
+    const times = [await withReject(), await withReject()]
     await until('both are stored', async () => (await storedTimes(times)).length === 2)
     server.proxy.setFaults({})
     await untilStored(times)
+    expect(await service.metric('frostguard_readings_spooled_total')).toBe(before + 4)
   })
 
   test('a device that is not known yet is placed when the database can be asked', async () => {

@@ -7,7 +7,7 @@ import { afterEach, expect, test } from 'vitest'
 import { until } from '../db/testing/poll.ts'
 import { type EvaluatedFleet, openEvaluatedFleet, TOO_WARM } from '../evaluator/testing/evaluated-fleet.ts'
 
-const PROGRAM = fileURLToPath(new URL('../evaluator-process.ts', import.meta.url))
+const PROGRAM = fileURLToPath(new URL('../commands/evaluator-process.ts', import.meta.url))
 const HOLD_CURSOR = 4_712
 /** Once there is an alert, the cursor is not moved as long as a test has this lock. */
 const CURSOR_WAITS = `

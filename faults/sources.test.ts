@@ -8,7 +8,7 @@ import { readReadyz } from '../contract/testing/status-page.ts'
 import { until } from '../db/testing/poll.ts'
 import { createTestDatabase, type TestDatabase } from '../db/testing/test-database.ts'
 import { MOSQUITTO_MISSING } from '../ingest/sources/testing/mosquitto.ts'
-import { SHORT_HOLD } from './testing/loaded-service.ts'
+import { type LoadedService, SHORT_HOLD } from './testing/loaded-service.ts'
 import { onServer } from './testing/postgres.ts'
 import { type ProxiedServer, startProxiedServer } from './testing/proxied-server.ts'
 import { readingKey } from './testing/publishers.ts'
@@ -31,7 +31,8 @@ describe.skipIf(MOSQUITTO_MISSING)(
         through = await startThroughMosquitto({
           databaseUrl: server.url,
           ownerUrl: server.url,
-          env: SHORT_HOLD,
+          // What is added is not heard of but by a look-up.
+          env: { ...SHORT_HOLD, REGISTRY_REFRESH_MS: '60000' },
         })
       })
       afterAll(async () => {
@@ -57,24 +58,36 @@ describe.skipIf(MOSQUITTO_MISSING)(
         expect(await through.sourceMetric('reconnects_total')).toBeGreaterThan(0)
       })
 
-      test('a hub that nobody knows speaks while PostgreSQL is away: its source waits, and takes nothing twice', async () => {
+      test('hubs that are not known speak while PostgreSQL is away: nobody waits for it, nothing is taken twice, and what was added is stored', async () => {
+        const { service } = through
         const counts = async () => [
           await through.sourceMetric('reconnects_total'),
-          await through.service.metric('frostguard_readings_duplicate_total'),
+          await service.metric('frostguard_readings_duplicate_total'),
         ]
         await through.connected()
         const before = await counts()
         const load = through.load(LOAD)
-        await through.service.acknowledges(200)
+        await service.acknowledges(200)
+        const added = await addHub(service)
         await server.stop('immediate')
-        await through.service.acknowledges(200)
-        await publishAsStranger(through)
-        await through.service.acknowledges(1_000)
+        await service.acknowledges(200)
+        await publishAs('hub-nowhere', through)
+        const at = await publishAs(added, through)
+        const published = await through.sourceMetric('messages_received_total')
+        await until(
+          'what came until then is acknowledged',
+          async () => (await through.sourceMetric('messages_acknowledged_total')) >= published,
+        )
+        expect(await readReadyz(service)).toMatch(/^503 /)
         await server.start()
-        await through.service.acknowledges(200)
+        await service.acknowledges(200)
         await load.stop()
         await through.expectAllStored()
         expect(await counts()).toEqual(before)
+        const stored = await service.owner.query('SELECT 1 FROM sensor_readings WHERE recorded_at = $1', [at])
+        expect(stored.rowCount).toBe(1)
+        const rejected = await service.owner.query('SELECT client, reason FROM pipeline.rejected_messages')
+        expect(rejected.rows).toEqual([{ client: 'hub-nowhere', reason: 'unknown_device' }])
       })
 
       test('what comes while FrostGuard is down, or was in flight when it was killed, it gets when it is back', async () => {
@@ -104,6 +117,39 @@ describe.skipIf(MOSQUITTO_MISSING)(
       expect(await through.sourceMetric('messages_acknowledged_total')).toBe(IN_FLIGHT)
       await through.close()
       await database.drop()
+    })
+
+    test('with 1,500 messages in flight on one connection Mosquitto restarts, then PostgreSQL, under load: nothing is lost, nothing stored twice', async () => {
+      const server = await startProxiedServer({ migrate: true })
+      const through = await startThroughMosquitto({
+        databaseUrl: server.url,
+        ownerUrl: server.url,
+        env: LONG_HOLD,
+      })
+      const inFlight = () => through.sourceMetric('messages_in_flight')
+      const load = through.load(LOAD)
+      await through.service.acknowledges(200)
+      await onServer(server.directUrl, async (owner) => {
+        await owner.query('BEGIN; LOCK TABLE sensor_readings IN ACCESS EXCLUSIVE MODE')
+        await publishMany(through, IN_FLIGHT)
+        await until('they are in flight', async () => (await inFlight()) > IN_FLIGHT)
+        await through.mosquitto.stop()
+        await through.mosquitto.start()
+        await until('they have come again', async () => (await inFlight()) > 2 * IN_FLIGHT)
+        await through.service.acknowledges(200)
+        await server.stop('immediate')
+      })
+      await through.service.acknowledges(200)
+      await server.start()
+      await through.service.acknowledges(200)
+      await load.stop()
+      await through.expectAllStored()
+      expect(await through.service.metric('frostguard_readings_duplicate_total')).toBeGreaterThanOrEqual(
+        IN_FLIGHT,
+      )
+      expect(await through.sourceMetric('reconnects_total')).toBeGreaterThan(0)
+      await through.close()
+      await server.remove()
     })
 
     describe('two processes', () => {
@@ -137,14 +183,26 @@ describe.skipIf(MOSQUITTO_MISSING)(
   },
 )
 
-/** A message of a hub that is not in the fleet. */
-async function publishAsStranger({ mosquitto, service }: ThroughMosquitto): Promise<void> {
-  const device = service.fleet.devices[0]?.devEui
+/** A hub of the same site that the service has not heard of yet; returns its key. */
+async function addHub({ owner, fleet }: LoadedService): Promise<string> {
+  await owner.query(
+    `INSERT INTO hubs (organization_id, site_id, key, name, credential_hash) VALUES ($1, $2, 'hub-added', 'Added', 'none')`,
+    [fleet.organizationId, fleet.siteId],
+  )
+  return 'hub-added'
+}
+
+/** A reading of a hub at a time that nobody else has; returns that time. */
+async function publishAs(hub: string, { mosquitto, service }: ThroughMosquitto): Promise<Date> {
+  const device = service.fleet.devices[0]?.devEui ?? ''
+  const at = Date.UTC(2026, 0, 1)
+  service.ledger.attempted.add(readingKey(device, at))
   const client = await mqtt.connectAsync(mosquitto.url)
-  await client.publishAsync('v1/hubs/hub-nowhere/readings', JSON.stringify({ device, temperature: 4 }), {
+  await client.publishAsync(`v1/hubs/${hub}/readings`, JSON.stringify({ device, at, temperature: 4 }), {
     qos: 1,
   })
   await client.endAsync()
+  return new Date(at)
 }
 
 /** One message of one reading after the other, as fast as Mosquitto acknowledges them. */

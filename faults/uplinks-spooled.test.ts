@@ -1,4 +1,4 @@
-/** Uplinks of a network server while the database takes nothing: acknowledged out of the spool, stored once. */
+/** Uplinks of a network server while the database takes and says nothing: acknowledged out of the spool, stored once. */
 import { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { publish } from '../contract/testing/clients.ts'
@@ -17,7 +17,7 @@ beforeAll(async () => {
 })
 afterAll(() => service.close())
 
-test('readings and door events of one uplink, its frame again, and one of an unknown sensor', async () => {
+test('readings and door events of one uplink, its frame again, and one of an unknown sensor that cannot be looked up', async () => {
   const server = await service.connect(`ns:${NETWORK_SERVER}`)
   const up = (devEui: string, time: string) =>
     publish(
@@ -30,11 +30,10 @@ test('readings and door events of one uplink, its frame again, and one of an unk
   const rejects = await rejectsOf(service, async () => {
     try {
       await locker.query(
-        'BEGIN; LOCK TABLE public.sensor_readings, public.door_events IN ACCESS EXCLUSIVE MODE',
+        'BEGIN; LOCK TABLE public.devices, public.sensor_readings, public.door_events IN ACCESS EXCLUSIVE MODE',
       )
-      await up(DEVICE, '2026-01-01T00:00:00Z')
+      await Promise.all([up(DEVICE, '2026-01-01T00:00:00Z'), up(UNKNOWN_DEVICE, '2026-01-01T00:00:00Z')])
       await up(DEVICE, '2026-01-01T00:00:02Z')
-      await up(UNKNOWN_DEVICE, '2026-01-01T00:00:00Z')
       expect(await service.metric('frostguard_readings_spooled')).toBe(3)
       expect(await service.metric('frostguard_door_events_spooled')).toBe(3)
     } finally {

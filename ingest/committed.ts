@@ -23,15 +23,15 @@ interface Origin {
 
 /**
  * Told of what is committed and acknowledged. Undefined: something is, but it must be read from the database, by the ledger.
- * Batches are committed beside each other; of those with ids up to `settledId` none is under way any more. It is called on the
+ * Batches are committed beside each other; of those with ids up to `landedId` none is under way any more. It is called on the
  * hot path: it must only take note.
  */
-export type CommitListener = (batch: CommittedBatch | undefined, settledId: bigint) => void
+export type CommitListener = (batch: CommittedBatch | undefined, landedId: bigint) => void
 
 interface Telling {
   onCommitted: CommitListener | undefined
   log: Logger
-  ids: Pick<BatchIds, 'settledId'>
+  ids: Pick<BatchIds, 'landedId'>
   backlog: Pick<BacklogUnderWay, 'behind'>
 }
 
@@ -59,7 +59,7 @@ export function tellCommitted(
       isAsStored && name
         ? { id: name.id, readings: rows.readings, doors: rows.doors, ...(isAhead ? { isAhead } : {}) }
         : undefined
-    onCommitted(batch, ids.settledId())
+    onCommitted(batch, ids.landedId())
   } catch (error) {
     log.error({ err: error }, 'committed, but not handed over')
   }

@@ -107,6 +107,7 @@ export class Committer {
       if (error instanceof DrainedAlreadyError) throw error
       if (error instanceof BatchNotTakenError) {
         // Under the last one it may be committed still. The others belong to another process.
+        ids.giveUp(error.batch)
         this.settled(names.filter(({ id }) => id !== error.batch.id))
         throw error
       }

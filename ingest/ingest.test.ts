@@ -12,6 +12,7 @@ import { imbalance } from './books.ts'
 import { Ingest } from './ingest.ts'
 import { openSpool } from './spool/spool.ts'
 import type { Spool } from './spool/types.ts'
+import { strangerOf } from './strangers.ts'
 import { testArrival, testPrincipal } from './testing/messages.ts'
 
 let database: TestDatabase
@@ -166,6 +167,25 @@ test('a device added a moment ago is known at first sight', async () => {
   const device = added.rows[0]?.eui
   expect(await accept({ device, temperature: 4 })).toBeUndefined()
   expect(ingest.books.readings).toMatchObject({ committed: 1 })
+})
+
+test('a hub that was not known when its message was read from another broker is asked of the database', async () => {
+  const [known, nowhere] = [strangerOf(fleet.hubs[0]?.key ?? ''), strangerOf('hub-nowhere')]
+  const at = Date.now()
+  expect(await accept(readings(at), { principal: known })).toBeUndefined()
+  expect(await accept(readings(at + 1), { principal: nowhere })).toBeUndefined()
+  expect(ingest.books.readings).toMatchObject({ received: 2, committed: 1, inFlight: 0 })
+  expect(ingest.books.readings.rejected.unknown_device).toBe(1)
+})
+
+test('a topic that bears the name of a network server does not speak for it', async () => {
+  await pool.query(
+    `INSERT INTO pipeline.network_servers (organization_id, key, name, credential_hash) VALUES ($1, 'added', 'Added', 'none')`,
+    [fleet.organizationId],
+  )
+  expect(await accept(readings(Date.now()), { principal: strangerOf('ns:added') })).toBeUndefined()
+  expect(ingest.books.readings).toMatchObject({ committed: 0, inFlight: 0 })
+  expect(ingest.books.readings.rejected.unknown_device).toBe(1)
 })
 
 test('a client that floods with what is rejected is cut to its share at once, not once a minute', async () => {

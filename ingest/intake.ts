@@ -13,6 +13,7 @@ import { placeDraft } from './place.ts'
 import type { HubPresence } from './presence.ts'
 import type { Registry } from './registry.ts'
 import { doubtfulDevices, type ResolveContext } from './resolve.ts'
+import { isStranger, lookUpStranger } from './strangers.ts'
 
 export interface IntakeOptions {
   registry: Registry
@@ -39,6 +40,8 @@ export interface IntakeOptions {
   signal: AbortSignal
 }
 
+type Done = (error?: Error) => void
+
 const LOOK_UP_RETRY_MS = 250
 /** What a decoded reading or reject takes in memory, about: faults/pressure-memory.soak.test.ts. */
 const HELD_ITEM_BYTES = 384
@@ -56,21 +59,28 @@ export class Intake {
     this.#options = options
   }
 
-  accept(arrival: Arrival, done: (error?: Error) => void): void {
-    const { presence, onSeen, onNetworkEvent } = this.#options
+  accept(arrival: Arrival, done: Done): void {
+    const { onNetworkEvent } = this.#options
     const { principal, route } = arrival
     if (isNetworkEvent(route)) {
       onNetworkEvent(arrival, route)
       done()
       return
     }
+    if (isStranger(principal)) void this.#takeWhenKnown(arrival, done)
+    else this.#take(arrival, done, { isSeen: false })
+  }
+
+  #take(arrival: Arrival, done: Done, { isSeen }: { isSeen: boolean }): void {
+    const { presence, onSeen } = this.#options
+    const { principal } = arrival
     if (principal.kind === 'hub' && !arrival.isWill) presence.seen(principal.id, arrival.receivedAt)
     const draft = this.#decode(arrival, done)
     arrival.decodedBytes = draft.message.items * HELD_ITEM_BYTES
     arrival.isBacklog = isBacklog(draft, this.#options.backlogAgeMs)
     // The dying connection still counts: a will is true only if no other connection of its hub lives.
     if (arrival.isWill && presence.connectionsOf(principal.id) > 1) draft.message.status = null
-    onSeen(draft.message)
+    if (!isSeen) onSeen(draft.message)
     const context = this.#context(draft)
     const doubtful = this.#doubtful(draft, context)
     if (doubtful.length > 0) {
@@ -83,9 +93,10 @@ export class Intake {
 
   /**
    * A message of the spool again: decoded and placed, as if it had just arrived but for its time of arrival. Rejects with
-   * a `DatabaseAwayError` when its devices cannot be looked up.
+   * a `DatabaseAwayError` when its sender or its devices cannot be looked up.
    */
-  async prepare(arrival: Arrival, done: (error?: Error) => void): Promise<HeldMessage> {
+  async prepare(spooled: Arrival, done: Done): Promise<HeldMessage> {
+    const arrival = isStranger(spooled.principal) ? await this.#withSender(spooled) : spooled
     const draft = this.#decode(arrival, done)
     draft.message.isSpooled = true
     // Its hub has come back since.
@@ -102,7 +113,7 @@ export class Intake {
     return this.#waiting
   }
 
-  #decode(arrival: Arrival, done: (error?: Error) => void): Draft {
+  #decode(arrival: Arrival, done: Done): Draft {
     try {
       requireKnownTopic(arrival)
       return draftMessage(arrival, done, this.#options.timeOfFrame)
@@ -118,6 +129,43 @@ export class Intake {
       this.#options.defects.unplaced(draft, error)
       return []
     }
+  }
+
+  /**
+   * Of a sender that is not in memory: asked of the database. Where that is away, the spool takes the message, and its
+   * sender is asked for when it is drained.
+   */
+  async #takeWhenKnown(arrival: Arrival, done: Done): Promise<void> {
+    const { onSeen, onUnplaced, onGivenUp, signal } = this.#options
+    let seen: HeldMessage | undefined
+    this.#waiting += 1
+    try {
+      for (;;) {
+        const known = await this.#withSender(arrival).catch((error: Error) => error)
+        if (!(known instanceof Error)) {
+          this.#take(known, done, { isSeen: seen !== undefined })
+          return
+        }
+        if (!seen) {
+          seen = this.#decode(arrival, done).message
+          // It counts for a hub that is not known yet.
+          seen.receipt = null
+          onSeen(seen)
+        }
+        if (await onUnplaced(seen, known)) return
+        await sleep(LOOK_UP_RETRY_MS, undefined, { signal })
+      }
+    } catch (error) {
+      if (seen) onGivenUp(seen, error as Error)
+      else done(error as Error)
+    } finally {
+      this.#waiting -= 1
+    }
+  }
+
+  async #withSender(arrival: Arrival): Promise<Arrival> {
+    const { registry } = this.#options
+    return { ...arrival, principal: await this.#inTime(lookUpStranger(arrival.principal, registry)) }
   }
 
   async #readyWhenLookedUp(draft: Draft, devEuis: readonly string[]): Promise<void> {
@@ -142,17 +190,20 @@ export class Intake {
   }
 
   async #lookUp(devEuis: readonly string[]): Promise<Map<string, DeviceRecord | undefined>> {
-    const { registry, lookUpMs } = this.#options
+    const { registry } = this.#options
+    const found = await this.#inTime(Promise.all(devEuis.map((devEui) => registry.lookUpDevice(devEui))))
+    return new Map(devEuis.map((devEui, index) => [devEui, found[index]]))
+  }
+
+  /** What the database answers. Rejects with a `DatabaseAwayError` where it does not, or not in time. */
+  async #inTime<T>(answer: Promise<T>): Promise<T> {
+    const { lookUpMs } = this.#options
     const over = new AbortController()
     const late = sleep(lookUpMs, undefined, { signal: over.signal }).then(() => {
       throw new Error(`the database has not answered a look-up for ${lookUpMs} ms`)
     })
     try {
-      const found = await Promise.race([
-        Promise.all(devEuis.map((devEui) => registry.lookUpDevice(devEui))),
-        late,
-      ])
-      return new Map(devEuis.map((devEui, index) => [devEui, found[index]]))
+      return await Promise.race([answer, late])
     } catch (error) {
       throw new DatabaseAwayError(error)
     } finally {

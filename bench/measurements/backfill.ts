@@ -7,9 +7,11 @@ import type { LoadPhase } from '../generator/load.ts'
 import type { LoadResult } from '../generator/result.ts'
 import { complaintsOf } from '../processes/complaints.ts'
 import { resultOf, startGenerator } from '../processes/generator.ts'
-import { type MqttServer, startService } from '../processes/servers.ts'
+import type { Metrics } from '../processes/metrics.ts'
+import { type MqttServer, type ServiceServer, startService } from '../processes/servers.ts'
 import { cpuSecondsOf, cpuSecondsOfFamily } from '../processes/usage.ts'
 import { type Sides, startUsage, type Usage } from '../processes/usage-meter.ts'
+import { metricsWhenDrained, stillHeld } from './drained.ts'
 
 /** Hubs that publish what they have just measured, in an open loop. */
 export interface LiveLoad {
@@ -67,9 +69,9 @@ export async function measureBackfill(
       { ...context.serviceSettings, DATABASE_URL: database.url },
       context.resources,
     )
-    const measured = await measureBoth(context, { ...loads, server })
+    const { metrics, ...measured } = await measureBoth(context, { ...loads, server })
     const ended = await server.child.ended
-    const problems = await problemsOf(measured, pool)
+    const problems = [...stillHeld(metrics), ...(await problemsOf(measured, pool))]
     if (ended !== 0) problems.push(`the service ended with ${ended}`)
     if (problems.length > 0) problems.push(...complaintsOf(server.child.stderr).map(said))
     return { ...measured, books: await readBooks(pool), problems }
@@ -83,8 +85,8 @@ type Loads = Pick<BackfillMeasurement, 'alone' | 'beside' | 'backlog'>
 
 async function measureBoth(
   context: BenchContext,
-  options: { live: LiveLoad; backlog: BacklogLoad; server: MqttServer },
-): Promise<Loads & { usage: Usage }> {
+  options: { live: LiveLoad; backlog: BacklogLoad; server: ServiceServer },
+): Promise<Loads & { usage: Usage; metrics: Metrics }> {
   const { server, live } = options
   const { resources } = context
   try {
@@ -92,7 +94,8 @@ async function measureBoth(
     const generator = startGenerator(liveArguments(live, server, context), { resources, onPhase: () => {} })
     const alone = await resultOf(generator)
     context.progress('  live hubs beside the backlog')
-    return { alone, ...(await measureBeside(context, options)) }
+    const both = { alone, ...(await measureBeside(context, options)) }
+    return { ...both, metrics: await metricsWhenDrained(server.metricsUrl) }
   } catch (error) {
     const lines = [String(error).trimEnd(), ...complaintsOf(server.child.stderr).map(said)]
     throw new Error(lines.join('\n'), { cause: error })

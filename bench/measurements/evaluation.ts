@@ -13,6 +13,15 @@ export interface Evaluation {
 const CATCH_UP_MS_MAX = 120_000
 const POLL_MS = 50
 
+/** Waits until the evaluator of a service that has just started is at work: it is part of what is measured. */
+export async function whenEvaluating(metricsUrl: string): Promise<void> {
+  const giveUpAt = performance.now() + CATCH_UP_MS_MAX
+  while ((await readMetrics(metricsUrl)).get('frostguard_evaluator_active') !== 1) {
+    if (performance.now() > giveUpAt) throw new Error('The evaluator of the service did not begin.')
+    await sleep(POLL_MS)
+  }
+}
+
 /** Waits until the service has evaluated all that it has committed. */
 export async function whenEvaluated(metricsUrl: string): Promise<Evaluation> {
   const startedAt = performance.now()

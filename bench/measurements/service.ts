@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pool } from 'pg'
 import type { BenchContext, LoadShape } from '../context.ts'
 import { type Books, booksSince, bytesWhenClosed, differences, readBooks } from '../database/books.ts'
@@ -9,18 +8,12 @@ import { copyStoredRows } from '../database/stored-rows.ts'
 import type { LoadPhase } from '../generator/load.ts'
 import type { LoadResult } from '../generator/result.ts'
 import { complaintsOf } from '../processes/complaints.ts'
-import { type Metrics, readMetrics } from '../processes/metrics.ts'
+import type { Metrics } from '../processes/metrics.ts'
 import { type MqttServer, startService } from '../processes/servers.ts'
-import { type Evaluation, whenEvaluated } from './evaluation.ts'
+import { metricsWhenDrained, stillHeld } from './drained.ts'
+import { type Evaluation, whenEvaluated, whenEvaluating } from './evaluation.ts'
 import { FLEET, type LoadVariation } from './load-arguments.ts'
 import { type LoadMeasurement, measureLoad } from './mqtt-load.ts'
-
-const DRAIN_MS_MAX = 120_000
-const DRAIN_POLL_MS = 200
-/** What comes out of the spool is in flight until it is committed. */
-const HELD = ['readings', 'door_events'].flatMap((name) =>
-  ['spooled', 'in_flight'].map((state) => `frostguard_${name}_${state}`),
-)
 
 /** What is sent to a service, and what is done beside. */
 export interface ServiceLoad {
@@ -121,11 +114,12 @@ async function measureProcess(
   { shape, variation, beforeLoad, onPhase, afterLoad }: ServiceLoad,
 ): Promise<ProcessMeasurement> {
   const server = await startService({ ...context.serviceSettings, DATABASE_URL: url }, context.resources)
+  const isEvaluating = context.serviceSettings['EVALUATOR'] !== 'off'
   try {
+    if (isEvaluating) await whenEvaluating(server.metricsUrl)
     await beforeLoad?.(server)
     const load = { shape, variation, server, side: 'service', withDatabase: true, onPhase }
     const measured = await measureLoad(context, load)
-    const isEvaluating = context.serviceSettings['EVALUATOR'] !== 'off'
     const evaluation = isEvaluating ? await whenEvaluated(server.metricsUrl) : undefined
     await afterLoad?.()
     const metrics = await metricsWhenDrained(server.metricsUrl)
@@ -136,18 +130,6 @@ async function measureProcess(
   } catch (error) {
     await server.child.end()
     throw withComplaints(error, complaintsOf(server.child.stderr))
-  }
-}
-
-/** What went to the spool, because the database took longer than the hold time, is in no table until it has drained. */
-async function metricsWhenDrained(url: string): Promise<Metrics> {
-  const giveUpAt = performance.now() + DRAIN_MS_MAX
-  for (;;) {
-    const metrics = await readMetrics(url)
-    const isDrained = HELD.every((name) => metrics.get(name) === 0)
-    // What is left then is missing in the books.
-    if (isDrained || performance.now() > giveUpAt) return metrics
-    await sleep(DRAIN_POLL_MS)
   }
 }
 
@@ -170,7 +152,7 @@ function problemsOf(
   { load, metrics, evaluation, ended, complaints }: ProcessMeasurement,
   books: Books,
 ): string[] {
-  const found = [...differences(books, load), ...duplicatesAmiss(metrics, load)]
+  const found = [...stillHeld(metrics), ...differences(books, load), ...duplicatesAmiss(metrics, load)]
   if (load.measured.acknowledgedMessages === 0) found.push('nothing was acknowledged while it was measured')
   if (ended !== 0) found.push(`the service ended with ${ended}`)
   if (evaluation?.caughtUpSeconds === undefined && evaluation) {

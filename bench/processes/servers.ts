@@ -1,5 +1,5 @@
 import { makeTestFolder, removeTestFolder } from '../../db/testing/test-folder.ts'
-import { HEAP_FLAGS } from '../../heap-flags.ts'
+import { HEAP_FLAGS } from '../../service/heap-flags.ts'
 import { type Child, startChild } from './child.ts'
 
 /** An MQTT server in a process of its own. */

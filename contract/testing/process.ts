@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { until } from '../../db/testing/poll.ts'
 import { userEnvironment } from '../../db/testing/user-environment.ts'
-import { HEAP_FLAGS } from '../../heap-flags.ts'
+import { HEAP_FLAGS } from '../../service/heap-flags.ts'
 import { type ProgramResult, runProgram } from './clients.ts'
 import type { StatusPage } from './status-page.ts'
 
@@ -72,7 +72,8 @@ export async function startProcess(given: Record<string, string>, says = READY):
     get mqttPort() {
       return Number(new URL(printed('MQTT')).port)
     },
-    get: (path) => fetch(new URL(path, printed('Status page'))),
+    // A connection that is kept may be closed by the service, after 5 seconds without a request, just as it is used again.
+    get: (path) => fetch(new URL(path, printed('Status page')), { headers: { connection: 'close' } }),
     signal: (name) => void child.kill(name),
   }
 }

@@ -68,11 +68,20 @@ export async function rejectsOf(
     'SELECT coalesce(max(id), 0) AS id FROM pipeline.rejected_messages',
   )
   await action()
+  return storedRejects(service, 'm.id > $1', [before?.id])
+}
+
+/** The rejected items for which a condition on `m` holds, in the order in which they were kept. */
+export function storedRejects(
+  service: TestService,
+  condition: string,
+  values: unknown[],
+): Promise<StoredReject[]> {
   return service.query<StoredReject>(
     `SELECT m.reason, m.detail, m.device, m.item, m.topic, m.client, ${milliseconds('m.received_at')} AS "receivedAtMs",
        m.payload_id AS "payloadId", p.payload, p.size_bytes AS "sizeBytes", p.truncated
      FROM pipeline.rejected_messages m JOIN pipeline.rejected_payloads p ON p.id = m.payload_id
-     WHERE m.id > $1 ORDER BY m.id`,
-    [before?.id],
+     WHERE ${condition} ORDER BY m.id`,
+    values,
   )
 }

@@ -8,7 +8,7 @@ import { applyFleet } from '../../db/fleet/apply.ts'
 import { parseFleet } from '../../db/fleet/parse.ts'
 import { createTestDatabase, type TestDatabase } from '../../db/testing/test-database.ts'
 import { makeTestFolder, removeTestFolder } from '../../db/testing/test-folder.ts'
-import { readServiceSettings, type Service, startService } from '../../service.ts'
+import { readServiceSettings, type Service, startService } from '../../service/service.ts'
 import { acmeFleet, type FleetFile, rivalFleet } from './fleet.ts'
 import { readMetric } from './status-page.ts'
 

@@ -1,13 +1,17 @@
 import type { Pool, PoolClient } from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
-import { cutConnection } from '../end-connection.ts'
+import { resetConnection } from '../end-connection.ts'
 import { databaseError } from '../errors.ts'
+
+/** Where PostgreSQL waits for its synchronous standbys: what it says there is in the language of the server. */
+const STANDBY_WAIT = 'SyncRepWaitForLSN'
 
 /**
  * Runs `work` on a connection of the pool. `work` opens and commits the transaction itself (it sends BEGIN together
  * with its first statement to save a round trip); when it throws, the transaction is rolled back. A connection that
  * has failed is thrown away: after a lost COMMIT nobody knows what it would answer next. So is one whose answer is not
- * waited for any longer, when `signal` is aborted: the pool has its place again at once.
+ * waited for any longer, when `signal` is aborted: the pool has its place again at once. Throws also when somebody has
+ * let a commit go without its synchronous standby (pg_cancel_backend): the server calls it done and only warns.
  */
 export async function onConnection<T>(
   pool: Pool,
@@ -21,11 +25,18 @@ export async function onConnection<T>(
     failure ??= error
   }
   client.on('error', onError)
-  const giveUp = () => cutConnection(client)
+  let wasLetGo = false
+  const onNotice = ({ routine }: { routine?: string | undefined }) => {
+    if (routine === STANDBY_WAIT) wasLetGo = true
+  }
+  client.on('notice', onNotice)
+  const giveUp = () => resetConnection(client)
   signal?.addEventListener('abort', giveUp, { once: true })
   try {
     signal?.throwIfAborted()
-    return await work(client)
+    const result = await work(client)
+    if (wasLetGo) throw new Error('committed, but a synchronous standby has not confirmed it')
+    return result
   } catch (error) {
     // Without an answer from the server (a timeout, a lost connection) nobody knows what the socket would say next:
     // a ROLLBACK would wait behind it, and a late answer to a COPY that was given up would end the process.
@@ -34,6 +45,7 @@ export async function onConnection<T>(
     throw error
   } finally {
     signal?.removeEventListener('abort', giveUp)
+    client.off('notice', onNotice)
     client.off('error', onError)
     client.release(failure)
   }

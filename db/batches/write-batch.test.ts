@@ -4,6 +4,7 @@ import type { DoorRow } from '../copy/doors.ts'
 import type { ReadingRow } from '../copy/readings.ts'
 import { recordSightings } from '../hubs.ts'
 import { createTestFleet, type TestFleet } from '../testing/fleet.ts'
+import { until } from '../testing/poll.ts'
 import { createTestDatabase, type TestDatabase } from '../testing/test-database.ts'
 import { createBatchIds } from './batch-id.ts'
 import {
@@ -350,6 +351,38 @@ test('what is drained is in the ledger under each of its names, and none of them
   const overlapping = batch({ id: third, readings: [reading(0, at + 1)], drained })
   await expect(writeBatch(pool, overlapping, OPTIONS)).rejects.toBeInstanceOf(DrainedAlreadyError)
   expect((await findBatches(pool, [third])).size).toBe(0)
+})
+
+test('what is drained beside more is not taken for stored when an earlier attempt at a part of it is committed meanwhile', async () => {
+  const at = T0 + 950_000
+  const earlier = batch({ readings: [reading(0, at)], drained: [] })
+  const more = nextId()
+  const again = {
+    ...earlier,
+    readings: [reading(0, at), reading(1, at)],
+    drained: [{ id: more, writer: WRITER }],
+  }
+  const waiting = (sessions: number) =>
+    until(`${sessions} wait`, async () => {
+      const { rowCount } = await pool.query(
+        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      )
+      return rowCount === sessions
+    })
+  const holder = await pool.connect()
+  try {
+    await holder.query('BEGIN; LOCK TABLE pipeline.ingest_batches IN SHARE MODE')
+    // Nobody waits for it any more, but the server has all of it.
+    const committedLate = writeBatch(pool, earlier, OPTIONS)
+    await waiting(1)
+    const outcome = expect(writeBatch(pool, again, OPTIONS)).rejects.toBeInstanceOf(DrainedAlreadyError)
+    await waiting(2)
+    await holder.query('ROLLBACK')
+    await Promise.all([committedLate, outcome])
+  } finally {
+    holder.release()
+  }
+  expect([...(await findBatches(pool, [earlier.id, more])).keys()]).toEqual([earlier.id])
 })
 
 test('the ledger row tells the range of times in which the rows of its batch are found', async () => {

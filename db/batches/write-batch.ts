@@ -83,15 +83,17 @@ export async function writeBatch(
     return await onConnection(pool, (client) => transact(client, batch, options), options.signal)
   } catch (error) {
     if (verdictOf(error) !== 'duplicate') throw error
-    if (batch.drained && databaseError(error)?.table === LEDGER) {
+    const isNameTaken = databaseError(error)?.table === LEDGER
+    // Either readings that are stored already, or the batch itself: committed, its answer lost.
+    const known = await findBatch(pool, batch)
+    // What was committed under its name may have held fewer of the spooled batches.
+    if (batch.drained && (known || isNameTaken)) {
       throw new DrainedAlreadyError(`batch ${batch.id}, or one that it holds, is in the ledger`, {
         cause: error,
       })
     }
-    // Either readings that are stored already, or the batch itself: committed, its answer lost.
-    const known = await findBatch(pool, batch)
     if (known) return known
-    if (databaseError(error)?.table === LEDGER) {
+    if (isNameTaken) {
       throw new BatchIdTakenError(`batch id ${batch.id} is taken by another writer`, { cause: error })
     }
     if (options.expectDuplicates) throw error
@@ -132,7 +134,8 @@ export async function findBatches(
  * waiting for that. A commit of our own waits, and the log is in order: with it all before it has arrived.
  */
 async function confirmDurable(pool: Pool): Promise<void> {
-  await pool.query(`BEGIN; SELECT pg_logical_emit_message(true, 'frostguard', ''); COMMIT`)
+  const commit = `BEGIN; SELECT pg_logical_emit_message(true, 'frostguard', ''); COMMIT`
+  await onConnection(pool, (client) => client.query(commit))
 }
 
 async function transact(client: PoolClient, batch: Batch, options: WriteBatchOptions): Promise<BatchOutcome> {

@@ -1,27 +1,16 @@
 import type { ClientBase } from 'pg'
-import type { alertSeverity, alertType } from '../schema/index.ts'
-import type { EpisodeScope } from './episodes.ts'
+import type { alertType } from '../schema/index.ts'
+import type { EpisodeFacts, EpisodeScope } from './episodes.ts'
 import { epochMs } from './instants.ts'
 
-/** What a row of `alerts` says, apart from its journal. Times are epoch milliseconds, values hundredths. */
-export interface StoredFacts {
+/** What a row of `alerts` says, apart from its journal: the union of overlapping episodes of a unit (or device) and rule. */
+export interface StoredFacts extends EpisodeFacts {
   unitId: number | null
   hubId: number | null
+  /** Where it is about one device (silence, battery, sensor fault, calibration), else null. */
   deviceId: number | null
-  ruleId: number | null
   ruleVersion: number | null
-  conditionType: string
   alertType: (typeof alertType.enumValues)[number]
-  severity: (typeof alertSeverity.enumValues)[number]
-  startedAtMs: number
-  triggeredAtMs: number
-  endedAtMs: number | null
-  resolution: 'recovered' | 'rule_changed' | null
-  triggerCenti: number | null
-  limitCenti: number | null
-  peakCenti: number | null
-  confirmedMs: number
-  unknownMs: number
 }
 
 /** A row that is not withdrawn. */

@@ -3,7 +3,7 @@ import type { StoredDoor } from './inputs.ts'
 import { epochMs, toInstant } from './instants.ts'
 import type { LedgerBatch } from './ledger-page.ts'
 import { CLOCK_AHEAD_MS } from './reading-rows.ts'
-import { spansOf } from './spans.ts'
+import { rowsOfBatches } from './spans.ts'
 
 interface Row {
   device_id: number
@@ -21,21 +21,9 @@ const SELECT = `
   WHERE r.unit_id IS NOT NULL AND r.source <> 'simulated'`
 
 /** The door events of these batches, in no certain order. */
-export async function doorsOfBatches(
-  client: ClientBase,
-  batches: readonly LedgerBatch[],
-): Promise<StoredDoor[]> {
-  const doors: StoredDoor[] = []
-  for (const { ids, fromMs, toMs } of spansOf(batches.filter((batch) => batch.doors > 0))) {
-    // The sum keeps the list out of the index on batch_id, which would be searched once for each of its members.
-    const { rows } = await client.query<Row>(
-      `${SELECT} AND r.batch_id BETWEEN $1 AND $2 AND r.batch_id + 0 = ANY ($3::bigint[])
-         AND r.occurred_at BETWEEN $4 AND $5`,
-      [ids[0], ids.at(-1), ids, toInstant(fromMs), toInstant(toMs)],
-    )
-    for (const row of rows) doors.push(toDoor(row))
-  }
-  return doors
+export function doorsOfBatches(client: ClientBase, batches: readonly LedgerBatch[]): Promise<StoredDoor[]> {
+  const withDoors = batches.filter((batch) => batch.doors > 0)
+  return rowsOfBatches(client, { select: SELECT, time: 'r.occurred_at', toInput: toDoor }, withDoors)
 }
 
 export interface DoorSpan {

@@ -1,22 +1,32 @@
 import type { ClientBase } from 'pg'
+import type { alertSeverity } from '../schema/index.ts'
 
-/** A row of `pipeline.rule_episodes`. Times are epoch milliseconds. */
-export interface EpisodeRow {
-  unitId: number
-  deviceId: number
+/** What an episode and the alert that it is part of both say. Times are epoch milliseconds. */
+export interface EpisodeFacts {
   ruleId: number | null
   conditionType: string
-  ruleVersion: number
-  severity: 'info' | 'warning' | 'critical'
+  severity: (typeof alertSeverity.enumValues)[number]
   startedAtMs: number
+  /** At which the condition was first met. */
   triggeredAtMs: number
+  /** Null while it runs. */
   endedAtMs: number | null
+  /** 'rule_changed': it did not end, its rule did. Null while it runs. */
   resolution: 'recovered' | 'rule_changed' | null
+  /** °C in hundredths, or percent × 100, or °C per window: what triggered, the limit, and the worst of it. */
   triggerCenti: number | null
   limitCenti: number | null
   peakCenti: number | null
   confirmedMs: number
   unknownMs: number
+}
+
+/** A row of `pipeline.rule_episodes`. */
+export interface EpisodeRow extends EpisodeFacts {
+  unitId: number
+  deviceId: number
+  ruleVersion: number
+  /** Of its device, while it runs: whether the newest reading is good. */
   newestIsGood: boolean
 }
 

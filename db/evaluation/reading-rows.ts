@@ -2,7 +2,7 @@ import type { ClientBase } from 'pg'
 import type { StoredReading } from './inputs.ts'
 import { epochMs, toInstant } from './instants.ts'
 import type { LedgerBatch } from './ledger-page.ts'
-import { spansOf } from './spans.ts'
+import { rowsOfBatches } from './spans.ts'
 
 /** A clock may run ahead by so much when a reading is taken (ingest refuses more), so `recorded_at` may lie behind `at`. */
 export const CLOCK_AHEAD_MS = 24 * 60 * 60_000
@@ -34,21 +34,12 @@ const SELECT = `
 const ORDER = 'least(r.recorded_at, r.received_at), r.recorded_at'
 
 /** The readings of these batches, in no certain order. */
-export async function readingsOfBatches(
+export function readingsOfBatches(
   client: ClientBase,
   batches: readonly LedgerBatch[],
 ): Promise<StoredReading[]> {
-  const readings: StoredReading[] = []
-  for (const { ids, fromMs, toMs } of spansOf(batches.filter((batch) => batch.readings > 0))) {
-    // The sum keeps the list out of the index on batch_id, which would be searched once for each of its members.
-    const { rows } = await client.query<Row>(
-      `${SELECT} AND r.batch_id BETWEEN $1 AND $2 AND r.batch_id + 0 = ANY ($3::bigint[])
-         AND r.recorded_at BETWEEN $4 AND $5`,
-      [ids[0], ids.at(-1), ids, toInstant(fromMs), toInstant(toMs)],
-    )
-    for (const row of rows) readings.push(toReading(row))
-  }
-  return readings
+  const withReadings = batches.filter((batch) => batch.readings > 0)
+  return rowsOfBatches(client, { select: SELECT, time: 'r.recorded_at', toInput: toReading }, withReadings)
 }
 
 export interface DeviceSpan {
@@ -92,7 +83,7 @@ export async function deviceRows(
 
 /** Rows of the first page, and of a later one: each has twice as many as the one before. */
 const PAGE_ROWS_FIRST = 2_000
-const PAGE_ROWS_MAX = 16_000
+const PAGE_ROWS_MAX = 8_000
 /** A page of rows that share their time is not asked for again and again. */
 const PAGE_MS_MIN = 60_000
 
@@ -121,15 +112,17 @@ export async function* deviceRowPages(
     })
     if (page.length > 0) yield page
     after = page.at(-1) ?? after
+    const nextLimit = Math.min(limit * 2, PAGE_ROWS_MAX)
     if (page.length < limit) {
       if (isLast) return
       fromMs = endMs
-      forMs *= 2
+      if (page.length < limit / 2) forMs *= 2
     } else if (after) {
-      forMs = Math.max(2 * (after.atMs - Math.max(fromMs, page[0]?.atMs ?? fromMs)), PAGE_MS_MIN)
+      const coveredMs = after.atMs - (page[0]?.atMs ?? fromMs)
+      forMs = Math.max((coveredMs * nextLimit) / limit, PAGE_MS_MIN)
       fromMs = after.atMs
     }
-    limit = Math.min(limit * 2, PAGE_ROWS_MAX)
+    limit = nextLimit
   }
 }
 

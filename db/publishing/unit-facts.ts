@@ -1,4 +1,4 @@
-import type { ClientBase } from 'pg'
+import type { ClientBase, Pool } from 'pg'
 import type { unitStatus } from '../schema/index.ts'
 
 /** A unit with the names that operators know; named as in the message about it. Times are epoch milliseconds. */
@@ -40,12 +40,11 @@ const IS_UNPUBLISHED = `u.deleted_at IS NULL AND o.deleted_at IS NULL
   AND NOT EXISTS (SELECT FROM pipeline.outgoing_messages m WHERE m.retain AND m.topic = ${TOPIC})`
 
 /**
- * Locks units of which no status is kept for publishing, `rowsMax` at most, until the transaction ends: a status that
- * somebody else writes meanwhile is put behind the one that is made of these. Returns their ids; by the time they are
- * locked some may have one (see `readUnpublishedUnits`).
+ * Units of which no status is kept for publishing, `rowsMax` at most, once nobody is about to write them. Returns their ids; by then
+ * some may have one (see `readUnpublishedUnits`). To be asked outside of a transaction: who writes statuses would wait for it.
  */
-export async function lockUnpublishedUnits(client: ClientBase, rowsMax: number): Promise<number[]> {
-  const { rows } = await client.query<{ id: number }>(
+export async function unpublishedUnits(pool: Pool, rowsMax: number): Promise<number[]> {
+  const { rows } = await pool.query<{ id: number }>(
     `SELECT u.id FROM public.units u JOIN public.organizations o ON o.id = u.organization_id
      WHERE ${IS_UNPUBLISHED} ORDER BY u.id LIMIT $1 FOR NO KEY UPDATE OF u`,
     [rowsMax],

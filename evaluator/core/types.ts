@@ -1,32 +1,17 @@
+import type { StoredFacts } from '../../db/evaluation/alert-rows.ts'
+import type { EpisodeRow } from '../../db/evaluation/episodes.ts'
+import type { StoredDoor, StoredReading } from '../../db/evaluation/inputs.ts'
+
 /*
  * The words of the evaluator. Times are epoch milliseconds; temperatures are integers of 0.01 °C ("centi"), calibrated.
  * Everything here can be written as JSON, but for the infinite bounds of spans.
  */
 
 /** What a sensor said, ready to be judged. Unique by device and `recordedAtMs`. */
-export interface ReadingInput {
-  kind: 'reading'
-  deviceId: number
-  /** Evaluation time: the earlier one of `recordedAtMs` and `receivedAtMs`. */
-  atMs: number
-  recordedAtMs: number
-  receivedAtMs: number
-  /** Calibrated; null = none, or unknown because of a fault. */
-  temperatureCenti: number | null
-  /** Percent. */
-  battery: number | null
-  fault: string | null
-}
+export type ReadingInput = Omit<StoredReading, 'unitId'>
 
 /** Unique by device, `recordedAtMs` and state. */
-export interface DoorInput {
-  kind: 'door'
-  deviceId: number
-  atMs: number
-  recordedAtMs: number
-  receivedAtMs: number
-  isOpen: boolean
-}
+export type DoorInput = Omit<StoredDoor, 'unitId'>
 
 export type Input = ReadingInput | DoorInput
 
@@ -60,15 +45,8 @@ export type Condition =
   | { type: 'calibration_due'; daysAhead: number }
 
 export type ConditionType = Condition['type']
-export type Severity = 'info' | 'warning' | 'critical'
-export type AlertType =
-  | 'alarm_active'
-  | 'monitoring_interrupted'
-  | 'missed_manual_entry'
-  | 'low_battery'
-  | 'sensor_fault'
-  | 'door_open'
-  | 'calibration_due'
+export type Severity = EpisodeRow['severity']
+export type AlertType = StoredFacts['alertType']
 
 /** A version of a rule while it is in force for a unit: from `fromMs` to before `toMs`, in event time. */
 export interface RuleVersion {
@@ -134,47 +112,11 @@ export interface UnitConfig {
 }
 
 /** One uninterrupted time in which one device was found beyond one rule, from its first reading; raised or ended. */
-export interface Episode {
-  deviceId: number
-  ruleId: number | null
+export interface Episode extends Omit<EpisodeRow, 'unitId'> {
   conditionType: ConditionType
-  ruleVersion: number
-  severity: Severity
-  startedAtMs: number
-  /** At which the condition was first met. */
-  triggeredAtMs: number
-  /** Null while it runs. */
-  endedAtMs: number | null
-  /** 'rule_changed': it did not end, its rule did. Null while it runs. */
-  resolution: 'recovered' | 'rule_changed' | null
-  /** °C in centi, or percent × 100, or °C per window: what triggered, the limit, and the worst of it. */
-  triggerCenti: number | null
-  limitCenti: number | null
-  peakCenti: number | null
-  confirmedMs: number
-  unknownMs: number
-  /** Of its device, while it runs: whether the newest reading is good. */
-  newestIsGood: boolean
 }
 
-/** What a row of `alerts` says, apart from its journal: the union of overlapping episodes of a unit (or device) and rule. */
-export interface AlertFacts {
-  unitId: number | null
-  hubId: number | null
-  /** Where it is about one device (silence, battery, sensor fault, calibration), else null. */
-  deviceId: number | null
-  ruleId: number | null
-  ruleVersion: number | null
+/** What a row of `alerts` says, apart from its journal. */
+export interface AlertFacts extends StoredFacts {
   conditionType: ConditionType
-  alertType: AlertType
-  severity: Severity
-  startedAtMs: number
-  triggeredAtMs: number
-  endedAtMs: number | null
-  resolution: 'recovered' | 'rule_changed' | null
-  triggerCenti: number | null
-  limitCenti: number | null
-  peakCenti: number | null
-  confirmedMs: number
-  unknownMs: number
 }

@@ -14,6 +14,7 @@ const NOW = Date.UTC(2026, 10, 20, 12)
 let database: AlertDatabase
 let rows: AlertRows
 let publisher: OutgoingPublisher | undefined
+const publishers: OutgoingPublisher[] = []
 beforeAll(async () => {
   database = await openAlertDatabase()
 })
@@ -21,21 +22,28 @@ beforeEach(async () => {
   rows = await database.begin()
   // Units of earlier tests would be told of too.
   await rows.pool.query('UPDATE units SET deleted_at = now() WHERE id <> $1', [rows.fleet.unitId])
+  await rows.pool.query('TRUNCATE pipeline.brokers')
 })
 afterEach(async () => {
-  await publisher?.stop()
+  for (const started of publishers.splice(0)) await started.stop()
   await closeAll()
 })
 afterAll(() => database.close())
 
-function startPublisher(publish: OutgoingPublisherOptions['publish']): OutgoingPublisher {
+function startPublisher(
+  publish: OutgoingPublisherOptions['publish'],
+  brokerId = 'broker-1',
+): OutgoingPublisher {
   publisher = new OutgoingPublisher({
     pool: rows.pool,
+    brokerId,
+    keptMs: 3_600_000,
     log: pino({ level: 'silent' }),
     publish,
     now: () => NOW,
     pollMs: 20,
   })
+  publishers.push(publisher)
   publisher.start()
   return publisher
 }
@@ -161,3 +169,55 @@ test('more messages than one page holds', async () => {
   await until(() => published.length === 1_201, 'all is published')
   expect(published).toEqual(Array.from({ length: 1_201 }, (_, n) => String(n + 1)))
 })
+
+test('of several brokers each tells its operators everything once, also what it missed while it was away', async () => {
+  const [first, second] = [await startBroker(), await startBroker()]
+  const operators = [await operator(first.addresses.mqtt.port), await operator(second.addresses.mqtt.port)]
+  startPublisher((message) => first.broker.publish(message), 'first')
+  const leaving = startPublisher((message) => second.broker.publish(message), 'second')
+  const heardBy = (index: number) => operators[index]?.heard.filter((what) => what !== 'offline') ?? []
+  await eventually('both are known', async () => (await knownBrokers()) === 2)
+  const alertId = await rows.insertAlert()
+  await tell(alertId, 'raised')
+  await until(() => heardBy(0).length === 1 && heardBy(1).length === 1, 'both tell of it')
+  await leaving.stop()
+  await tell(alertId, 'escalated')
+  await until(() => heardBy(0).length === 2, 'one tells of it')
+  await eventually('it is kept for the other one', async () => (await kept()).length === 2)
+  expect(heardBy(1)).toEqual(['raised'])
+
+  const heardByNew: string[] = []
+  startPublisher(async ({ payload }) => void heardByNew.push(JSON.parse(payload).transition), 'new')
+  await eventually('the new one is known', async () => (await knownBrokers()) === 3)
+  startPublisher((message) => second.broker.publish(message), 'second')
+  await until(() => heardBy(1).length === 2, 'the other one is back')
+  await tell(alertId, 'resolved')
+  await until(() => heardBy(0).length === 3 && heardBy(1).length === 3, 'both tell of it')
+  await until(() => heardByNew.includes('resolved'), 'the new one too')
+  expect(heardBy(0)).toEqual(['raised', 'escalated', 'resolved'])
+  expect(heardBy(1)).toEqual(['raised', 'escalated', 'resolved'])
+  expect(heardByNew.filter((transition) => transition !== undefined)).toEqual(['resolved'])
+  await eventually('what all have published is deleted', async () => (await kept()).length === 1)
+})
+
+test('what is committed later is published later, whoever began first', async () => {
+  const published: string[] = []
+  startPublisher(async ({ payload }) => void published.push(JSON.parse(payload).transition ?? 'status'))
+  await until(() => published.length === 1, 'the status of the unit')
+  const alertId = await rows.insertAlert()
+  const early = await rows.pool.connect()
+  await early.query('BEGIN')
+  await queueAlertTransitions(early, [{ alertId, transition: 'raised' }], NOW)
+  const late = tell(alertId, 'escalated')
+  await rows.untilLocked()
+  await early.query('COMMIT')
+  early.release()
+  await late
+  await until(() => published.length === 3, 'all is published')
+  expect(published).toEqual(['status', 'raised', 'escalated'])
+})
+
+async function knownBrokers(): Promise<number> {
+  const { rows: known } = await rows.pool.query('SELECT FROM pipeline.brokers')
+  return known.length
+}

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
+import { noteBroker } from '../../db/publishing/brokers.ts'
 import { type OutgoingRow, readOutgoing, settleOutgoing } from '../../db/publishing/outgoing.ts'
+import { Periodic } from '../../ingest/periodic.ts'
 import { within } from '../../ingest/within.ts'
 import { queueMissingStatuses } from './queue-units.ts'
 
@@ -9,11 +11,17 @@ import { queueMissingStatuses } from './queue-units.ts'
 const PAGE_ROWS = 500
 /** Looked for without being woken: another process may evaluate. */
 const POLL_MS = 1_000
+/** So often it is noted that this broker is there. While the database takes no note, it takes no readings either. */
+const NOTE_MS = 5_000
 /** Behind a database that hangs, a stop does not wait. */
 const STOP_MS = 1_000
 
 export interface OutgoingPublisherOptions {
   pool: Pool
+  /** The same after a restart. */
+  brokerId: string
+  /** What waits for a broker that is away is kept for so long, while there is another one. */
+  keptMs: number
   log: Logger
   /** Resolves when the broker has taken the message. */
   publish: (message: { topic: string; payload: string; qos: 1; retain: boolean }) => Promise<void>
@@ -22,17 +30,18 @@ export interface OutgoingPublisherOptions {
 }
 
 /**
- * Publishes what the evaluator has put into `pipeline.outgoing_messages`, in order and one after the other, in the process
- * that has the broker. What is published is deleted; of retained messages the newest stays and is published again after a
- * start. A message whose deletion fails is published twice.
- *
- * A known limit: it takes this process for the only one with a broker.
+ * Publishes what the evaluator has put into `pipeline.outgoing_messages`, in order and one after the other, in each process
+ * that has a broker: whoever is connected to one of them hears everything once. What all have published is deleted; of retained
+ * messages the newest stays and is published again after a start. What could not be noted as published comes again after a restart.
  */
 export class OutgoingPublisher {
   readonly #options: OutgoingPublisherOptions
   #stopping: AbortController | undefined
   #running: Promise<void> | undefined
+  readonly #notes = new Periodic(NOTE_MS, () => this.#note().then(noResult, noResult))
   #wake = Promise.withResolvers<void>()
+  /** Messages up to this one have been published here, now or before the start; undefined: not known yet. */
+  #publishedId: number | undefined
   /** Retained messages up to this one have been published since the start. */
   #retainedId = 0
   #isComplete = false
@@ -47,6 +56,7 @@ export class OutgoingPublisher {
   start(): void {
     this.#stopping ??= new AbortController()
     this.#running ??= this.#run(this.#stopping.signal)
+    this.#notes.start()
   }
 
   /** Something has been put there. */
@@ -57,7 +67,7 @@ export class OutgoingPublisher {
   /** What is being published at the moment is finished, unless that takes long; the rest stays for the next start. */
   async stop(): Promise<void> {
     this.#stopping?.abort()
-    if (this.#running) await within(STOP_MS, this.#running)
+    if (this.#running) await within(STOP_MS, Promise.all([this.#running, this.#notes.stop()]))
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -74,11 +84,16 @@ export class OutgoingPublisher {
 
   async #publishAll(signal: AbortSignal): Promise<void> {
     const { pool, now } = this.#options
+    this.#publishedId ??= await this.#note()
     if (!this.#isComplete) await queueMissingStatuses(pool, now())
     this.#isComplete = true
     let rows: OutgoingRow[]
     do {
-      rows = await readOutgoing(pool, { retainedId: this.#retainedId, rowsMax: PAGE_ROWS })
+      rows = await readOutgoing(pool, {
+        publishedId: this.#publishedId,
+        retainedId: this.#retainedId,
+        rowsMax: PAGE_ROWS,
+      })
       await this.#publishPage(rows, signal)
     } while (rows.length === PAGE_ROWS && !signal.aborted)
   }
@@ -91,11 +106,12 @@ export class OutgoingPublisher {
         const { topic, payload, retain } = row
         await this.#options.publish({ topic, payload, qos: 1, retain })
         if (retain) this.#retainedId = row.id
+        this.#publishedId = Math.max(this.#publishedId ?? 0, row.id)
         published.push(row)
       }
     } finally {
       this.published += published.length
-      await settleOutgoing(this.#options.pool, published)
+      await settleOutgoing(this.#options.pool, this.#options.brokerId, published)
     }
   }
 
@@ -111,9 +127,17 @@ export class OutgoingPublisher {
     timer.abort()
   }
 
+  /** That this broker is there. */
+  #note(): Promise<number> {
+    const { pool, brokerId, keptMs } = this.#options
+    return noteBroker(pool, { id: brokerId, keptMs })
+  }
+
   /** One line, however often it fails. */
   #noteFailure(error: unknown): void {
     if (!this.#isFailing) this.#options.log.warn({ err: error }, 'alerts not published yet, trying again')
     this.#isFailing = true
   }
 }
+
+function noResult(): void {}

@@ -1,12 +1,12 @@
 import type { ClientBase, Pool } from 'pg'
 import { onConnection } from '../../db/batches/transaction.ts'
-import { type OutgoingMessage, putOutgoing } from '../../db/publishing/outgoing.ts'
+import { lockOutgoing, type OutgoingMessage, putOutgoing } from '../../db/publishing/outgoing.ts'
 import {
   deleteStatusesOfGoneUnits,
-  lockUnpublishedUnits,
   readUnitFacts,
   readUnpublishedUnits,
   type UnitFactsRow,
+  unpublishedUnits,
 } from '../../db/publishing/unit-facts.ts'
 import type { UnitStatusMessage } from '../../ingest/operator-payloads.ts'
 
@@ -38,19 +38,23 @@ export async function queueMissingStatuses(pool: Pool, nowMs: number): Promise<v
   await onConnection(pool, (client) => deleteStatusesOfGoneUnits(client))
   let units = 0
   do {
-    units = await onConnection(pool, (client) => queueMissingPage(client, nowMs))
+    units = await queueMissingPage(pool, nowMs)
   } while (units === UNITS_PER_TRANSACTION)
 }
 
-async function queueMissingPage(client: ClientBase, nowMs: number): Promise<number> {
-  await client.query('BEGIN')
-  const unitIds = await lockUnpublishedUnits(client, UNITS_PER_TRANSACTION)
-  const rows = await readUnpublishedUnits(client, unitIds)
-  await putOutgoing(
-    client,
-    rows.map((row) => messageOf(row, { sinceMs: row.createdAtMs, nowMs })),
-  )
-  await client.query('COMMIT')
+async function queueMissingPage(pool: Pool, nowMs: number): Promise<number> {
+  const unitIds = await unpublishedUnits(pool, UNITS_PER_TRANSACTION)
+  await onConnection(pool, async (client) => {
+    await client.query('BEGIN')
+    // First: a status that somebody writes from here on comes behind what is read.
+    await lockOutgoing(client)
+    const rows = await readUnpublishedUnits(client, unitIds)
+    await putOutgoing(
+      client,
+      rows.map((row) => messageOf(row, { sinceMs: row.createdAtMs, nowMs })),
+    )
+    await client.query('COMMIT')
+  })
   return unitIds.length
 }
 

@@ -20,8 +20,8 @@ export function handed(batch: CommittedBatch): HandedBatch {
 export function hand(
   { handOver }: { handOver: HandOver },
   batch: CommittedBatch | undefined,
-  settledId: bigint,
+  landedId: bigint,
 ): void {
-  if (batch) handOver.offer(handed(batch), settledId)
-  else handOver.settled(settledId)
+  if (batch) handOver.offer(handed(batch), landedId)
+  else handOver.landed(landedId)
 }

@@ -17,6 +17,8 @@ export function testScenarios(scenarios: readonly Scenario[]): void {
   beforeAll(async () => {
     // How far it has evaluated is then in the database at once.
     service = await startTestService({ env: { EVALUATOR_SAVE_MS: '0' } })
+    // What it reads from the ledger has arrived together when it has in the same millisecond.
+    await until('it evaluates', async () => (await service.metric('frostguard_evaluator_active')) === 1)
   })
   afterAll(() => service.close())
 

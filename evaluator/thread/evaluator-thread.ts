@@ -52,44 +52,56 @@ export class EvaluatorThread {
   #restartTimer: NodeJS.Timeout | undefined
   /** The highest id that was not handed over while there was no thread. */
   #leftId = 0n
+  #isStarted = false
   #isStopping = false
 
   constructor(options: EvaluatorThreadOptions) {
     this.#options = options
     registerThreadMetrics(options.metrics, () => this.#askMetrics())
+    // It takes a while to load: it does so while the service starts.
+    this.#openThread()
   }
 
   /** For ingest: hands a committed batch over. */
-  readonly committed: CommitListener = (batch, settledId) => {
-    const worker = this.#worker
-    if (!worker) {
+  readonly committed: CommitListener = (batch, landedId) => {
+    if (!this.#worker || !this.#isStarted) {
       if (batch && batch.id > this.#leftId) this.#leftId = batch.id
       return
     }
     // Nor is there anything to judge in one without rows.
     if (!batch || batch.readings.length + batch.doors.length === 0) {
-      this.#post({ kind: 'settled', settledId })
+      this.#post({ kind: 'landed', landedId, arrived: this.#ahead.takeArrived() })
       return
     }
     const { id, isAhead } = batch
     const rows = batch.readings.length + batch.doors.length
     if (this.#shared.rowsInTransit + rows > this.#options.settings.EVALUATOR_HANDED_ROWS_MAX) {
-      this.#post({ kind: 'left', id, settledId })
+      this.#post({ kind: 'left', id, landedId })
       return
     }
     this.#shared.addInTransit(rows)
     const packed = this.#packer.pack(batch)
-    const committedAtMs = performance.timeOrigin + performance.now()
-    const { ints, times } = packed.readings
-    this.#post({ kind: 'batch', batch: packed, settledId, committedAtMs, isAhead: isAhead !== undefined }, [
-      ints.buffer,
-      times.buffer,
-    ])
+    const message: ToThread = {
+      kind: 'batch',
+      batch: packed,
+      landedId,
+      arrived: this.#ahead.takeArrived(),
+      committedAtMs: performance.timeOrigin + performance.now(),
+      isAhead: isAhead !== undefined,
+    }
+    this.#post(message, [packed.readings.ints.buffer, packed.readings.times.buffer])
     if (isAhead) this.#noteAhead(id, isAhead)
   }
 
   /** Begins in the background. The database must have been migrated. */
   start(): void {
+    this.#isStarted = true
+    this.#busyTimer ??= setInterval(() => this.#noteBusy(), BUSY_MS).unref()
+    if (this.#leftId > 0n) this.#post({ kind: 'left', id: this.#leftId, landedId: 0n })
+    this.#post({ kind: 'start' })
+  }
+
+  #openThread(): void {
     const { url, settings } = this.#options
     this.#shared = new SharedNumbers()
     const open = this.#options.open ?? openThread
@@ -98,8 +110,6 @@ export class EvaluatorThread {
     worker.on('error', (error: unknown) => this.#ended(worker, error))
     worker.on('exit', () => this.#ended(worker))
     this.#worker = worker
-    this.#busyTimer ??= setInterval(() => this.#noteBusy(), BUSY_MS).unref()
-    if (this.#leftId > 0n) this.#post({ kind: 'left', id: this.#leftId, settledId: 0n })
   }
 
   /** What is under way is stored. Ends within a few seconds, also while the database hangs. */
@@ -135,8 +145,8 @@ export class EvaluatorThread {
   #noteAhead(id: bigint, isAhead: () => boolean): void {
     this.#ahead.add(id, isAhead)
     this.#aheadTimer ??= setInterval(() => {
-      const ids = this.#ahead.takeArrived()
-      if (ids.length > 0) this.#post({ kind: 'arrived', ids })
+      const arrived = this.#ahead.takeArrived()
+      if (arrived.length > 0) this.#post({ kind: 'landed', landedId: 0n, arrived })
       if (this.#ahead.size > 0) return
       clearInterval(this.#aheadTimer)
       this.#aheadTimer = undefined
@@ -166,7 +176,10 @@ export class EvaluatorThread {
     for (const call of this.#pendingMetrics.keys()) this.#answered(call, undefined)
     if (this.#isStopping) return
     this.#options.log.error({ err: error }, "the evaluator's thread has ended: it is started again")
-    this.#restartTimer = setTimeout(() => this.start(), RESTART_MS)
+    this.#restartTimer = setTimeout(() => {
+      this.#openThread()
+      if (this.#isStarted) this.start()
+    }, RESTART_MS)
   }
 }
 

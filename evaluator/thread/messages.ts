@@ -17,22 +17,26 @@ export interface ThreadData {
   words: SharedNumbers['words']
 }
 
-/** What the thread is told. Of batches with ids up to `settledId` none is under way any more. */
+/**
+ * What the thread is told. Of batches with ids up to `landedId` none is under way any more. `arrived`: batches before which nothing
+ * is to come any more; with the one that was to come, so that both have their turn together.
+ */
 export type ToThread =
   | {
       kind: 'batch'
       batch: PackedBatch
-      settledId: bigint
+      landedId: bigint
+      arrived: bigint[]
       /** Epoch milliseconds, with a fraction. */
       committedAtMs: number
-      /** Whether older messages of its clients are still under way; `arrived` says when they are not. */
+      /** Whether older messages of its clients are still under way: it is among `arrived` later. */
       isAhead: boolean
     }
   /** A batch that found no room: it is in the ledger. */
-  | { kind: 'left'; id: bigint; settledId: bigint }
-  | { kind: 'settled'; settledId: bigint }
-  | { kind: 'arrived'; ids: bigint[] }
+  | { kind: 'left'; id: bigint; landedId: bigint }
+  | { kind: 'landed'; landedId: bigint; arrived: bigint[] }
   | { kind: 'metrics'; call: number }
+  | { kind: 'start' }
   | { kind: 'stop' }
 
 /** A metric, as prom-client gives it. */

@@ -15,7 +15,7 @@ const CONNECTIONS = 3
 /** A pool ends when its last query does; behind a database that hangs, that is not waited for. */
 const POOL_END_MS = 1_000
 
-/** Evaluates until it is told to stop. */
+/** Evaluates when it is told to start, until it is told to stop. */
 export function runThread(port: MessagePort, { url, settings, words }: ThreadData): void {
   const shared = new SharedNumbers(words)
   const post = (message: FromThread) => port.postMessage(message)
@@ -46,6 +46,9 @@ export function runThread(port: MessagePort, { url, settings, words }: ThreadDat
       ...(isAhead ? { isAhead: () => ahead.has(batch.id) } : {}),
     }
   }
+  const noteArrived = (ids: readonly bigint[]) => {
+    for (const id of ids) ahead.delete(id)
+  }
   const stop = async () => {
     await evaluator.stop()
     await within(POOL_END_MS, pool.end())
@@ -56,22 +59,22 @@ export function runThread(port: MessagePort, { url, settings, words }: ThreadDat
       case 'batch': {
         const handed = handOf(message)
         shared.addInTransit(-handed.readings.length - handed.doors.length)
-        return handOver.offer(handed, message.settledId)
+        noteArrived(message.arrived)
+        return handOver.offer(handed, message.landedId)
       }
       case 'left':
-        return handOver.leave(message.id, message.settledId)
-      case 'settled':
-        return handOver.settled(message.settledId)
-      case 'arrived':
-        for (const id of message.ids) ahead.delete(id)
-        return handOver.settled(0n)
+        return handOver.leave(message.id, message.landedId)
+      case 'landed':
+        noteArrived(message.arrived)
+        return handOver.landed(message.landedId)
       case 'metrics':
         return void register.getMetricsAsJSON().then((said) => {
           post({ kind: 'metrics', call: message.call, metrics: said as unknown as MetricSaid[] })
         })
+      case 'start':
+        return evaluator.start()
       case 'stop':
         return void stop()
     }
   })
-  evaluator.start()
 }

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type Metrics, parseMetrics } from '../../bench/processes/metrics.ts'
 import { userEnvironment } from '../../db/testing/user-environment.ts'
-import { HEAP_FLAGS } from '../../heap-flags.ts'
+import { HEAP_FLAGS } from '../../service/heap-flags.ts'
 
 const MAIN = fileURLToPath(new URL('../../main.ts', import.meta.url))
 const READY = 'FrostGuard is ready'

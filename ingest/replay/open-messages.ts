@@ -1,6 +1,6 @@
 import type { Arrival, Principal, Route } from '../../broker/types.ts'
 import { normalizeDevEui } from '../../db/device-eui.ts'
-import type { LogInRecord } from '../../db/registry.ts'
+import { type LogInRecord, NO_ORGANIZATION } from '../../db/registry.ts'
 import type { RejectedEntry, RejectedPage, RejectedPayload } from '../../db/replay/pages.ts'
 import type { TimeOfFrame } from '../decode/lora/uplink-items.ts'
 import { type Draft, draftMessage } from '../draft.ts'
@@ -29,6 +29,8 @@ export interface OpenOptions {
   timeOfFrame?: TimeOfFrame
   /** Items of this device only: 16 lower-case hex digits. */
   device?: string | undefined
+  /** Messages of this organization only. */
+  organizationId?: number | undefined
 }
 
 /** Decodes the messages of a page as ingest does when they arrive. */
@@ -37,7 +39,7 @@ export function openMessages(page: RejectedPage, options: OpenOptions): OpenedPa
   for (const [payloadId, entries] of Map.groupBy(page.entries, (entry) => entry.payloadId)) {
     const payload = page.payloads.get(payloadId)
     // Removed since the page was read: so are its items.
-    if (!payload) continue
+    if (!payload || !isOfOrganization(payload, options)) continue
     const restored = restore(payload, options)
     if ('hindrance' in restored) {
       const { hindrance } = restored
@@ -58,7 +60,7 @@ function restore(payload: RejectedPayload, { logIns, routeOf }: OpenOptions): Re
   if (payload.truncated) return { hindrance: 'cut_short' }
   const logIn = logIns.get(payload.client)
   // A name may stand for somebody else by now, in another organization: that one has not sent the message.
-  if (logIn === undefined || logIn.organizationId !== payload.organizationId)
+  if (logIn === undefined || logIn.organizationId !== organizationOf(payload, logIns))
     return { hindrance: 'no_log_in' }
   const principal = principalOf(logIn)
   const route = routeOf(principal, payload.topic)
@@ -66,6 +68,19 @@ function restore(payload: RejectedPayload, { logIns, routeOf }: OpenOptions): Re
   // What a hub once said of itself must not take the place of what it has said since.
   if (route.kind === 'hub' && route.channel === 'status') return { hindrance: 'status' }
   return { arrival: restoreArrival(payload, principal, route), hubSiteId: logIn.siteId }
+}
+
+/** Who had no log-in when the message came may have one by now. */
+function organizationOf(
+  { organizationId, client }: RejectedPayload,
+  logIns: OpenOptions['logIns'],
+): number | null {
+  if (organizationId !== NO_ORGANIZATION) return organizationId
+  return logIns.get(client)?.organizationId ?? NO_ORGANIZATION
+}
+
+function isOfOrganization(payload: RejectedPayload, { organizationId, logIns }: OpenOptions): boolean {
+  return organizationId === undefined || organizationOf(payload, logIns) === organizationId
 }
 
 function deviceOf({ device, item }: RejectedEntry, draft: Draft): string | null {

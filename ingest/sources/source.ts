@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { IPublishPacket } from 'mqtt'
 import type { Logger } from 'pino'
 import type { Accept, Arrival, Principal, Route } from '../../broker/types.ts'
@@ -7,14 +6,14 @@ import { Backoff } from './backoff.ts'
 import { type Budget, heldBytes } from './budget.ts'
 import { Connection, type Done } from './connection.ts'
 import type { SourceConfig } from './source-file.ts'
-import { knownSpeaker, lookUpSpeaker, usernameOf } from './speakers.ts'
+import { speakerOf, usernameOf } from './speakers.ts'
 
 export interface SourceOptions {
   config: SourceConfig
   accept: Accept
   /** What a publish of this client to this topic means. */
   routeOf: (principal: Principal, topic: string) => Route | undefined
-  registry: Pick<Registry, 'logIn' | 'lookUpLogIn'>
+  registry: Pick<Registry, 'logIn'>
   budget: Budget
   /** A larger payload is set aside as `too_large`. */
   messageBytesMax: number
@@ -28,7 +27,7 @@ export interface SourceCounters {
   received: number
   /**
    * Not stored, by why: `topic` is no data of ours and `retained` came before, both are acknowledged; `lost` came
-   * with QoS 0 and was not taken: ingest gave it back, or its sender was still to be looked up at the end.
+   * with QoS 0 and was not taken: ingest gave it back.
    */
   ignored: { topic: number; retained: number; lost: number }
   acknowledged: number
@@ -46,8 +45,6 @@ const NEXT_MODES: Record<Mode, readonly Mode[]> = {
   closed: [],
 }
 
-/** How long a sender's message waits before the database is asked for it again. */
-const LOOK_UP_RETRY_MS = 250
 const KEEPALIVE_SECONDS = 30
 const CLOSE_MS = 2_000
 /** Of an oversized message this much is kept, as by our own broker. */
@@ -204,8 +201,8 @@ export class Source {
   #received(packet: IPublishPacket, done: Done): void {
     const { config, registry } = this.#options
     const { topic, retain } = packet
-    // Neither taken nor acknowledged: it comes again when we are back.
-    if (!this.#takesMore) {
+    // Neither taken nor acknowledged: it comes again when we are back, or when its network server is.
+    if (!this.#takesMore || this.#speaksForNobody()) {
       this.#notTaken(packet)
       return
     }
@@ -215,30 +212,7 @@ export class Source {
       this.#ignore(retain ? 'retained' : 'topic', done)
       return
     }
-    const speaker = knownSpeaker(username, registry)
-    if (speaker) this.#take(packet, speaker, done)
-    else void this.#takeWhenLookedUp(packet, username, done)
-  }
-
-  /**
-   * Waits for the database where that is away. Given back, the message would come again at once, and with it all those
-   * behind it, which cannot be acknowledged before it: the spool would take them each time.
-   */
-  async #takeWhenLookedUp(packet: IPublishPacket, username: string, done: Done): Promise<void> {
-    const { registry, budget } = this.#options
-    const connection = this.#connection
-    const bytes = heldBytes(packet)
-    budget.take(bytes)
-    let speaker: Principal | undefined
-    // With QoS 1 it comes again on the next connection.
-    const isWanted = () => this.#takesMore && (packet.qos === 0 || this.#connection === connection)
-    while (!speaker && isWanted()) {
-      speaker = await lookUpSpeaker(username, registry).catch(() => undefined)
-      if (!speaker) await sleep(LOOK_UP_RETRY_MS)
-    }
-    if (speaker && isWanted()) this.#take(packet, speaker, done)
-    else this.#notTaken(packet)
-    budget.giveBack(bytes)
+    this.#take(packet, speakerOf(username, registry), done)
   }
 
   /** With QoS 0 nobody sends it again. */

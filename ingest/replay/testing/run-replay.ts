@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { type ProgramResult, runProgram } from '../../../contract/testing/clients.ts'
 import { userEnvironment } from '../../../db/testing/user-environment.ts'
 
-const PROGRAM = fileURLToPath(new URL('../../../rejected-replay.ts', import.meta.url))
+const PROGRAM = fileURLToPath(new URL('../../../commands/rejected-replay.ts', import.meta.url))
 
 /** `npm run rejected:replay -- ...` */
 export function runReplay(args: readonly string[], env: Record<string, string>): Promise<ProgramResult> {

@@ -17,7 +17,7 @@ export const MOSQUITTO_MISSING =
   PROGRAM === undefined ? 'mosquitto is not installed (Debian: apt-get install mosquitto)' : undefined
 
 /** What docs/lorawan.md asks of a Mosquitto that FrostGuard reads from. */
-const SETTINGS = ['persistence true', 'max_inflight_messages 0', 'max_queued_messages 0']
+export const MOSQUITTO_SETTINGS = ['persistence true', 'max_inflight_messages 0', 'max_queued_messages 0']
 
 /** A Mosquitto of a test's own on 127.0.0.1; its port and what it keeps stay when it is stopped and started. */
 export class Mosquitto {
@@ -68,7 +68,7 @@ export async function startMosquitto(settings: readonly string[] = []): Promise<
     `listener ${port} 127.0.0.1`,
     'allow_anonymous true',
     `persistence_location ${folder}/`,
-    ...SETTINGS,
+    ...MOSQUITTO_SETTINGS,
     // As root it would become a user who may not write into the folder.
     ...(process.getuid?.() === 0 ? ['user root'] : []),
     ...settings,

@@ -70,6 +70,37 @@ describe('Milesight', () => {
   })
 })
 
+describe('Milesight, its model not named: what means the same in all of them', () => {
+  const NAMES_NO_MODEL = 'milesight cooler'
+
+  test.each<[string, object]>([
+    ['01755C 03673401 046865', { battery: 92, temperature: 30.8, humidity: 50.5 }],
+    ['8367340101', { temperature: 30.8 }],
+    ['FF0BFF FF0101 0367F6FF', { temperature: -1 }],
+  ])('%s', (bytes, decoded) => {
+    expect(decodeMilesight(hex(bytes), NAMES_NO_MODEL)).toEqual({ history: [], ...decoded })
+  })
+
+  test.each([
+    ['a door of a WS301 or the motion of a WS202', '017564 030001'],
+    ['the tamper contact of a WS301 or the door of a TS301', '01755C 03673401 040001'],
+    ['the second probe of a TS301 or the target of a thermostat', '03673401 04670801'],
+    ['the moisture of a soil sensor', '01755C 03671201 046871 057FF000'],
+    ['a door of an EM300-MCS or an input of a controller', '01755C 03673401 046865 060001'],
+    ['records, which each model writes in its own way', '20CE9E74466310015D00'],
+    ['a cut value', '01755C 036734'],
+  ])('not %s', (_what, bytes) => {
+    expect(decodeMilesight(hex(bytes), NAMES_NO_MODEL)).toBeNull()
+  })
+
+  test.each(['em500-smtc', 'AM307', 'ws202', 'uc300', 'wt101'])(
+    'not of a model without a decoder: %s',
+    (model) => {
+      expect(decodeMilesight(hex('01755C 03673401'), `milesight ${model}`.toLowerCase())).toBeNull()
+    },
+  )
+})
+
 describe('Dragino', () => {
   const lht65 = (bytes: string) => decodeDragino(hex(bytes), 'dragino lht65n', 2)
 

@@ -35,8 +35,11 @@ const COMMON: Readonly<Record<number, Channel>> = {
   65534: skipped(1),
   65535: skipped(2),
 }
-/** EM300, EM320 and EM500-PT100; `83 67` is the same with an alarm. */
-const EM: Readonly<Record<number, Channel>> = {
+/**
+ * What means the same in every model. Others do not: `03 00` is a door or a motion, `04 00` a door or a tamper contact,
+ * `04 67` a second probe or the target of a thermostat. `83 67` is a temperature with an alarm.
+ */
+const ANY: Readonly<Record<number, Channel>> = {
   ...COMMON,
   871: tenths('temperature'),
   33639: tenths('temperature', 3),
@@ -46,6 +49,10 @@ const EM: Readonly<Record<number, Channel>> = {
       into['humidity'] = view.getUint8(at) / 2
     },
   },
+}
+/** EM300, EM320 and EM500-PT100. */
+const EM: Readonly<Record<number, Channel>> = {
+  ...ANY,
   1536: byte('magnet_status', DOOR_WORDS),
   1280: skipped(1),
 }
@@ -102,12 +109,19 @@ const MODELS: readonly (readonly [RegExp, Model])[] = [
   [/em500-?_?pt100/, { channels: EM, historyBytes: 2, readHistory: readTemperature }],
   [/em300/, { channels: EM, historyBytes: 4, readHistory: readThHistory }],
 ]
+/** Of a device of which only the make is known. What it has kept is in the way of its model. */
+const UNNAMED: Model = { channels: ANY, historyBytes: 0, readHistory: () => {}, isOther: () => true }
+/** Milesight's names of models: one that is named and not in the list may use the same channels for something else. */
+const NAMES_A_MODEL = /\b(?:am|at|ct|ds|em|fr|ft|gs|hl|sg|td|ts|uc|vs|wp|ws|wt|wts)[ _-]?\d{2,3}/
 const HISTORY = 0x20ce
 const TIME_BYTES = 4
 
-/** Milesight EM300, EM320, EM500-PT100, WS301 and TS30x, in the fields of the vendor's codecs. Null = another model or format. */
+/**
+ * Milesight EM300, EM320, EM500-PT100, WS301 and TS30x, in the fields of the vendor's codecs; of a model that is not named what all
+ * of them have in common. Null = another model or format.
+ */
 export function decodeMilesight(bytes: Uint8Array, makeText: string): JsonRecord | null {
-  const model = MODELS.find(([words]) => words.test(makeText))?.[1]
+  const model = modelOf(makeText)
   if (!model) return null
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const history: Fields[] = []
@@ -124,6 +138,11 @@ export function decodeMilesight(bytes: Uint8Array, makeText: string): JsonRecord
     at = from + length
   }
   return decoded
+}
+
+function modelOf(makeText: string): Model | undefined {
+  const named = MODELS.find(([words]) => words.test(makeText))?.[1]
+  return named ?? (NAMES_A_MODEL.test(makeText) ? undefined : UNNAMED)
 }
 
 function readRecord(view: DataView, at: number, { readHistory }: Model): Fields {

@@ -1,13 +1,14 @@
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { Registry as MetricsRegistry } from 'prom-client'
+
 import {
   OutgoingPublisher,
   type OutgoingPublisherOptions,
-} from './evaluator/publishing/outgoing-publisher.ts'
-import { EvaluatorThread } from './evaluator/thread/evaluator-thread.ts'
-import type { ThreadSettings } from './evaluator/thread/messages.ts'
-import type { CommitListener } from './ingest/committed.ts'
+} from '../evaluator/publishing/outgoing-publisher.ts'
+import { EvaluatorThread } from '../evaluator/thread/evaluator-thread.ts'
+import type { ThreadSettings } from '../evaluator/thread/messages.ts'
+import type { CommitListener } from '../ingest/committed.ts'
 
 /** What turns committed rows into alerts, and tells operators of them. */
 export interface Evaluation {
@@ -26,12 +27,24 @@ interface Options {
   log: Logger
   metrics: MetricsRegistry
   settings: ThreadSettings
+  brokerId: string
   publish: OutgoingPublisherOptions['publish']
 }
 
+const HOUR_MS = 3_600_000
+
 /** The evaluator, unless it runs in a process of its own, and what publishes for it, which only the broker's process can. */
-export function openEvaluation({ url, pool, log, metrics, settings, publish }: Options): Evaluation {
-  const publisher = new OutgoingPublisher({ pool, log, publish, now: Date.now })
+export function openEvaluation({
+  url,
+  pool,
+  log,
+  metrics,
+  settings,
+  brokerId,
+  publish,
+}: Options): Evaluation {
+  const keptMs = settings.ALERTS_KEPT_HOURS * HOUR_MS
+  const publisher = new OutgoingPublisher({ pool, log, brokerId, keptMs, publish, now: Date.now })
   const onTold = () => publisher.wake()
   const evaluator =
     settings.EVALUATOR === 'inline' ? new EvaluatorThread({ url, log, metrics, settings, onTold }) : undefined

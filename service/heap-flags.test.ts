@@ -1,14 +1,20 @@
 import { expect, test } from 'vitest'
-import { runProgram } from './contract/testing/clients.ts'
-import { lastStage, readDockerfile, soleValue } from './deploy/testing/image.ts'
-import { readProjectFile } from './deploy/testing/project.ts'
+import { runProgram } from '../contract/testing/clients.ts'
+import { lastStage, readDockerfile, soleValue } from '../deploy/testing/image.ts'
+import { readProjectFile } from '../deploy/testing/project.ts'
 import { HEAP_FLAGS } from './heap-flags.ts'
 
 test('the start script and the image start the service with them', () => {
   const { scripts } = JSON.parse(readProjectFile('package.json'))
   expect(scripts.start).toBe(`exec node ${HEAP_FLAGS.join(' ')} --import ./check-runtime.mjs main.ts`)
   const image = lastStage(readDockerfile('Dockerfile'))
-  expect(JSON.parse(soleValue(image, 'CMD'))).toEqual(['node', ...HEAP_FLAGS, 'main.ts'])
+  expect(JSON.parse(soleValue(image, 'CMD'))).toEqual([
+    'node',
+    ...HEAP_FLAGS,
+    '--import',
+    './check-runtime.mjs',
+    'main.ts',
+  ])
 })
 
 /** Lets 200 MB pass, of which 20,000 small arrays live at any time; prints the young generation's most, MB. */

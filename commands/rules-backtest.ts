@@ -1,12 +1,12 @@
 /** `npm run rules:backtest`: what a rule would have raised on the readings that are stored. */
-import { onConnection } from './db/batches/transaction.ts'
-import { withDatabase } from './db/cli/with-database.ts'
-import { createDatabase } from './db/client.ts'
-import { findOrganization } from './db/replay/organization.ts'
-import { backtest } from './evaluator/backtest/backtest.ts'
-import { type CommandLine, parseCommandLine, USAGE } from './evaluator/backtest/command-line.ts'
-import { loadUnitConfigs } from './evaluator/config/unit-configs.ts'
-import type { AlertFacts, Condition } from './evaluator/core/types.ts'
+import { onConnection } from '../db/batches/transaction.ts'
+import { withDatabase } from '../db/cli/with-database.ts'
+import { createDatabase } from '../db/client.ts'
+import { findOrganization } from '../db/replay/organization.ts'
+import { backtest } from '../evaluator/backtest/backtest.ts'
+import { type CommandLine, parseCommandLine, USAGE } from '../evaluator/backtest/command-line.ts'
+import { loadUnitConfigs } from '../evaluator/config/unit-configs.ts'
+import type { AlertFacts, Condition } from '../evaluator/core/types.ts'
 
 const STATEMENT_TIMEOUT_MS = 60_000
 const CONNECT_TIMEOUT_MS = 10_000

@@ -6,9 +6,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createTestDatabase, type TestDatabase } from './db/testing/test-database.ts'
-import { makeTestFolder, removeTestFolder } from './db/testing/test-folder.ts'
-import { userEnvironment } from './db/testing/user-environment.ts'
+import { createTestDatabase, type TestDatabase } from '../db/testing/test-database.ts'
+import { makeTestFolder, removeTestFolder } from '../db/testing/test-folder.ts'
+import { userEnvironment } from '../db/testing/user-environment.ts'
 import { applyDemoFleet } from './demo-fleet.ts'
 
 const PROGRAM = fileURLToPath(new URL('./demo.ts', import.meta.url))

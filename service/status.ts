@@ -1,8 +1,8 @@
-import type { Broker } from './broker/broker.ts'
-import type { StatusSnapshot } from './console/console.ts'
-import type { Account } from './ingest/books.ts'
-import type { Ingest } from './ingest/ingest.ts'
-import type { Spool } from './ingest/spool/types.ts'
+import type { Broker } from '../broker/broker.ts'
+import type { StatusSnapshot } from '../console/console.ts'
+import type { Account } from '../ingest/books.ts'
+import type { Ingest } from '../ingest/ingest.ts'
+import type { Spool } from '../ingest/spool/types.ts'
 
 /** What the status page shows. */
 export function statusOf(broker: Broker, ingest: Ingest, spool: Spool): StatusSnapshot {

@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type ProgramResult, runProgram } from './contract/testing/clients.ts'
-import { type EvaluatedFleet, openEvaluatedFleet } from './evaluator/testing/evaluated-fleet.ts'
+import { type ProgramResult, runProgram } from '../contract/testing/clients.ts'
+import { type EvaluatedFleet, openEvaluatedFleet } from '../evaluator/testing/evaluated-fleet.ts'
 
-const PROGRAM = fileURLToPath(new URL('rules-backtest.ts', import.meta.url))
+const PROGRAM = fileURLToPath(new URL('./rules-backtest.ts', import.meta.url))
 const TOO_WARM = '{"type":"temperature_above","limit":5,"for_seconds":600}'
 
 let fleet: EvaluatedFleet

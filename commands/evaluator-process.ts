@@ -1,9 +1,9 @@
 // `npm run evaluator`: the evaluator in a process of its own, beside `EVALUATOR=off npm start`.
 import { pino } from 'pino'
-import { announcement } from './announce.ts'
-import { onEndSignal } from './end-signals.ts'
-import { readEvaluatorSettings, startEvaluatorService } from './evaluator-service.ts'
-import { readEnvironment } from './settings.ts'
+import { onEndSignal } from '../end-signals.ts'
+import { announcement } from '../service/announce.ts'
+import { readEvaluatorSettings, startEvaluatorService } from '../service/evaluator-service.ts'
+import { readEnvironment } from '../settings.ts'
 
 async function main(): Promise<void> {
   const settings = readEvaluatorSettings(readEnvironment())

@@ -2,11 +2,11 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import type { DatabaseServer, DatabaseServerSettings } from './db/database-server.ts'
-import { messageOf } from './db/errors.ts'
-import { mayPass, prepareDatabase } from './db/prepare.ts'
-import type { RegistryContents } from './ingest/registry-snapshot.ts'
-import { readSnapshot, type SnapshotPlace } from './ingest/snapshot-file.ts'
+import type { DatabaseServer, DatabaseServerSettings } from '../db/database-server.ts'
+import { messageOf } from '../db/errors.ts'
+import { mayPass, prepareDatabase } from '../db/prepare.ts'
+import type { RegistryContents } from '../ingest/registry-snapshot.ts'
+import { readSnapshot, type SnapshotPlace } from '../ingest/snapshot-file.ts'
 
 /** The pause between two attempts to open a database that is away. */
 const RETRY_MS = 1_000

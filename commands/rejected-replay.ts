@@ -1,13 +1,13 @@
 /** `npm run rejected:replay`: puts back the rejected items that can be stored by now. */
-import { publishRoute } from './broker/topics.ts'
-import { withDatabase } from './db/cli/with-database.ts'
-import { createDatabase } from './db/client.ts'
-import { databaseError } from './db/errors.ts'
-import { findOrganization } from './db/replay/organization.ts'
-import { explainUnreachable } from './db/unreachable.ts'
-import { type CommandLine, parseCommandLine, USAGE } from './ingest/replay/command-line.ts'
-import { type ReplayOptions, replayRejected } from './ingest/replay/replay.ts'
-import { formatProgress, formatTally, openTally } from './ingest/replay/tally.ts'
+import { publishRoute } from '../broker/topics.ts'
+import { withDatabase } from '../db/cli/with-database.ts'
+import { createDatabase } from '../db/client.ts'
+import { databaseError } from '../db/errors.ts'
+import { findOrganization } from '../db/replay/organization.ts'
+import { explainUnreachable } from '../db/unreachable.ts'
+import { type CommandLine, parseCommandLine, USAGE } from '../ingest/replay/command-line.ts'
+import { type ReplayOptions, replayRejected } from '../ingest/replay/replay.ts'
+import { formatProgress, formatTally, openTally } from '../ingest/replay/tally.ts'
 
 /** One page is read, placed and stored after the other. */
 const POOL_MAX = 2

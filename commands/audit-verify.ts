@@ -1,10 +1,10 @@
 /** `npm run audit:verify`: recomputes the audit chain of one organization, or of all. */
 import { parseArgs } from 'node:util'
 import { asc, eq } from 'drizzle-orm'
-import { verifyAuditChain } from './db/audit/verify.ts'
-import { withDatabase } from './db/cli/with-database.ts'
-import { createDatabase, type Database } from './db/client.ts'
-import { organizations } from './db/schema/index.ts'
+import { verifyAuditChain } from '../db/audit/verify.ts'
+import { withDatabase } from '../db/cli/with-database.ts'
+import { createDatabase, type Database } from '../db/client.ts'
+import { organizations } from '../db/schema/index.ts'
 
 const USAGE = `npm run audit:verify -- [--organization SLUG]
 

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { messageOf } from './db/errors.ts'
+import { messageOf } from '../db/errors.ts'
 import type { Service } from './service.ts'
 
 /** A sentence for the operator: the service had started, and ends. */

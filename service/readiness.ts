@@ -1,6 +1,6 @@
-import { imbalance } from './ingest/books.ts'
-import type { Ingest } from './ingest/ingest.ts'
-import type { Spool } from './ingest/spool/types.ts'
+import { imbalance } from '../ingest/books.ts'
+import type { Ingest } from '../ingest/ingest.ts'
+import type { Spool } from '../ingest/spool/types.ts'
 
 /** Registry polls count as the database's sign of life; after so many missed ones it is reported as away. */
 const DATABASE_AWAY_POLLS = 5

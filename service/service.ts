@@ -3,28 +3,29 @@ import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import { collectDefaultMetrics, Registry as MetricsRegistry } from 'prom-client'
 import type { z } from 'zod'
-import { type Broker, createBroker } from './broker/broker.ts'
-import { brokerSettings, checkBrokerSettings } from './broker/config.ts'
-import { publishRoute } from './broker/topics.ts'
-import { consoleSettings } from './console/config.ts'
-import { openConsole } from './console/console.ts'
-import { createDatabase } from './db/client.ts'
-import { databaseSettings } from './db/config.ts'
-import type { DatabaseServer } from './db/database-server.ts'
-import { keepPartitions } from './db/partition-keeper.ts'
+import { type Broker, createBroker } from '../broker/broker.ts'
+import { brokerSettings, checkBrokerSettings } from '../broker/config.ts'
+import { publishRoute } from '../broker/topics.ts'
+import { consoleSettings } from '../console/config.ts'
+import { openConsole } from '../console/console.ts'
+import { createDatabase } from '../db/client.ts'
+import { databaseSettings } from '../db/config.ts'
+import type { DatabaseServer } from '../db/database-server.ts'
+import { keepPartitions } from '../db/partition-keeper.ts'
+import { pagingSettings } from '../evaluator/paging/config.ts'
+import { evaluatorSettings } from '../evaluator/settings.ts'
+import { checkIngestSettings, ingestSettings } from '../ingest/config.ts'
+import { Ingest } from '../ingest/ingest.ts'
+import { readSources, type SourceConfig } from '../ingest/sources/source-file.ts'
+import { Sources } from '../ingest/sources/sources.ts'
+import { openSpool } from '../ingest/spool/spool.ts'
+import type { Spool } from '../ingest/spool/types.ts'
+import { within } from '../ingest/within.ts'
+import { logSettings, parseSettings } from '../settings.ts'
+import { brokerId } from './broker-id.ts'
 import { type Evaluation, openEvaluation } from './evaluation.ts'
-import { pagingSettings } from './evaluator/paging/config.ts'
-import { evaluatorSettings } from './evaluator/settings.ts'
-import { checkIngestSettings, ingestSettings } from './ingest/config.ts'
-import { Ingest } from './ingest/ingest.ts'
-import { readSources, type SourceConfig } from './ingest/sources/source-file.ts'
-import { Sources } from './ingest/sources/sources.ts'
-import { openSpool } from './ingest/spool/spool.ts'
-import type { Spool } from './ingest/spool/types.ts'
-import { within } from './ingest/within.ts'
+import { registerServiceMetrics } from './metrics.ts'
 import { notReady } from './readiness.ts'
-import { registerServiceMetrics } from './service-metrics.ts'
-import { logSettings, parseSettings } from './settings.ts'
 import { findDatabase, snapshotPlace, untilDatabaseIsBack } from './start-database.ts'
 import { statusOf } from './status.ts'
 
@@ -62,8 +63,8 @@ export interface Service {
   stop(): Promise<void>
 }
 
-/** One message at a time. */
-const PUBLISHER_CONNECTIONS = 1
+/** One message at a time, and its sign of life. */
+const PUBLISHER_CONNECTIONS = 2
 /** A pool ends when its last query does; behind a database that hangs, that is not waited for. */
 const POOL_END_MS = 1_000
 /** The same for opening a database that was away. */
@@ -188,6 +189,7 @@ async function openParts(
   let broker: Broker | undefined
   const evaluation = openEvaluation({
     url,
+    brokerId: await brokerId(settings.DATA_DIR),
     pool: publisherPool,
     log,
     metrics,

@@ -1,9 +1,9 @@
 // `npm run simulate`: hubs and devices that behave like real ones, against any broker.
-import { withDatabase } from './db/cli/with-database.ts'
-import { onEndSignal } from './end-signals.ts'
-import { type SimulateHost, simulate } from './simulators/command.ts'
-import { parseSimulateLine } from './simulators/command-line.ts'
-import { UsageError } from './simulators/options.ts'
+import { withDatabase } from '../db/cli/with-database.ts'
+import { onEndSignal } from '../end-signals.ts'
+import { type SimulateHost, simulate } from '../simulators/command.ts'
+import { parseSimulateLine } from '../simulators/command-line.ts'
+import { UsageError } from '../simulators/options.ts'
 
 const print = (text: string) => void process.stdout.write(`${text}\n`)
 

@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type ProgramResult, runProgram } from './contract/testing/clients.ts'
-import { type EvaluatedFleet, openEvaluatedFleet, TOO_WARM } from './evaluator/testing/evaluated-fleet.ts'
+import { type ProgramResult, runProgram } from '../contract/testing/clients.ts'
+import { type EvaluatedFleet, openEvaluatedFleet, TOO_WARM } from '../evaluator/testing/evaluated-fleet.ts'
 
-const PROGRAM = fileURLToPath(new URL('audit-verify.ts', import.meta.url))
+const PROGRAM = fileURLToPath(new URL('./audit-verify.ts', import.meta.url))
 
 let fleet: EvaluatedFleet
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { SettingsError } from '../settings.ts'
 import { readServiceSettings, settingNames } from './service.ts'
-import { SettingsError } from './settings.ts'
 
 test('docs/settings.md lists every setting with its default, and no other', () => {
   const documented = new Map(

@@ -1,8 +1,8 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
-import type { Broker } from './broker/broker.ts'
-import type { Ingest } from './ingest/ingest.ts'
-import type { Sources } from './ingest/sources/sources.ts'
-import type { Spool } from './ingest/spool/types.ts'
+import type { Broker } from '../broker/broker.ts'
+import type { Ingest } from '../ingest/ingest.ts'
+import type { Sources } from '../ingest/sources/sources.ts'
+import type { Spool } from '../ingest/spool/types.ts'
 
 const PREFIX = 'frostguard_'
 

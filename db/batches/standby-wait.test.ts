@@ -1,0 +1,78 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Pool } from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createDatabase } from '../client.ts'
+import { createTestFleet, type TestFleet } from '../testing/fleet.ts'
+import { until } from '../testing/poll.ts'
+import { startTestServer, type TestServer } from '../testing/test-server.ts'
+import { createBatchIds } from './batch-id.ts'
+import { type Batch, findBatch, writeBatch } from './write-batch.ts'
+
+const STATEMENT_TIMEOUT_MS = 200
+const nextId = createBatchIds({ now: Date.now, process: 7 })
+
+let server: TestServer
+let pool: Pool
+let fleet: TestFleet
+
+beforeAll(async () => {
+  server = await startTestServer({ migrate: true })
+  pool = createDatabase({
+    url: server.url,
+    poolMax: 3,
+    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+    connectTimeoutMs: 5_000,
+    onIdleError: () => {},
+  }).$client
+  fleet = await createTestFleet(pool, { slug: 'test', hubs: 1, devices: 1, euiPrefix: 'a8' })
+  await pool.query(`ALTER SYSTEM SET synchronous_standby_names = 'away'`)
+  await pool.query('SELECT pg_reload_conf()')
+})
+
+afterAll(async () => {
+  await pool?.end()
+  await server?.remove()
+})
+
+function batch(atMs: number): Batch {
+  const { organizationId, unitId } = fleet
+  const row = { deviceId: fleet.devices[0]?.id ?? 0, unitId, organizationId, receivedAtMs: atMs }
+  const values = { temperature: 4, humidity: null, battery: null, rssi: null, snr: null, fault: null }
+  return {
+    id: nextId(),
+    writer: '00000000-0000-4000-8000-000000000001',
+    readings: [{ ...row, ...values, recordedAtMs: atMs, source: 'hub' }],
+    doors: [{ ...row, occurredAtMs: atMs, state: 'open', source: 'hub' }],
+    rejected: [],
+    hubStatuses: [],
+    receipts: [],
+  }
+}
+
+const WAITING = `SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'`
+const whenWaiting = () =>
+  until('a commit waits for the standby', async () => (await pool.query(WAITING)).rowCount === 1)
+
+test.each([
+  ['readings alone', (all: Batch) => ({ ...all, doors: [] })],
+  ['readings and door events', (all: Batch) => all],
+])(
+  '%s: a commit that somebody lets go without its standby is not taken for durable',
+  async (_what, partOf) => {
+    const written = partOf(batch(Date.now()))
+    const options = { statementTimeoutMs: STATEMENT_TIMEOUT_MS, expectDuplicates: false }
+    const outcome = expect(writeBatch(pool, written, options)).rejects.toThrow('standby')
+    await whenWaiting()
+    // The limit for statements does not end the wait.
+    await sleep(2 * STATEMENT_TIMEOUT_MS)
+    await whenWaiting()
+    await pool.query(`SELECT pg_cancel_backend(pid) FROM (${WAITING}) waiting`)
+    await outcome
+
+    // Nor when it is looked up.
+    const lookedUp = expect(findBatch(pool, written)).rejects.toThrow('standby')
+    await whenWaiting()
+    await pool.query(`SELECT pg_cancel_backend(pid) FROM (${WAITING}) waiting`)
+    await lookedUp
+  },
+)
