@@ -117,9 +117,12 @@ describe('a door that was open longer ago than doors are held', () => {
     )
     return evaluator
   }
-  const manyDoors = () =>
+  const manyDoors = (fromMinute = 200, stepMinutes = 0.5) =>
     fleet.commitDoors(
-      Array.from({ length: DOORS_MAX }, (_, index) => [200 + index / 2, index % 2 ? 'closed' : 'open']),
+      Array.from({ length: DOORS_MAX }, (_, index) => [
+        fromMinute + index * stepMinutes,
+        index % 2 ? 'closed' : 'open',
+      ]),
       1_300,
     )
   const EXCURSION = [95, 100, 105, 110, 115, 120, 125, 130].map(
@@ -142,6 +145,18 @@ describe('a door that was open longer ago than doors are held', () => {
       expect(await fleet.alerts()).toEqual([])
     },
   )
+
+  test('counts behind more others of a time that is judged again than are read at once', async () => {
+    await openWithDoors()
+    await fleet.commit([5, 10, 80, 85, 90].map((minute) => [minute, 3]))
+    await fleet.commit(EXCURSION, 0, 130)
+    await manyDoors(10, 0.03)
+    await manyDoors()
+    await fleet.evaluated()
+    await fleet.commit([[97, 3]], 0, 1_300)
+    await fleet.evaluated()
+    expect(await fleet.alerts()).toEqual([])
+  })
 
   test('counts for readings that come so late themselves', async () => {
     await openWithDoors()

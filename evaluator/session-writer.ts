@@ -20,6 +20,7 @@ export const EVALUATOR = 'evaluator'
 /** The cursor is moved so often though nothing arrives: when it stands, nobody has evaluated. */
 const HEARTBEAT_MS = 10_000
 const WATERMARK_MS = 60_000
+
 interface Turn {
   touched: readonly UnitContext[]
   ranges: readonly EpisodeRange[]

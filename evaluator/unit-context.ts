@@ -33,7 +33,7 @@ export interface DeviceContext {
   view: DeviceView
   hearing: Hearing
   listening: Listening
-  /** By which its readings are judged; before them, those that are late. */
+  /** By which its readings are judged; what was judged by others is late. */
   offsets: readonly Calibration[]
   /** It has changed since it was stored. */
   isUnsaved: boolean
