@@ -17,6 +17,8 @@ export interface Evaluation {
   committed: CommitListener | undefined
   /** The database must have been migrated. */
   start(): void
+  /** What needs somebody, for `/readyz` and the status page. */
+  notices(): string[]
   /** Before the broker closes and the pool ends. */
   stop(): Promise<void>
 }
@@ -44,6 +46,7 @@ export function openEvaluation({ pool, log, metrics, settings, publish }: Option
       publisher.start()
       evaluator?.start()
     },
+    notices: () => evaluator?.notices() ?? [],
     async stop() {
       await evaluator?.stop()
       await publisher.stop()

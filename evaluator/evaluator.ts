@@ -48,6 +48,7 @@ export class Evaluator {
   #running: Promise<void> | undefined
   /** Since when the database has been failing, epoch milliseconds. */
   #failingSinceMs: number | undefined
+  #session: Session | undefined
   /** Whether this process is the one that evaluates. */
   isActive = false
 
@@ -70,6 +71,11 @@ export class Evaluator {
   async stop(): Promise<void> {
     this.#end.abort()
     await within(STOP_STEP_MS * 2, this.#running ?? Promise.resolve())
+  }
+
+  /** What an operator is told: units that cannot be evaluated. */
+  notices(): string[] {
+    return this.#session?.notices() ?? []
   }
 
   async #run(): Promise<void> {
@@ -110,6 +116,7 @@ export class Evaluator {
     if (!(await waitForLease(pool, lease, { signal, onWait }))) return
     try {
       const session = await this.#open(lease)
+      this.#session = session
       this.isActive = true
       this.#failingSinceMs = undefined
       while (!signal.aborted) {
@@ -149,6 +156,12 @@ export class Evaluator {
             { err: error, deviceId },
             'a device cannot be judged: its readings could not be folded again, which is tried every minute',
           ),
+        onSetAside: (subject, error) =>
+          log.error(
+            { err: error },
+            `${subject} cannot be evaluated: it is set aside, so that the others go on, and tried again every minute`,
+          ),
+        onBack: (subject) => log.info(`${subject} is evaluated again`),
         onTold: onTold ?? (() => {}),
       },
       cursor,

@@ -12,6 +12,7 @@ export interface EvaluatorMetrics {
   handOverDropped: Counter
   lagSeconds: Gauge
   failures: Counter
+  setAside: Gauge
   /** How many alerts are open, by severity. */
   setOpenAlerts(counts: Readonly<Partial<Record<string, number>>>): void
 }
@@ -57,6 +58,11 @@ export function createEvaluatorMetrics(register: Registry): EvaluatorMetrics {
     lagSeconds: new Gauge({
       name: `${PREFIX}evaluator_lag_seconds`,
       help: 'Age of the oldest committed batch that is not evaluated; 0 when there is none',
+      registers,
+    }),
+    setAside: new Gauge({
+      name: `${PREFIX}evaluator_set_aside`,
+      help: 'Units and hubs that cannot be judged, or of which the database refuses what was found',
       registers,
     }),
     failures: counter('evaluator_failures_total', 'Times that the evaluator began anew from the database'),

@@ -8,24 +8,20 @@ const GRACE_MS = 30_000
 /** A device that is silent is looked at so often: its unit's status follows the clock. */
 const SILENT_LOOK_MS = 5_000
 
-/** Lets the clock judge units at which nothing arrives. Returns those that something may have become of. */
+/** Lets the clock judge a unit at which nothing arrives. Returns whether something may have become of it. */
 export function lookAtSilence(
-  units: Iterable<UnitContext>,
+  unit: UnitContext,
   nowMs: number,
   looks: WeakMap<DeviceContext, number>,
-): UnitContext[] {
-  const due: UnitContext[] = []
-  for (const unit of units) {
-    let isDue = false
-    for (const device of unit.devices.values()) {
-      if (!isMaybeSilent(device, nowMs) || (looks.get(device) ?? -Infinity) > nowMs) continue
-      looks.set(device, nowMs + SILENT_LOOK_MS)
-      noteSilences(unit, device, silence(device.hearing, device.listening, nowMs))
-      isDue = true
-    }
-    if (isDue) due.push(unit)
+): boolean {
+  let isDue = false
+  for (const device of unit.devices.values()) {
+    if (!isMaybeSilent(device, nowMs) || (looks.get(device) ?? -Infinity) > nowMs) continue
+    looks.set(device, nowMs + SILENT_LOOK_MS)
+    noteSilences(unit, device, silence(device.hearing, device.listening, nowMs))
+    isDue = true
   }
-  return due
+  return isDue
 }
 
 /** What is to be forgotten of the silences of a unit, as they are told anew. */

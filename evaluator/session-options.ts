@@ -19,6 +19,9 @@ export interface SessionOptions {
   onDefect: (message: string) => void
   /** Told of a device whose readings could not be judged again. */
   onRefoldFailed: (deviceId: number, error: unknown) => void
+  /** Told of a unit or a hub that holds up no other one any more: it could not be judged, or was refused. */
+  onSetAside: (subject: string, error: unknown) => void
+  onBack: (subject: string) => void
   /** Told when messages wait to be published. */
   onTold: () => void
 }

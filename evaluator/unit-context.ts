@@ -12,6 +12,9 @@ export interface Late {
   toMs: number
 }
 
+/** Of a device that was set aside: all up to its newest reading. A number that JSON can hold, behind every reading. */
+export const OPEN_END_MS = 8_640_000_000_000_000
+
 /** What is stored of a device, as JSON. */
 export interface SavedDevice {
   readings: DeviceState
@@ -82,7 +85,17 @@ export function openUnit(
   for (const device of config.devices) {
     unit.devices.set(device.deviceId, openDevice(unit, device, known))
   }
+  if (isTakenUp(unit)) takeUp(unit, new Map())
   return unit
+}
+
+/** All is late that has come since the unit was stored, or behind a time that is given for a device. */
+export function takeUp(unit: UnitContext, fromMs: ReadonlyMap<number, number>): void {
+  unit.doorsFromMs = -Infinity
+  for (const [deviceId, device] of unit.devices) {
+    const storedToMs = Math.max(device.state.atMs, 0)
+    noteLate(device, { fromMs: Math.min(fromMs.get(deviceId) ?? storedToMs, storedToMs), toMs: OPEN_END_MS })
+  }
 }
 
 function openDevice(
@@ -118,6 +131,11 @@ function openDevice(
 /** What is to be stored of a device. */
 export function savedDevice({ state, hearing, late }: DeviceContext): SavedDevice {
   return { readings: state, hearing, ...(late ? { late } : {}) }
+}
+
+/** Whether it was set aside, and is not folded again yet. */
+export function isTakenUp({ devices }: UnitContext): boolean {
+  return [...devices.values()].some(({ late }) => late?.toMs === OPEN_END_MS)
 }
 
 export function noteLate(device: DeviceContext, { fromMs, toMs }: Late): void {
