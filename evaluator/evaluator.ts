@@ -151,11 +151,6 @@ export class Evaluator {
         statementTimeoutMs: settings.DATABASE_STATEMENT_TIMEOUT_MS,
         now: this.#now,
         onDefect: (message) => log.warn(`a rule is left out: ${message}`),
-        onRefoldFailed: (deviceId, error) =>
-          log.error(
-            { err: error, deviceId },
-            'a device cannot be judged: its readings could not be folded again, which is tried every minute',
-          ),
         onSetAside: (subject, error) =>
           log.error(
             { err: error },

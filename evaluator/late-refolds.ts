@@ -1,9 +1,11 @@
 import type { Pool } from 'pg'
 import { onConnection } from '../db/batches/transaction.ts'
-import { databaseError, verdictOf } from '../db/errors.ts'
+import { databaseError } from '../db/errors.ts'
 import type { EpisodeRange } from '../db/evaluation/episodes.ts'
 import type { EvaluatorMetrics } from './metrics.ts'
 import { refoldDevice } from './refold-device.ts'
+import { isOfData } from './refusals.ts'
+import type { SetAside } from './set-aside.ts'
 import type { DeviceContext, UnitContext } from './unit-context.ts'
 import type { Arrival } from './work.ts'
 
@@ -14,8 +16,7 @@ const STATEMENT_TIMEOUT = '57014'
 interface LateRefoldsOptions {
   pool: Pool
   metrics: Pick<EvaluatorMetrics, 'refolds' | 'refoldsFailed'>
-  /** Told of a device whose rows could not be folded. */
-  onFailed: (deviceId: number, error: unknown) => void
+  aside: Pick<SetAside, 'setDeviceAside' | 'deviceBack'>
 }
 
 /**
@@ -41,6 +42,7 @@ export class LateRefolds {
       metrics.refolds.inc()
       try {
         ranges.push(await onConnection(pool, (client) => refoldDevice(client, unit, device, { late, held })))
+        if (this.#notBeforeMs.delete(device)) this.#options.aside.deviceBack(device.config.deviceId)
       } catch (error) {
         if (!isOfDevice(error)) throw error
         this.#putOff(device, error)
@@ -50,11 +52,11 @@ export class LateRefolds {
   }
 
   #putOff(device: DeviceContext, error: unknown): void {
-    const { metrics, onFailed } = this.#options
+    const { metrics, aside } = this.#options
     this.#notBeforeMs.set(device, performance.now() + RETRY_MS)
     device.isUnsaved = true
     metrics.refoldsFailed.inc()
-    onFailed(device.config.deviceId, error)
+    aside.setDeviceAside(device.config.deviceId, error)
   }
 }
 
@@ -65,6 +67,5 @@ export function hasLate({ devices }: UnitContext): boolean {
 
 /** Whether it would fail again at once, while other devices would not. */
 function isOfDevice(error: unknown): boolean {
-  if (databaseError(error)?.code === STATEMENT_TIMEOUT) return true
-  return verdictOf(error) !== 'retry' || error instanceof TypeError || error instanceof RangeError
+  return databaseError(error)?.code === STATEMENT_TIMEOUT || isOfData(error)
 }

@@ -62,7 +62,7 @@ export function createEvaluatorMetrics(register: Registry): EvaluatorMetrics {
     }),
     setAside: new Gauge({
       name: `${PREFIX}evaluator_set_aside`,
-      help: 'Units and hubs that cannot be judged, or of which the database refuses what was found',
+      help: 'Units, hubs and devices that cannot be judged, or of which the database refuses what was found',
       registers,
     }),
     failures: counter('evaluator_failures_total', 'Times that the evaluator began anew from the database'),

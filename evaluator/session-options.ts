@@ -17,9 +17,7 @@ export interface SessionOptions {
   now: () => number
   /** Told of rules that cannot be judged. */
   onDefect: (message: string) => void
-  /** Told of a device whose readings could not be judged again. */
-  onRefoldFailed: (deviceId: number, error: unknown) => void
-  /** Told of a unit or a hub that holds up no other one any more: it could not be judged, or was refused. */
+  /** Told of what cannot be judged, or is refused when it is written: a unit, a hub, a device. */
   onSetAside: (subject: string, error: unknown) => void
   onBack: (subject: string) => void
   /** Told when messages wait to be published. */

@@ -74,7 +74,7 @@ export class Session {
     this.#aside = new SetAside({ ...options, memory, onClosed: (unitId) => this.#forget(unitId) })
     this.#clock = new ClockLooks(options, { memory, horizons: this.#horizons, aside: this.#aside })
     this.#writer = new SessionWriter(options, { cursor, aside: this.#aside })
-    this.#refolds = new LateRefolds({ ...options, onFailed: options.onRefoldFailed })
+    this.#refolds = new LateRefolds({ ...options, aside: this.#aside })
   }
 
   /** Whether the ledger shows more than can be taken at once. */

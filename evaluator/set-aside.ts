@@ -53,6 +53,7 @@ export class SetAside {
   /** Reopened, and not written yet. */
   readonly #trying = new Map<number, UnitAside>()
   readonly #hubs = new Map<number, Retry & { said: HubFacts }>()
+  readonly #devices = new Set<number>()
   #pages: Retry | undefined
 
   constructor(options: SetAsideOptions) {
@@ -76,6 +77,7 @@ export class SetAside {
     return [
       ...[...this.#units.keys(), ...this.#trying.keys()].map((id) => `unit ${id}`),
       ...[...this.#hubs.keys()].map((id) => `hub ${id}`),
+      ...[...this.#devices].map((id) => `device ${id}`),
       ...(this.#pages ? [PAGES] : []),
     ]
   }
@@ -175,6 +177,19 @@ export class SetAside {
       if (!due.has(hubId) && performance.now() >= notBeforeMs) due.set(hubId, said)
     }
     return [...due.values()]
+  }
+
+  /** What came late for a device cannot be folded: its readings are not judged until it can. */
+  setDeviceAside(deviceId: number, error: unknown): void {
+    if (!this.#devices.has(deviceId)) this.#options.onSetAside(`device ${deviceId}`, error)
+    this.#devices.add(deviceId)
+    this.#count()
+  }
+
+  deviceBack(deviceId: number): void {
+    if (!this.#devices.delete(deviceId)) return
+    this.#options.onBack(`device ${deviceId}`)
+    this.#count()
   }
 
   /** The pages of alerts of which nothing has changed are refused: they are planned again later. */
