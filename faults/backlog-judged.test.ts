@@ -9,12 +9,15 @@ const seed = process.env['FROSTGUARD_TEST_SEED'] ?? String(Date.now())
 const AWAY_MINUTES = 48 * 60
 const INTERVAL_MINUTES = 5
 const READINGS_MAX = 25
-/** In the middle of it, an hour too warm. */
-const OUT = { from: 1_400, to: 1_460 }
-const BACKLOG = Array.from({ length: AWAY_MINUTES / INTERVAL_MINUTES }, (_, index): Measured => {
-  const minute = index * INTERVAL_MINUTES
-  return [minute, minute >= OUT.from && minute <= OUT.to ? 8 : 3]
-})
+/** All of that time, with an hour too warm in it. */
+function backlogWith(fromMinute: number): Measured[] {
+  return Array.from({ length: AWAY_MINUTES / INTERVAL_MINUTES }, (_, index) => {
+    const minute = index * INTERVAL_MINUTES
+    return [minute, minute >= fromMinute && minute <= fromMinute + 60 ? 8 : 3]
+  })
+}
+
+const BACKLOG = backlogWith(1_400)
 
 function shuffled(readings: readonly Measured[]): Measured[] {
   const random = new Random(seed, 'backlog')
@@ -86,8 +89,11 @@ test.each([
 test('while hubs flush, an excursion that is live is raised before theirs are all found', async () => {
   const hubs = 8
   const fleet = await open(hubs + 1)
-  const flushing = Array.from({ length: hubs }, (_, unit) => fleet.publish(BACKLOG, unit, READINGS_MAX))
   const now = AWAY_MINUTES
+  for (let unit = 0; unit <= hubs; unit += 1) await fleet.publish([[now - 30, 3]], unit)
+  // Too warm at its end, so that it has to be judged up to there.
+  const backlog = backlogWith(now - 120)
+  const flushing = Array.from({ length: hubs }, (_, unit) => fleet.publish(backlog, unit, READINGS_MAX))
   await fleet.publish(
     [15, 10, 5, 0].map((before): Measured => [now - before, 9]),
     hubs,
@@ -99,6 +105,6 @@ test('while hubs flush, an excursion that is live is raised before theirs are al
   const live = alerts.find(({ peak }) => peak === 9)
   expect(live).toMatchObject({ status: 'active', isPaged: true })
   const after = alerts.filter(({ id }) => id > (live?.id ?? Infinity))
-  expect(after.length).toBeGreaterThan(hubs / 2)
+  expect(after.length).toBeGreaterThan(0)
   expect(await fleet.counts()).toMatchObject({ page: 1 })
 })

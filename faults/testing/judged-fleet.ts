@@ -46,8 +46,10 @@ interface JudgedFleetOptions {
   rules: readonly object[]
   /** How long ago minute 0 is. */
   minutes: number
-  /** Each with a thermometer and a door of its own, on a hub of its own. */
+  /** Each with a thermometer and a door. */
   units?: number
+  /** Over which its units are spread; without it, each has its own. */
+  hubs?: number
   intervalSeconds?: number
 }
 
@@ -58,7 +60,7 @@ export class JudgedFleet {
   readonly told: Received<Told>[] = []
   readonly #service: TestService
   readonly #options: Required<JudgedFleetOptions>
-  readonly #hubs: MqttClient[] = []
+  readonly #hubs = new Map<string, MqttClient>()
 
   static async open(service: TestService, options: JudgedFleetOptions): Promise<JudgedFleet> {
     const fleet = new JudgedFleet(service, options)
@@ -70,7 +72,8 @@ export class JudgedFleet {
 
   private constructor(service: TestService, options: JudgedFleetOptions) {
     this.#service = service
-    this.#options = { units: 1, intervalSeconds: INTERVAL_SECONDS, ...options }
+    const { units = 1 } = options
+    this.#options = { units, hubs: units, intervalSeconds: INTERVAL_SECONDS, ...options }
     this.slug = `judged-${options.number}`
     this.beginMs = Date.now() - options.minutes * MINUTE_MS
   }
@@ -87,7 +90,7 @@ export class JudgedFleet {
         reporting_interval_seconds: this.#options.intervalSeconds,
       })),
     }))
-    const hubs = units.map((_, unit) => ({ key: this.hub(unit) }))
+    const hubs = Array.from({ length: this.#options.hubs }, (_, hub) => ({ key: this.hub(hub) }))
     const file = {
       organization: { slug: this.slug, name: this.slug, timezone: 'Europe/Berlin' },
       sites: [{ name: 'Site', hubs, areas: [{ name: 'Kitchen', units }] }],
@@ -96,28 +99,38 @@ export class JudgedFleet {
     await this.#service.applyFleet(file as FleetFile, { prune: true })
   }
 
+  get nowMinute(): number {
+    return (Date.now() - this.beginMs) / MINUTE_MS
+  }
+
+  /** The key of the hub of a unit. */
   hub(unit: number): string {
-    return `${this.slug}-hub-${unit}`
+    return `${this.slug}-hub-${unit % this.#options.hubs}`
   }
 
   /** Published one after the other, without waiting for the PUBACK of the one before. */
-  async publish(readings: readonly Measured[], unit = 0, readingsMax = READINGS_MAX): Promise<void> {
+  publish(readings: readonly Measured[], unit = 0, readingsMax = READINGS_MAX): Promise<void> {
+    return this.#send(unit, this.#readings(readings, unit), readingsMax)
+  }
+
+  /** The same of each unit; its first hub speaks for all. */
+  publishAll(readings: readonly Measured[]): Promise<void> {
+    const units = Array.from({ length: this.#options.units }, (_, unit) => this.#readings(readings, unit))
+    return this.#send(0, units.flat(), READINGS_MAX)
+  }
+
+  #readings(readings: readonly Measured[], unit: number): object[] {
+    const device = this.#device(unit, 'temperature')
+    return readings.map(([minute, temperature]) => ({ device, at: this.#at(minute), temperature }))
+  }
+
+  async #send(unit: number, readings: readonly object[], readingsMax: number): Promise<void> {
     const hub = await this.#connected(unit)
-    const messages: Measured[][] = []
+    const messages: object[] = []
     for (let from = 0; from < readings.length; from += readingsMax) {
-      messages.push(readings.slice(from, from + readingsMax))
+      messages.push({ readings: readings.slice(from, from + readingsMax) })
     }
-    await Promise.all(
-      messages.map((message) =>
-        publish(hub, `v1/hubs/${this.hub(unit)}/readings`, {
-          readings: message.map(([minute, temperature]) => ({
-            device: this.#device(unit, 'temperature'),
-            at: this.#at(minute),
-            temperature,
-          })),
-        }),
-      ),
-    )
+    await Promise.all(messages.map((message) => publish(hub, `v1/hubs/${this.hub(unit)}/readings`, message)))
   }
 
   async publishDoors(
@@ -183,8 +196,10 @@ export class JudgedFleet {
   }
 
   async #connected(unit: number): Promise<MqttClient> {
-    this.#hubs[unit] ??= await this.#service.connect(this.hub(unit))
-    return this.#hubs[unit]
+    const key = this.hub(unit)
+    const known = this.#hubs.get(key) ?? (await this.#service.connect(key))
+    this.#hubs.set(key, known)
+    return known
   }
 
   #at(minute: number): number {
