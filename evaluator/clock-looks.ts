@@ -11,7 +11,7 @@ import { type Overdue, OverdueLooks } from './overdue-looks.ts'
 import { lookAtSilence } from './session-clock.ts'
 import type { SessionOptions } from './session-options.ts'
 import type { SetAside } from './set-aside.ts'
-import type { DeviceContext, UnitContext } from './unit-context.ts'
+import { type DeviceContext, hasOld, type UnitContext } from './unit-context.ts'
 
 /** How often manual logs and calibrations are looked at. */
 const OVERDUE_MS = 5_000
@@ -21,6 +21,8 @@ const NOTHING_OVERDUE: Overdue = { unitFacts: [], ranges: [], units: [] }
 export interface Due extends Omit<Overdue, 'units'> {
   /** Units of which something may have become. */
   units: Set<UnitContext>
+  /** Units of which something very old has come. */
+  old: UnitContext[]
   hubs: HubFacts[]
 }
 
@@ -71,7 +73,8 @@ export class ClockLooks {
     const units = [...this.#memory.units.values()]
     const { hubs, changed } = await this.#lookAtHubs(units, nowMs)
     const { unitFacts, ranges, units: overdue } = await this.#lookForOverdue(units, nowMs)
-    const due: Due = { units: new Set([...changed, ...overdue]), hubs, unitFacts, ranges }
+    const old = units.filter(hasOld)
+    const due: Due = { units: new Set([...changed, ...overdue]), old, hubs, unitFacts, ranges }
     for (const unit of units) {
       this.#aside.guard(unit, () => {
         if (lookAtSilence(unit, nowMs, this.#looks) || hasLate(unit)) due.units.add(unit)

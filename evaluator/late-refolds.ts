@@ -26,34 +26,47 @@ interface LateRefoldsOptions {
 export class LateRefolds {
   readonly #options: LateRefoldsOptions
   /** By `performance.now()`. */
-  readonly #notBeforeMs = new WeakMap<DeviceContext, number>()
+  readonly #notBeforeMs = {
+    late: new WeakMap<DeviceContext, number>(),
+    old: new WeakMap<DeviceContext, number>(),
+  }
 
   constructor(options: LateRefoldsOptions) {
     this.#options = options
   }
 
   /** Those of a unit that are due. `held`: its messages whose turn is still to come. Returns what is to be forgotten of their episodes. */
-  async run(unit: UnitContext, held: readonly Arrival[]): Promise<EpisodeRange[]> {
+  run(unit: UnitContext, held: readonly Arrival[]): Promise<EpisodeRange[]> {
+    return this.#fold(unit, 'late', held)
+  }
+
+  /** The same of what is so old that it has waited until there is time. */
+  runOld(unit: UnitContext): Promise<EpisodeRange[]> {
+    return this.#fold(unit, 'old', [])
+  }
+
+  async #fold(unit: UnitContext, what: 'late' | 'old', held: readonly Arrival[]): Promise<EpisodeRange[]> {
     const { pool, metrics } = this.#options
     const ranges: EpisodeRange[] = []
     for (const device of unit.devices.values()) {
-      const { late } = device
-      if (!late || performance.now() < (this.#notBeforeMs.get(device) ?? -Infinity)) continue
+      const late = device[what]
+      if (!late || performance.now() < (this.#notBeforeMs[what].get(device) ?? -Infinity)) continue
       metrics.refolds.inc()
       try {
         ranges.push(await onConnection(pool, (client) => refoldDevice(client, unit, device, { late, held })))
-        if (this.#notBeforeMs.delete(device)) this.#options.aside.deviceBack(device.config.deviceId)
+        device[what] = undefined
+        if (this.#notBeforeMs[what].delete(device)) this.#options.aside.deviceBack(device.config.deviceId)
       } catch (error) {
         if (!isOfDevice(error)) throw error
-        this.#putOff(device, error)
+        this.#putOff(device, what, error)
       }
     }
     return ranges
   }
 
-  #putOff(device: DeviceContext, error: unknown): void {
+  #putOff(device: DeviceContext, what: 'late' | 'old', error: unknown): void {
     const { metrics, aside } = this.#options
-    this.#notBeforeMs.set(device, performance.now() + RETRY_MS)
+    this.#notBeforeMs[what].set(device, performance.now() + RETRY_MS)
     device.isUnsaved = true
     metrics.refoldsFailed.inc()
     aside.setDeviceAside(device.config.deviceId, error)

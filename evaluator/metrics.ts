@@ -13,6 +13,7 @@ export interface EvaluatorMetrics {
   lagSeconds: Gauge
   failures: Counter
   setAside: Gauge
+  old: Gauge
   /** How many alerts are open, by severity. */
   setOpenAlerts(counts: Readonly<Partial<Record<string, number>>>): void
 }
@@ -63,6 +64,11 @@ export function createEvaluatorMetrics(register: Registry): EvaluatorMetrics {
     setAside: new Gauge({
       name: `${PREFIX}evaluator_set_aside`,
       help: 'Units, hubs and devices that cannot be judged, or of which the database refuses what was found',
+      registers,
+    }),
+    old: new Gauge({
+      name: `${PREFIX}evaluator_old_waiting`,
+      help: 'Units at which something came that is more than 7 days older than what was known: it is judged behind what is live',
       registers,
     }),
     failures: counter('evaluator_failures_total', 'Times that the evaluator began anew from the database'),

@@ -33,7 +33,6 @@ export async function refoldDevice(
     device.judging,
     late,
   )
-  device.late = undefined
   if (refolded.state) device.state = refolded.state
   device.view = deviceView(device.state, device.judging)
   device.isUnsaved = true

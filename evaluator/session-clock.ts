@@ -1,6 +1,8 @@
 import type { EpisodeRange } from '../db/evaluation/episodes.ts'
 import { noteSilences } from './apply-inputs.ts'
 import { silence } from './core/silence.ts'
+import type { HubHorizons } from './hub-horizons.ts'
+import { judgeDoors } from './judge-doors.ts'
 import type { DeviceContext, UnitContext } from './unit-context.ts'
 
 /** On top of a reporting interval, before a device may count as silent. */
@@ -24,8 +26,19 @@ export function lookAtSilence(
   return isDue
 }
 
-/** What is to be forgotten of the silences of a unit, as they are told anew. */
-export function silenceRanges({ silent, config: { unitId } }: UnitContext): EpisodeRange[] {
+/** Judges the doors of a unit, and tells what is to be forgotten of what was known of them and of its silences. */
+export function judgeByClock(unit: UnitContext, horizons: HubHorizons, nowMs: number): EpisodeRange[] {
+  const silences = silenceRanges(unit)
+  if (unit.doorsFromMs === undefined) return silences
+  const doors = judgeDoors(unit, (deviceId) => {
+    const device = unit.devices.get(deviceId)
+    return device ? horizons.horizonMs(device, nowMs) : -Infinity
+  })
+  return [...doors, ...silences]
+}
+
+/** They are told anew. */
+function silenceRanges({ silent, config: { unitId } }: UnitContext): EpisodeRange[] {
   return [...silent].map((deviceId) => ({
     unitId,
     deviceId,

@@ -1,10 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ClientBase } from 'pg'
 import { onConnection } from '../db/batches/transaction.ts'
-import { readUnproven } from '../db/evaluation/alert-rows.ts'
 import { batchRows } from '../db/evaluation/batch-rows.ts'
 import type { LedgerCursor } from '../db/evaluation/cursor.ts'
-import type { EpisodeRange, EpisodeScope } from '../db/evaluation/episodes.ts'
+import type { EpisodeRange } from '../db/evaluation/episodes.ts'
 import { applyArrivals, noteWritten } from './arrivals.ts'
 import { ClockLooks } from './clock-looks.ts'
 import { FleetMemory } from './fleet-memory.ts'
@@ -12,19 +10,19 @@ import type { HandedBatch } from './hand-over.ts'
 import { hearNewest, newestReadings } from './hear-newest.ts'
 import { HubHorizons } from './hub-horizons.ts'
 import type { HubFacts } from './hub-outages.ts'
-import { judgeDoors } from './judge-doors.ts'
 import { hasLate, LateRefolds } from './late-refolds.ts'
 import { LedgerReader } from './ledger-reader.ts'
 import type { UnitFacts } from './overdue-looks.ts'
 import { Rest } from './rest.ts'
 import { inRounds } from './rounds.ts'
-import { silenceRanges } from './session-clock.ts'
+import { judgeByClock } from './session-clock.ts'
 import type { SessionOptions } from './session-options.ts'
 import { SessionWriter } from './session-writer.ts'
 import { SetAside } from './set-aside.ts'
 import { inSlices } from './slices.ts'
 import { updateStatus } from './status.ts'
 import { isTakenUp, type UnitContext } from './unit-context.ts'
+import { Unproven } from './unproven.ts'
 import { type Arrival, addStored, isAnyUnknown, rowsOf, type Work } from './work.ts'
 
 /** How often the clock is let judge, and changed rules are looked for. */
@@ -47,10 +45,11 @@ export class Session {
   readonly #refolds: LateRefolds
   /** Units of this turn at which something was heard or is due. */
   readonly #touched = new Set<UnitContext>()
+  #old = new Set<UnitContext>()
   #ranges: EpisodeRange[] = []
   #hubs: HubFacts[] = []
   #unitFacts: UnitFacts[] = []
-  #unproven = new Map<number, EpisodeScope[]>()
+  readonly #unproven: Unproven
   #nextTickMs = 0
   #nextReadMs = 0
   readonly #rest = new Rest()
@@ -60,7 +59,7 @@ export class Session {
     const memory = new FleetMemory({ pool: options.pool, nowMs: options.now, onDefect: options.onDefect })
     await memory.load()
     const session = new Session(options, memory, cursor)
-    await onConnection(options.pool, (client) => session.#noteUnproven(client))
+    await session.#unproven.read()
     await session.#clock.begin()
     // What is late has been so before, or is of other rules than those of now.
     for (const unit of memory.units.values()) await session.#openUnit(unit)
@@ -74,6 +73,7 @@ export class Session {
     this.#aside = new SetAside({ ...options, memory, onClosed: (unitId) => this.#forget(unitId) })
     this.#clock = new ClockLooks(options, { memory, horizons: this.#horizons, aside: this.#aside })
     this.#writer = new SessionWriter(options, { cursor, aside: this.#aside })
+    this.#unproven = new Unproven(options.pool)
     this.#refolds = new LateRefolds({ ...options, aside: this.#aside })
   }
 
@@ -99,6 +99,7 @@ export class Session {
     await this.#settle(nowMs)
     await this.#write({ nowMs, isTick })
     await this.#retryAside(nowMs)
+    await this.#foldOld(nowMs)
   }
 
   /** What an operator is told. */
@@ -201,7 +202,9 @@ export class Session {
   async #tick(nowMs: number): Promise<void> {
     this.#nextTickMs = performance.now() + TICK_MS
     await this.#refresh()
-    const { units, ranges, hubs, unitFacts } = await this.#clock.look(nowMs)
+    const { units, old, ranges, hubs, unitFacts } = await this.#clock.look(nowMs)
+    this.#old = new Set(old)
+    this.#options.metrics.old.set(old.length)
     for (const unit of units) this.#touched.add(unit)
     this.#ranges.push(...ranges)
     this.#hubs.push(...this.#aside.hubsDue(hubs))
@@ -213,19 +216,9 @@ export class Session {
     for (const unit of this.#touched) {
       await this.#writer.holdLease()
       this.#ranges.push(...(await this.#refolds.run(unit, held?.get(unit.config.unitId) ?? [])))
-      const judged = this.#aside.guard(unit, () => this.#judgeByClock(unit, nowMs))
+      const judged = this.#aside.guard(unit, () => judgeByClock(unit, this.#horizons, nowMs))
       if (judged) this.#ranges.push(...judged)
     }
-  }
-
-  #judgeByClock(unit: UnitContext, nowMs: number): EpisodeRange[] {
-    const silences = silenceRanges(unit)
-    if (unit.doorsFromMs === undefined) return silences
-    const doors = judgeDoors(unit, (deviceId) => {
-      const device = unit.devices.get(deviceId)
-      return device ? this.#horizons.horizonMs(device, nowMs) : -Infinity
-    })
-    return [...doors, ...silences]
   }
 
   async #write(kind: { nowMs: number; isTick?: boolean; isEnd?: boolean; isRound?: boolean }): Promise<void> {
@@ -240,7 +233,7 @@ export class Session {
       ranges: this.#ranges,
       unitFacts: this.#unitFacts,
       hubs: this.#hubs,
-      scopes: touched.flatMap(({ config }) => this.#unproven.get(config.unitId) ?? []),
+      scopes: touched.flatMap(({ config }) => this.#unproven.ofUnit(config.unitId)),
       statuses,
       cursor: this.#ledger.cursor,
       newestId: this.#ledger.newestId,
@@ -254,9 +247,7 @@ export class Session {
     this.#ranges = []
     this.#hubs = []
     this.#unitFacts = []
-    if (written?.some(({ change }) => change.kind === 'keep_unproven') || this.#unproven.size > 0) {
-      await onConnection(this.#options.pool, (client) => this.#noteUnproven(client))
-    }
+    await this.#unproven.noteWritten(written)
   }
 
   /** Takes up a unit that was read from the database. */
@@ -280,6 +271,18 @@ export class Session {
     if (!this.#aside.has(unit.config.unitId)) this.#aside.back(unit)
   }
 
+  /** What is very old comes behind all that is live: one unit a turn. */
+  async #foldOld(nowMs: number): Promise<void> {
+    const [unit] = this.#old
+    if (!unit) return
+    this.#old.delete(unit)
+    // It was set aside, or is configured otherwise by now.
+    if (this.#memory.units.get(unit.config.unitId) !== unit) return
+    this.#touched.add(unit)
+    this.#ranges.push(...(await this.#refolds.runOld(unit)))
+    await this.#write({ nowMs, isRound: true })
+  }
+
   /** A unit was set aside: what of it is not written is judged again when it is back. */
   #forget(unitId: number): EpisodeRange[] {
     const ranges = this.#ranges.filter((range) => range.unitId === unitId)
@@ -289,10 +292,5 @@ export class Session {
     this.#ranges = this.#ranges.filter((range) => range.unitId !== unitId)
     this.#unitFacts = this.#unitFacts.filter(({ unit }) => unit.config.unitId !== unitId)
     return ranges
-  }
-
-  async #noteUnproven(client: ClientBase): Promise<void> {
-    const scopes = (await readUnproven(client)).map((scope) => ({ ...scope, fromMs: Infinity }))
-    this.#unproven = Map.groupBy(scopes, ({ unitId }) => unitId)
   }
 }

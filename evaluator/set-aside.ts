@@ -105,8 +105,9 @@ export class SetAside {
       isMarked: false,
     }
     this.#units.set(unitId, aside)
-    for (const [deviceId, { late }] of memory.units.get(unitId)?.devices ?? [])
-      lower(aside, deviceId, late?.fromMs ?? OPEN_END_MS)
+    for (const [deviceId, { late, old }] of memory.units.get(unitId)?.devices ?? []) {
+      lower(aside, deviceId, Math.min(late?.fromMs ?? OPEN_END_MS, old?.fromMs ?? OPEN_END_MS))
+    }
     memory.close(unitId)
     for (const { kind, deviceId, afterMs } of onClosed(unitId)) {
       if (kind === 'readings') lower(aside, deviceId, afterMs)
