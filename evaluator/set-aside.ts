@@ -127,8 +127,11 @@ export class SetAside {
   note(unitId: number, arrivals: readonly Arrival[]): boolean {
     const aside = this.#units.get(unitId)
     if (!aside) return false
-    for (const { readings } of arrivals)
+    for (const { readings, doors } of arrivals) {
       for (const { deviceId, atMs } of readings) lower(aside, deviceId, atMs)
+      // By the doors, any of its devices may be judged otherwise.
+      for (const { atMs } of doors) for (const deviceId of aside.fromMs.keys()) lower(aside, deviceId, atMs)
+    }
     return true
   }
 
