@@ -12,6 +12,7 @@ import {
 import { startTestService, type TestService } from '../contract/testing/service.ts'
 import { readReadyz } from '../contract/testing/status-page.ts'
 import { until } from '../db/testing/poll.ts'
+import { JudgedFleet } from './testing/judged-fleet.ts'
 
 const MINUTE_MS = 60_000
 const DEFECTIVE = 66.6
@@ -123,6 +124,25 @@ test('a unit whose alert the database refuses is set aside, named, and judged on
   ])
   expect(await readReadyz(service)).toBe('200 ready\n')
   expect(await service.metric('frostguard_evaluator_failures_total')).toBe(0)
+})
+
+test('of many units in one turn, only those stay behind that are refused', async () => {
+  const fleet = await JudgedFleet.open(service, { number: 1, rules: RULES, minutes: 10, units: 12, hubs: 1 })
+  const refused = `SELECT string_agg(u.id::text, ',') FROM units u JOIN organizations o ON o.id = u.organization_id
+    WHERE o.slug = '${fleet.slug}' AND u.name IN ('Cooler 3', 'Cooler 10')`
+  await service.query(
+    `DO $$ BEGIN EXECUTE format('ALTER TABLE alerts ADD CONSTRAINT refused CHECK (unit_id NOT IN (%s))', (${refused})); END $$`,
+  )
+  await fleet.publishAll([
+    [0, 7],
+    [5, 7],
+    [10, 7],
+  ])
+  await until('the others are raised', async () => (await fleet.alerts()).length === 10)
+  expect(await aside()).toBe(2)
+  await service.query('ALTER TABLE alerts DROP CONSTRAINT refused')
+  await until('all are raised', async () => (await fleet.alerts()).length === 12)
+  expect(await fleet.counts()).toEqual({ alert_raised: 12, page: 12 })
 })
 
 test('nothing of a unit that is aside is lost in a restart, nor what came late for it', async () => {
