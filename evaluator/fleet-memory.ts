@@ -9,7 +9,7 @@ import { loadUnitConfigs } from './config/unit-configs.ts'
 import { allPauses, type Pause } from './core/pauses.ts'
 import type { UnitConfig } from './core/types.ts'
 import { loadUnits } from './load-units.ts'
-import { noteLate, openUnit, savedDevice, type UnitContext } from './unit-context.ts'
+import { noteLate, openUnit, savedDevice, takeUp, type UnitContext } from './unit-context.ts'
 import type { Offsets } from './work.ts'
 
 /** Of a silence that began before, the pauses of that time do not matter any more. */
@@ -28,6 +28,7 @@ export class FleetMemory {
   /** Our own downtimes: in them nobody is silent. */
   downtimes: readonly Pause[] = []
   readonly #options: MemoryOptions
+  readonly #closed = new Set<number>()
   #version = -1n
 
   constructor(options: MemoryOptions) {
@@ -40,13 +41,31 @@ export class FleetMemory {
     this.#version = await configVersion(pool)
     this.offsets = await loadOffsets(pool)
     this.downtimes = await loadDowntimes(pool, nowMs())
-    for (const unit of await loadUnits(pool, {
-      nowMs: nowMs(),
-      pauses: allPauses(this.downtimes, []),
-      onDefect,
-    })) {
+    const pauses = allPauses(this.downtimes, [])
+    for (const unit of await loadUnits(pool, { nowMs: nowMs(), pauses, onDefect })) {
       this.units.set(unit.config.unitId, unit)
     }
+  }
+
+  /** Forgets a unit, until it is opened again. */
+  close(unitId: number): void {
+    this.units.delete(unitId)
+    this.#closed.add(unitId)
+  }
+
+  /**
+   * Reads a closed unit from the database. All is late that has come to its devices since it was stored, or behind a time that
+   * is given for one. Undefined: it is no more.
+   */
+  async reopen(unitId: number, fromMs: ReadonlyMap<number, number>): Promise<UnitContext | undefined> {
+    const { pool, nowMs, onDefect } = this.#options
+    const pauses = allPauses(this.downtimes, [])
+    const [unit] = await loadUnits(pool, { unitIds: [unitId], nowMs: nowMs(), pauses, onDefect })
+    this.#closed.delete(unitId)
+    if (!unit) return undefined
+    takeUp(unit, fromMs)
+    this.units.set(unitId, unit)
+    return unit
   }
 
   /** Takes over what was changed; returns the units that must be judged again. */
@@ -59,7 +78,8 @@ export class FleetMemory {
     const offsets = await loadOffsets(pool, concerned?.deviceIds)
     // What changes from here on is loaded again.
     this.#version = version
-    const changed = configs.flatMap((config) => this.#take(config) ?? [])
+    const opened = configs.filter(({ unitId }) => !this.#closed.has(unitId))
+    const changed = opened.flatMap((config) => this.#take(config) ?? [])
     const live = new Set(configs.map(({ unitId }) => unitId))
     for (const unitId of unitIds ?? this.units.keys()) if (!live.has(unitId)) this.units.delete(unitId)
     const recalibrated = this.#recalibrate(offsets, concerned?.deviceIds)

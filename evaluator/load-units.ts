@@ -6,6 +6,7 @@ import { readRuleStates } from '../db/evaluation/write-states.ts'
 import { loadUnitConfigs } from './config/unit-configs.ts'
 import type { Pause } from './core/pauses.ts'
 import type { UnitConfig } from './core/types.ts'
+import { readSaved } from './read-saved.ts'
 import { openUnit, type SavedDevice, type UnitContext } from './unit-context.ts'
 
 /** Units whose states are read with one query. */
@@ -34,7 +35,7 @@ export async function loadUnits(pool: Pool, options: LoadOptions): Promise<UnitC
       for (const config of some) {
         const saved = (states.get(config.unitId) ?? []).map(({ deviceId, state }): [number, SavedDevice] => [
           deviceId,
-          state as SavedDevice,
+          readSaved(state),
         ])
         const doors = hasDoors(config)
           ? await doorRows(client, {

@@ -45,7 +45,6 @@ export async function refoldDevice(
     isHeld: heldRows(device, held),
   }
   const refolded = await refold(read, judging, { late, judgedToMs: state.atMs })
-  device.late = undefined
   if (refolded.state) device.state = refolded.state
   device.view = deviceView(device.state, device.judging)
   device.isUnsaved = true
