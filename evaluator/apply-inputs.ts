@@ -3,6 +3,7 @@ import { doorTimeline } from './core/doors.ts'
 import { hear, type Silences } from './core/silence.ts'
 import type { DoorInput, Episode, ReadingInput } from './core/types.ts'
 import { deviceView } from './core/view.ts'
+import { boundedDoors } from './held-doors.ts'
 import { type DeviceContext, episodeKey, isOld, noteLate, noteOld, type UnitContext } from './unit-context.ts'
 
 /**
@@ -55,14 +56,16 @@ function byDevice(readings: readonly ReadingInput[]): Map<number, ReadingInput[]
 
 function applyReadings(unit: UnitContext, device: DeviceContext, inputs: ReadingInput[]): void {
   if (inputs.length > 1) inputs.sort(inOrder)
+  const doorsFromMs = neededDoorsFromMs(unit)
   for (const input of inputs) {
-    if (isNewest(device, input)) continue
-    // Silence is about arrival: it is heard in the order in which it comes.
+    // Silence is about arrival: it is heard in the order in which it comes, also what a refold has read before its turn.
     noteSilences(unit, device, hear(device.hearing, input, device.listening))
+    if (isNewest(device, input)) continue
     const { atMs } = input
     if (isOld(device, atMs)) noteOld(device, { fromMs: atMs, toMs: atMs })
-    // Behind one that came late, the refold reads the others from the database.
-    else if (device.late || !isInOrder(device.state, input)) noteLate(device, { fromMs: atMs, toMs: atMs })
+    // Behind one that came late, the refold reads the others from the database; and the doors that are not held.
+    else if (device.late || !isInOrder(device.state, input) || atMs < doorsFromMs)
+      noteLate(device, { fromMs: atMs, toMs: atMs })
     else noteEpisodes(unit, step(device.state, input, device.judging))
   }
   device.isUnsaved = true
@@ -74,20 +77,27 @@ function inOrder(a: ReadingInput, b: ReadingInput): number {
   return a.atMs - b.atMs || a.recordedAtMs - b.recordedAtMs
 }
 
-/** Seen before: from the hand-over, or before a restart. */
+/** Judged before: from the hand-over, before a restart, or in a refold. */
 export function isNewest({ state }: DeviceContext, { atMs, recordedAtMs }: ReadingInput): boolean {
   return state.atMs === atMs && state.recordedAtMs === recordedAtMs
 }
 
-function addDoors(unit: UnitContext, doors: readonly DoorInput[]): void {
-  const known = new Set(unit.doors.map(doorKey))
-  const added = doors.filter((door) => !known.has(doorKey(door)))
+/** Without the doors of before it, which are not held, nothing can be judged; -Infinity: what is held is enough. */
+export function neededDoorsFromMs(unit: UnitContext): number {
+  const { heldFromMs } = unit.doors
+  return Number.isFinite(heldFromMs) && judgesByDoors(unit) ? heldFromMs : -Infinity
+}
+
+function addDoors(unit: UnitContext, given: readonly DoorInput[]): void {
+  const { events, heldFromMs } = unit.doors
+  const known = new Set(events.map(doorKey))
+  const added = given.filter((door) => door.atMs >= heldFromMs && !known.has(doorKey(door)))
   // Also what is known: after a start it was read with the unit, and nothing has been judged by it.
-  const fromMs = doors.reduce((earliest, { atMs }) => Math.min(earliest, atMs), Infinity)
+  const fromMs = given.reduce((earliest, { atMs }) => Math.min(earliest, atMs), Infinity)
   unit.doorsFromMs = Math.min(unit.doorsFromMs ?? fromMs, fromMs)
   if (added.length > 0) {
-    unit.doors.push(...added)
-    unit.timeline = doorTimeline(unit.doors)
+    unit.doors = boundedDoors({ events: [...events, ...added], heldFromMs })
+    unit.timeline = doorTimeline(unit.doors.events)
   }
   if (!judgesByDoors(unit)) return
   for (const device of unit.devices.values()) {

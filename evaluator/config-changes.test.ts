@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
 import { until } from '../db/testing/poll.ts'
 import { type EvaluatedFleet, openEvaluatedFleet, TOO_WARM } from './testing/evaluated-fleet.ts'
+import { hand } from './testing/handing.ts'
 
 const SILENT = { name: 'Silent', condition: { type: 'no_data', missed: 5 } }
 /** Beyond at 5, raised at 15. */
@@ -112,6 +113,60 @@ test('an offset that is no number stops nobody', async () => {
   expect(await fleet.alerts()).toMatchObject([{ peak: 6 }])
   expect(await fleet.failures()).toBe(0)
 })
+
+test.each([true, false])(
+  'an offset that is entered afterwards holds for what was judged before (evaluated meanwhile: %s)',
+  async (isEvaluated) => {
+    fleet = await openEvaluatedFleet({ rules: [TOO_WARM], minutes: 20 })
+    const first = fleet.startEvaluator()
+    await fleet.commit(RAISED)
+    await fleet.evaluated()
+    expect(await fleet.alerts()).toMatchObject([{ status: 'active' }])
+    if (!isEvaluated) await first.stop()
+    await calibrate('-3')
+    if (!isEvaluated) fleet.startEvaluator()
+    await until('it is withdrawn', async () => (await fleet.alerts())[0]?.resolution === 'withdrawn')
+  },
+)
+
+test('a device that is new and calibrated is judged so from its first reading on', async () => {
+  fleet = await openEvaluatedFleet({ rules: [TOO_WARM], minutes: 30 })
+  const evaluator = fleet.startEvaluator()
+  await fleet.commit([[0, 3]])
+  await fleet.evaluated()
+  // So that the ledger cannot show what is handed over: it would be read as it is calibrated.
+  const holder = await fleet.db.$client.connect()
+  try {
+    await holder.query('BEGIN; SELECT pg_current_xact_id()')
+    fleet.devices.push(await addCalibratedDevice('-3'))
+    const batch = await fleet.commit(RAISED, 1)
+    hand(evaluator, batch, batch.id)
+    await until('it is judged', async () => (await states()) === 2)
+  } finally {
+    await holder.query('ROLLBACK')
+    holder.release()
+  }
+  await fleet.evaluated()
+  expect(await fleet.alerts()).toEqual([])
+})
+
+async function states(): Promise<number | null> {
+  return (await execute('SELECT FROM pipeline.rule_states WHERE newest_at IS NOT NULL')).rowCount
+}
+
+/** As a fleet file does, in one transaction. */
+async function addCalibratedDevice(offset: string): Promise<number> {
+  const { rows } = await execute(
+    `WITH added AS (
+       INSERT INTO devices (organization_id, unit_id, hub_id, device_type, device_eui, reporting_interval_seconds)
+       SELECT organization_id, unit_id, hub_id, device_type, 'a840410000001111', reporting_interval_seconds
+       FROM devices WHERE device_type = 'temperature' RETURNING id, organization_id)
+     INSERT INTO calibration_records (organization_id, device_id, temperature_offset, calibrated_at)
+     SELECT organization_id, id, $1, now() - interval '1 day' FROM added RETURNING device_id AS "deviceId"`,
+    [offset],
+  )
+  return rows[0].deviceId
+}
 
 /** Its sensors read so much too much. */
 async function calibrate(offset: string): Promise<void> {

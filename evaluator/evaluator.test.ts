@@ -174,6 +174,30 @@ test('one that has nothing to write keeps its lease', async () => {
   expect([first.isActive, second.isActive]).toEqual([true, false])
 })
 
+test.each(['rule_states', 'evaluator_cursors'])(
+  'one that takes longer than its lease to begin keeps it, behind a lock on %s',
+  async (table) => {
+    fleet = await openEvaluatedFleet({ rules: [], minutes: 30 })
+    const holder = await fleet.db.$client.connect()
+    try {
+      await holder.query(`BEGIN; LOCK TABLE pipeline.${table}`)
+      const lease = { env: { EVALUATOR_LEASE_MS: '1000' } }
+      const first = fleet.startEvaluator(lease)
+      await until('the first one begins', async () => (await leaseHolder()) !== undefined)
+      const beginner = await leaseHolder()
+      const second = fleet.startEvaluator(lease)
+      await sleep(2_500)
+      expect(await leaseHolder()).toBe(beginner)
+      await holder.query('ROLLBACK')
+      await until('it works', () => first.isActive)
+      expect(second.isActive).toBe(false)
+    } finally {
+      holder.release()
+    }
+    expect(await fleet.failures()).toBe(0)
+  },
+)
+
 test('one whose lease was taken writes nothing more', async () => {
   fleet = await openEvaluatedFleet({ rules: [TOO_WARM], minutes: 30 })
   const evaluator = fleet.startEvaluator()
@@ -188,6 +212,11 @@ test('one whose lease was taken writes nothing more', async () => {
   await fleet.evaluated()
   expect(await fleet.alerts()).toHaveLength(1)
 })
+
+async function leaseHolder(): Promise<string | undefined> {
+  const { rows } = await fleet.db.$client.query<{ holder: string }>('SELECT holder FROM pipeline.leases')
+  return rows[0]?.holder
+}
 
 /** How often the audit log says that an alert was raised. */
 async function raisedEvents(): Promise<number> {

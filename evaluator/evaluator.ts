@@ -9,7 +9,7 @@ import { cursorMovedAt, type Downtime, writeDowntime } from '../db/evaluation/do
 import { within } from '../ingest/within.ts'
 import { ClockWatch } from './clock-watch.ts'
 import { HandOver } from './hand-over.ts'
-import { giveLeaseBack, LeaseLostError, waitForLease } from './lease.ts'
+import { giveLeaseBack, type HeldLease, LeaseLostError, waitForLease } from './lease.ts'
 import type { EvaluatorMetrics } from './metrics.ts'
 import { type PagingSettings, pagingLimits } from './paging/config.ts'
 import { Session } from './session.ts'
@@ -139,10 +139,11 @@ export class Evaluator {
       this.#failing = undefined
       log.info('another process evaluates: this one takes over when it ends')
     }
-    if (!(await waitForLease(pool, lease, { signal, onWait }))) return
+    const held = await waitForLease(pool, lease, { signal, onWait })
+    if (!held) return
     try {
       this.#brokers = await lookAtBrokers(pool)
-      const session = await this.#open(lease)
+      const session = await held.during(() => this.#open(held))
       this.#session = session
       while (!signal.aborted) {
         if (!session.isBehind) await this.handOver.news(settings.EVALUATOR_POLL_MS, signal)
@@ -158,7 +159,7 @@ export class Evaluator {
     }
   }
 
-  async #open(lease: { name: string; holder: string; forMs: number }): Promise<Session> {
+  async #open(lease: HeldLease): Promise<Session> {
     const { pool, log, settings, metrics, onTold, utilization } = this.#options
     await onConnection(pool, async (client) => {
       for (const downtime of this.#downtimes(await cursorMovedAt(client, EVALUATOR))) {

@@ -3,11 +3,15 @@ import { Pool } from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { configChangesSince } from '../db/evaluation/config-changes.ts'
 import { configVersion } from '../db/evaluation/config-version.ts'
+import { doorOf, storeBatch } from '../db/evaluation/testing/batches.ts'
+import { writeRuleStates } from '../db/evaluation/write-states.ts'
 import { createTestFleet, type TestFleet } from '../db/testing/fleet.ts'
 import { createTestDatabase, type TestDatabase } from '../db/testing/test-database.ts'
 import { Random } from '../simulators/random.ts'
 import { randomSeed } from '../simulators/testing/rates.ts'
 import { loadUnitConfigs } from './config/unit-configs.ts'
+import { newDeviceState } from './core/device.ts'
+import { newHearing } from './core/silence.ts'
 import { FleetMemory } from './fleet-memory.ts'
 
 const SEED = randomSeed()
@@ -152,6 +156,29 @@ test('what is committed by two at once is found, in whichever order they began',
   expect((await memory.refresh()).map(({ config }) => config.unitId)).toEqual([thirdUnit])
   early.release()
   late.release()
+})
+
+test('a unit that was deleted and comes back is known as a new one loads it', async () => {
+  const client = await pool.connect()
+  const state = { readings: { ...newDeviceState(), atMs: 5_000, recordedAtMs: 5_000 }, hearing: newHearing() }
+  const row = { unitId: fleet.unitId, deviceId: device(), state: JSON.stringify(state), newestAtMs: 5_000 }
+  await writeRuleStates(client, [row])
+  client.release()
+  await pool.query(`UPDATE devices SET device_type = 'temperature_door' WHERE id = ${device()}`)
+  await storeBatch(pool, { doors: [doorOf(fleet, 0, Date.now())] })
+  const memory = await openMemory()
+  const known = ({ units }: FleetMemory) => {
+    const unit = units.get(fleet.unitId)
+    return unit && { doors: unit.doors.events, state: unit.devices.get(device())?.state }
+  }
+  expect(known(memory)).toMatchObject({ doors: [{ isOpen: true }], state: { atMs: 5_000 } })
+  const before = known(memory)
+  await pool.query(`UPDATE units SET deleted_at = now() WHERE id = ${fleet.unitId}`)
+  await memory.refresh()
+  expect(known(memory)).toBeUndefined()
+  await pool.query(`UPDATE units SET deleted_at = NULL WHERE id = ${fleet.unitId}`)
+  expect((await memory.refresh()).map(({ config }) => config.unitId)).toEqual([fleet.unitId])
+  expect(known(memory)).toEqual(before)
 })
 
 test(`after any changes it knows what a new one loads, seed ${SEED}`, async () => {

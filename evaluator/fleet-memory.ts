@@ -1,15 +1,15 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Pool } from 'pg'
 import { onConnection } from '../db/batches/transaction.ts'
-import { type Calibration, readCalibrations } from '../db/evaluation/calibrations.ts'
+import { readCalibrations } from '../db/evaluation/calibrations.ts'
 import { configChangesSince } from '../db/evaluation/config-changes.ts'
 import { configVersion } from '../db/evaluation/config-version.ts'
 import { readDowntime } from '../db/evaluation/downtime.ts'
 import { loadUnitConfigs } from './config/unit-configs.ts'
 import { allPauses, type Pause } from './core/pauses.ts'
 import type { UnitConfig } from './core/types.ts'
-import { loadUnits } from './load-units.ts'
-import { noteLate, openUnit, savedDevice, takeUp, type UnitContext } from './unit-context.ts'
+import { loadUnits, openUnits } from './load-units.ts'
+import { noteLate, openUnit, recalibrate, savedDevice, takeUp, type UnitContext } from './unit-context.ts'
 import type { Offsets } from './work.ts'
 
 /** Of a silence that began before, the pauses of that time do not matter any more. */
@@ -42,7 +42,7 @@ export class FleetMemory {
     this.offsets = await loadOffsets(pool)
     this.downtimes = await loadDowntimes(pool, nowMs())
     const pauses = allPauses(this.downtimes, [])
-    for (const unit of await loadUnits(pool, { nowMs: nowMs(), pauses, onDefect })) {
+    for (const unit of await loadUnits(pool, { nowMs: nowMs(), pauses, offsets: this.offsets, onDefect })) {
       this.units.set(unit.config.unitId, unit)
     }
   }
@@ -60,7 +60,13 @@ export class FleetMemory {
   async reopen(unitId: number, fromMs: ReadonlyMap<number, number>): Promise<UnitContext | undefined> {
     const { pool, nowMs, onDefect } = this.#options
     const pauses = allPauses(this.downtimes, [])
-    const [unit] = await loadUnits(pool, { unitIds: [unitId], nowMs: nowMs(), pauses, onDefect })
+    const [unit] = await loadUnits(pool, {
+      unitIds: [unitId],
+      nowMs: nowMs(),
+      pauses,
+      offsets: this.offsets,
+      onDefect,
+    })
     this.#closed.delete(unitId)
     if (!unit) return undefined
     takeUp(unit, fromMs)
@@ -70,20 +76,27 @@ export class FleetMemory {
 
   /** Takes over what was changed; returns the units that must be judged again. */
   async refresh(): Promise<UnitContext[]> {
-    const { pool, onDefect } = this.#options
+    const { pool, nowMs, onDefect } = this.#options
     const { version, concerned } = await configChangesSince(pool, this.#version)
     if (version === this.#version) return []
     const unitIds = concerned && [...new Set([...concerned.unitIds, ...this.#leaving()])]
     const configs = await loadUnitConfigs(pool, unitIds, { onDefect, isLiveOnly: true })
     const offsets = await loadOffsets(pool, concerned?.deviceIds)
+    const opened = configs.filter(({ unitId }) => !this.#closed.has(unitId))
+    // One that was deleted once may come back.
+    const added = await openUnits(
+      pool,
+      opened.filter(({ unitId }) => !this.units.has(unitId)),
+      { nowMs: nowMs(), pauses: allPauses(this.downtimes, []), offsets: this.offsets },
+    )
     // What changes from here on is loaded again.
     this.#version = version
-    const opened = configs.filter(({ unitId }) => !this.#closed.has(unitId))
+    for (const unit of added) this.units.set(unit.config.unitId, unit)
     const changed = opened.flatMap((config) => this.#take(config) ?? [])
     const live = new Set(configs.map(({ unitId }) => unitId))
     for (const unitId of unitIds ?? this.units.keys()) if (!live.has(unitId)) this.units.delete(unitId)
     const recalibrated = this.#recalibrate(offsets, concerned?.deviceIds)
-    return [...new Set([...changed, ...recalibrated])]
+    return [...new Set([...added, ...changed, ...recalibrated])]
   }
 
   /** Units that were deleted, and are held until their alerts have ended: nothing says so but another look. */
@@ -94,16 +107,16 @@ export class FleetMemory {
   /** A new context for a unit that is configured otherwise; its devices keep what is known of them. */
   #take(config: UnitConfig): UnitContext | undefined {
     const before = this.units.get(config.unitId)
-    if (before && isDeepStrictEqual(before.config, config)) return undefined
-    const saved = new Map([...(before?.devices ?? [])].map(([id, device]) => [id, savedDevice(device)]))
+    if (!before || isDeepStrictEqual(before.config, config)) return undefined
+    const saved = new Map([...before.devices].map(([id, device]) => [id, savedDevice(device)]))
     const unit = openUnit(config, {
       saved,
-      doors: before?.doors ?? [],
-      status: before?.status ?? 'offline',
+      doors: before.doors,
+      status: before.status,
       pauses: allPauses(this.downtimes, []),
+      offsets: this.offsets,
     })
     this.units.set(config.unitId, unit)
-    if (!before) return unit
     takeUnwritten(unit, before)
     unit.doorsFromMs = -Infinity
     const fromMs = changedFromMs(before.config, config)
@@ -118,21 +131,14 @@ export class FleetMemory {
 
   /** Takes over the offsets of these devices, or of all. */
   #recalibrate(given: Offsets, deviceIds: readonly number[] | undefined): UnitContext[] {
-    const before = this.offsets
-    const offsets = deviceIds ? replaced(before, given, deviceIds) : given
-    this.offsets = offsets
+    this.offsets = deviceIds ? replaced(this.offsets, given, deviceIds) : given
     const named = deviceIds && new Set(deviceIds)
     if (named?.size === 0) return []
     const touched: UnitContext[] = []
     for (const unit of this.units.values()) {
       for (const [deviceId, device] of unit.devices) {
         if (named && !named.has(deviceId)) continue
-        const [old, now] = [before.get(deviceId) ?? [], offsets.get(deviceId) ?? []]
-        const { newestAtMs } = device.view
-        if (newestAtMs === null || isDeepStrictEqual(old, now)) continue
-        const fromMs = Math.min(...unshared(old, now).map((one) => one.fromMs), newestAtMs)
-        noteLate(device, { fromMs, toMs: newestAtMs })
-        touched.push(unit)
+        if (recalibrate(device, this.offsets.get(deviceId) ?? [])) touched.push(unit)
       }
     }
     return touched
@@ -166,12 +172,6 @@ function replaced(before: Offsets, given: Offsets, deviceIds: readonly number[])
 
 function loadDowntimes(pool: Pool, nowMs: number): Promise<Pause[]> {
   return onConnection(pool, (client) => readDowntime(client, nowMs - PAUSES_KEPT_MS))
-}
-
-function unshared(a: readonly Calibration[], b: readonly Calibration[]): Calibration[] {
-  const isIn = (list: readonly Calibration[], one: Calibration) =>
-    list.some((other) => isDeepStrictEqual(one, other))
-  return [...a.filter((one) => !isIn(b, one)), ...b.filter((one) => !isIn(a, one))]
 }
 
 /** The earliest time from which two configurations of a unit may judge otherwise; Infinity: from its next reading on. */

@@ -24,7 +24,7 @@ export class HubHorizons {
     for (const device of unit.devices.values()) {
       note(this.#of(device), device.view.newestAtMs, device.hearing.heardAtMs)
     }
-    this.heard(unit, unit.doors)
+    this.heard(unit, unit.doors.events)
   }
 
   /** Something has arrived. */

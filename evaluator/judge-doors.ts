@@ -14,26 +14,25 @@ export function judgeDoors(unit: UnitContext, judgedToMs: (deviceId: number) => 
   unit.doorsFromMs = undefined
   if (tracks.length === 0) return []
   const touched = timeline.openings.filter(({ closedAtMs }) => (closedAtMs ?? Infinity) >= eventMs)
-  const firstMs = timeline.openings[0]?.openedAtMs ?? Infinity
-  // What was before the first door event that is remembered stays as it was found.
-  const fromMs = Math.max(
-    firstMs,
-    touched.reduce((first, { openedAtMs }) => Math.min(first, openedAtMs), eventMs),
-  )
+  const touchedMs = touched.reduce((first, { openedAtMs }) => Math.min(first, openedAtMs), eventMs)
+  const fromMs = new Map<number, number>()
+  for (const { deviceId, openedAtMs } of timeline.openings) {
+    // What was before its first door event that is held stays as it was found.
+    if (!fromMs.has(deviceId)) fromMs.set(deviceId, Math.max(openedAtMs, touchedMs))
+  }
   const episodes = tracks
     .flatMap((track) => doorEpisodes(timeline, track, { judgedToMs }))
-    .filter(({ startedAtMs }) => startedAtMs >= fromMs)
+    .filter(({ deviceId, startedAtMs }) => startedAtMs >= (fromMs.get(deviceId) ?? Infinity))
   const found = JSON.stringify(episodes)
   // Only the clock has gone on.
   if (eventMs === Infinity && found === unit.doorsFound) return []
   unit.doorsFound = found
   noteEpisodes(unit, episodes)
-  const devices = new Set(timeline.openings.map(({ deviceId }) => deviceId))
-  return [...devices].map((deviceId) => ({
+  return [...fromMs].map(([deviceId, deviceFromMs]) => ({
     unitId: config.unitId,
     deviceId,
     kind: 'doors',
-    afterMs: fromMs - 1,
+    afterMs: deviceFromMs - 1,
     toMs: Infinity,
   }))
 }

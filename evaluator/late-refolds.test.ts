@@ -1,6 +1,7 @@
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { until } from '../db/testing/poll.ts'
 import type { Evaluator } from './evaluator.ts'
+import { DOORS_MAX } from './held-doors.ts'
 import { type EvaluatedFleet, openEvaluatedFleet, TOO_WARM } from './testing/evaluated-fleet.ts'
 import { hand } from './testing/handing.ts'
 
@@ -11,6 +12,10 @@ const CENTI = (divisor: string) => `
   AS $$ SELECT (floor($1::float8 * 100 + 0.5) / ${divisor})::integer $$`
 
 const PAGE_ROWS = 100
+const MINUTE_MS = 60_000
+/** Without a time of its own: it is longer while a door is open. */
+const BY_DOORS = { name: 'Warm', condition: { type: 'temperature_above', limit: 5 }, severity: 'critical' }
+const SILENT = { name: 'Silent', condition: { type: 'no_data', missed: 5 } }
 
 let fleet: EvaluatedFleet
 afterEach(() => fleet.close())
@@ -74,6 +79,87 @@ test('what comes late before a backlog that is still to be judged is part of the
   await fleet.evaluated()
   expect(await fleet.alerts()).toMatchObject([{ started: 5, triggered: 15, ended: 25 }])
 })
+
+test('a reading that was read for another one that came late, before its turn, ends a silence', async () => {
+  fleet = await openEvaluatedFleet({ rules: [SILENT], minutes: 40 })
+  const evaluator = fleet.startEvaluator()
+  await until('it evaluates', () => evaluator.isActive)
+  await fleet.commit([[0, 3]], 0, 0)
+  await until('it is silent', async () => (await fleet.alerts())[0]?.status === 'active')
+  // The ledger shows nothing meanwhile.
+  const holder = await fleet.db.$client.connect()
+  try {
+    await holder.query('BEGIN; SELECT pg_current_xact_id()')
+    const late = await fleet.commit([[-5, 3]])
+    const live = await fleet.commit([[39, 3]])
+    hand(evaluator, late, late.id)
+    await until('the live one is read', async () => (await newestMs()) === fleet.beginMs + 39 * MINUTE_MS)
+    hand(evaluator, live, live.id)
+    await until('it is heard', async () => (await fleet.alerts())[0]?.status === 'resolved')
+  } finally {
+    await holder.query('ROLLBACK')
+    holder.release()
+  }
+  expect(await fleet.alerts()).toMatchObject([{ resolution: 'recovered', ended: 39 }])
+})
+
+describe('a door that was open longer ago than doors are held', () => {
+  /** Open from 100 to 118, and a lot of other events since. */
+  async function openWithDoors(): Promise<Evaluator> {
+    fleet = await openEvaluatedFleet({ rules: [BY_DOORS], minutes: 1_400 })
+    const evaluator = fleet.startEvaluator()
+    await fleet.commitDoors(
+      [
+        [100, 'open'],
+        [118, 'closed'],
+      ],
+      118,
+    )
+    return evaluator
+  }
+  const manyDoors = () =>
+    fleet.commitDoors(
+      Array.from({ length: DOORS_MAX }, (_, index) => [200 + index / 2, index % 2 ? 'closed' : 'open']),
+      1_300,
+    )
+  const EXCURSION = [95, 100, 105, 110, 115, 120, 125, 130].map(
+    (minute) => [minute, minute >= 100 && minute < 120 ? 6 : 3] as const,
+  )
+
+  test.each([true, false])(
+    'counts for a reading that comes late, restarted (%s) or not',
+    async (isRestarted) => {
+      const first = await openWithDoors()
+      await fleet.commit(EXCURSION, 0, 130)
+      await manyDoors()
+      await fleet.evaluated()
+      if (isRestarted) {
+        await first.stop()
+        fleet.startEvaluator()
+      }
+      await fleet.commit([[97, 3]], 0, 1_300)
+      await fleet.evaluated()
+      expect(await fleet.alerts()).toEqual([])
+    },
+  )
+
+  test('counts for readings that come so late themselves', async () => {
+    await openWithDoors()
+    await manyDoors()
+    await fleet.evaluated()
+    await fleet.commit(EXCURSION, 0, 1_300)
+    await fleet.evaluated()
+    expect(await fleet.alerts()).toEqual([])
+  })
+})
+
+/** Of the state that is stored. */
+async function newestMs(): Promise<number | undefined> {
+  const { rows } = await fleet.db.$client.query<{ newestMs: number }>(
+    'SELECT (extract(epoch FROM newest_at) * 1000)::float8 AS "newestMs" FROM pipeline.rule_states',
+  )
+  return rows[0]?.newestMs
+}
 
 async function handOver(evaluator: Evaluator, ...given: Parameters<EvaluatedFleet['commit']>): Promise<void> {
   const batch = await fleet.commit(...given)

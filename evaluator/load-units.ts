@@ -1,30 +1,41 @@
 import type { Pool } from 'pg'
 import { onConnection } from '../db/batches/transaction.ts'
-import { doorRows } from '../db/evaluation/door-rows.ts'
 import { readUnitStatuses } from '../db/evaluation/unit-statuses.ts'
 import { readRuleStates } from '../db/evaluation/write-states.ts'
 import { loadUnitConfigs } from './config/unit-configs.ts'
 import type { Pause } from './core/pauses.ts'
 import type { UnitConfig } from './core/types.ts'
+import { readHeldDoors } from './held-doors.ts'
 import { readSaved } from './read-saved.ts'
 import { openUnit, type SavedDevice, type UnitContext } from './unit-context.ts'
+import type { Offsets } from './work.ts'
 
 /** Units whose states are read with one query. */
 const UNITS_AT_ONCE = 500
-const DOORS_MAX = 2_000
-const DOORS_KEPT_MS = 30 * 24 * 3_600_000
 
-interface LoadOptions {
-  unitIds?: readonly number[] | undefined
+interface OpenOptions {
   nowMs: number
   pauses: readonly Pause[]
+  offsets: Offsets
+}
+
+interface LoadOptions extends OpenOptions {
+  unitIds?: readonly number[] | undefined
   onDefect: (message: string) => void
 }
 
 /** Units with what is known of them; all that are live when none are named. */
 export async function loadUnits(pool: Pool, options: LoadOptions): Promise<UnitContext[]> {
-  const { unitIds, nowMs, pauses, onDefect } = options
-  const configs = await loadUnitConfigs(pool, unitIds, { onDefect })
+  const { unitIds, onDefect } = options
+  return openUnits(pool, await loadUnitConfigs(pool, unitIds, { onDefect }), options)
+}
+
+/** The same of units whose configuration is loaded. */
+export async function openUnits(
+  pool: Pool,
+  configs: readonly UnitConfig[],
+  { nowMs, pauses, offsets }: OpenOptions,
+): Promise<UnitContext[]> {
   const units: UnitContext[] = []
   for (let start = 0; start < configs.length; start += UNITS_AT_ONCE) {
     const some = configs.slice(start, start + UNITS_AT_ONCE)
@@ -37,22 +48,11 @@ export async function loadUnits(pool: Pool, options: LoadOptions): Promise<UnitC
           deviceId,
           readSaved(state),
         ])
-        const doors = hasDoors(config)
-          ? await doorRows(client, {
-              unitId: config.unitId,
-              fromMs: nowMs - DOORS_KEPT_MS,
-              limit: DOORS_MAX,
-              newest: true,
-            })
-          : []
+        const doors = await readHeldDoors(client, config, nowMs)
         const status = statuses.get(config.unitId) ?? 'offline'
-        units.push(openUnit(config, { saved: new Map(saved), doors, status, pauses }))
+        units.push(openUnit(config, { saved: new Map(saved), doors, status, pauses, offsets }))
       }
     })
   }
   return units
-}
-
-function hasDoors({ devices }: UnitConfig): boolean {
-  return devices.some(({ deviceType }) => deviceType.includes('door'))
 }

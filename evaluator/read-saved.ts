@@ -4,9 +4,9 @@ import { OPEN_END_MS, type SavedDevice } from './unit-context.ts'
 
 /** A stored state, or, where nothing can be made of it, one that is to be folded again from the first row on. */
 export function readSaved(stored: unknown): SavedDevice {
-  const { readings, hearing, late, old } = (stored ?? {}) as Partial<SavedDevice>
-  const isReadable = isState(readings) && Array.isArray(hearing?.running)
-  if (isReadable) return { readings, hearing, ...(late ? { late } : {}), ...(old ? { old } : {}) }
+  const saved = (stored ?? {}) as Partial<SavedDevice>
+  const { readings, hearing } = saved
+  if (isState(readings) && Array.isArray(hearing?.running)) return { ...saved, readings, hearing }
   return { readings: newDeviceState(), hearing: newHearing(), late: { fromMs: 0, toMs: OPEN_END_MS } }
 }
 

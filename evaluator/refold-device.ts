@@ -1,9 +1,10 @@
 import type { ClientBase } from 'pg'
 import type { EpisodeRange } from '../db/evaluation/episodes.ts'
 import { deviceRowPages, timeOfLastRow } from '../db/evaluation/reading-rows.ts'
-import { isOfTheClock, noteEpisodes } from './apply-inputs.ts'
+import { isOfTheClock, neededDoorsFromMs, noteEpisodes } from './apply-inputs.ts'
 import { isInOrder } from './core/device.ts'
 import { deviceView } from './core/view.ts'
+import { DoorsOfRows } from './doors-of-rows.ts'
 import { type DeviceReader, intervalAt, refold } from './refold.ts'
 import type { DeviceContext, Late, UnitContext } from './unit-context.ts'
 import type { Arrival } from './work.ts'
@@ -30,6 +31,7 @@ export async function refoldDevice(
   const { state, judging, config } = device
   const ofDevice = { unitId: unit.config.unitId, deviceId: config.deviceId }
   const pageMs = PAGE_INTERVALS * intervalAt(judging, late.fromMs)
+  const doors = Number.isFinite(neededDoorsFromMs(unit)) ? new DoorsOfRows(client, unit) : undefined
   const read: DeviceReader = {
     timeOfLast: (count, beforeMs) => timeOfLastRow(client, { ...ofDevice, beforeMs, count }),
     pages: async function* (span) {
@@ -39,12 +41,14 @@ export async function refoldDevice(
         { pageMs, newestMs: nowMs },
       )) {
         await onPage()
-        yield page
+        if (doors) yield* doors.parts(page)
+        else yield page
       }
     },
     isHeld: heldRows(device, held),
   }
-  const refolded = await refold(read, judging, { late, judgedToMs: state.atMs })
+  const judgingThen = doors ? { ...judging, isDoorOpenAt: (atMs: number) => doors.isOpenAt(atMs) } : judging
+  const refolded = await refold(read, judgingThen, { late, judgedToMs: state.atMs })
   if (refolded.state) device.state = refolded.state
   device.view = deviceView(device.state, device.judging)
   device.isUnsaved = true

@@ -1,13 +1,13 @@
 import type { Pool } from 'pg'
-import type { Lease } from '../db/evaluation/lease.ts'
 import type { HandOver } from './hand-over.ts'
+import type { HeldLease } from './lease.ts'
 import type { EvaluatorMetrics } from './metrics.ts'
 import type { PagingLimits } from './paging/types.ts'
 import type { EvaluatorSettings } from './settings.ts'
 
 export interface SessionOptions {
   pool: Pool
-  lease: Lease
+  lease: HeldLease
   handOver: HandOver
   metrics: EvaluatorMetrics
   settings: Pick<EvaluatorSettings, 'EVALUATOR_PAGE_ROWS_MAX' | 'EVALUATOR_POLL_MS' | 'EVALUATOR_SAVE_MS'>

@@ -4,7 +4,7 @@ import { countOpenAlerts } from '../db/evaluation/alert-rows.ts'
 import { type LedgerCursor, moveCursor } from '../db/evaluation/cursor.ts'
 import type { EpisodeRange, EpisodeScope } from '../db/evaluation/episodes.ts'
 import { writeLateMarks } from '../db/evaluation/late-marks.ts'
-import { keepLease, takeLease } from '../db/evaluation/lease.ts'
+import { keepLease } from '../db/evaluation/lease.ts'
 import { writeWatermark } from '../db/evaluation/watermark.ts'
 import type { WrittenChange } from './alert-changes.ts'
 import type { HubFacts } from './hub-outages.ts'
@@ -23,11 +23,6 @@ export const EVALUATOR = 'evaluator'
 /** The cursor is moved so often though nothing arrives: when it stands, nobody has evaluated. */
 const HEARTBEAT_MS = 10_000
 const WATERMARK_MS = 60_000
-/** The lease is made longer so many times in its term. */
-const LEASE_KEEPS = 4
-
-const LEASE_LOST = 'another process evaluates by now: what this one made of the last rows is not kept'
-
 interface Turn {
   touched: readonly UnitContext[]
   ranges: readonly EpisodeRange[]
@@ -60,7 +55,6 @@ export class SessionWriter {
   #savedAtMs = performance.now()
   #watermarkAtMs = -Infinity
   #openAlerts = 1
-  #leaseKeptAtMs = performance.now()
   /** Of what is being judged, by `performance.now()`. */
   #oldestCommitMs = Infinity
 
@@ -142,10 +136,7 @@ export class SessionWriter {
 
   /** While a turn takes long, or nothing has to be written: else another process would begin beside this one. */
   async holdLease(): Promise<void> {
-    const { pool, lease } = this.#options
-    if (performance.now() - this.#leaseKeptAtMs < lease.forMs / LEASE_KEEPS) return
-    if (!(await takeLease(pool, lease))) throw new LeaseLostError(LEASE_LOST)
-    this.#leaseKeptAtMs = performance.now()
+    await this.#options.lease.hold()
   }
 
   #note(unit: UnitContext): void {
@@ -200,9 +191,7 @@ export class SessionWriter {
     const { pool, lease, limits, statementTimeoutMs } = this.#options
     return onConnection(pool, async (client) => {
       await client.query(`BEGIN; SET LOCAL statement_timeout = ${Math.trunc(statementTimeoutMs)}`)
-      if (!(await keepLease(client, lease))) {
-        throw new LeaseLostError(LEASE_LOST)
-      }
+      if (!(await keepLease(client, lease.lease))) throw new LeaseLostError()
       const result = await writeTurn(client, changes, { nowMs: turn.nowMs, limits })
       if (isSaving) await this.#save(client, turn)
       if (turn.isTick || result.alerts.length > 0) await this.#countAlerts(client)

@@ -190,14 +190,13 @@ export class Session {
   }
 
   async #refresh(): Promise<void> {
-    const { units } = this.#memory
     for (const unit of await this.#memory.refresh()) {
       this.#clock.open(unit)
       this.#touched.add(unit)
     }
     // Another context has taken over what those had still to do.
     for (const unit of this.#touched) {
-      if (units.get(unit.config.unitId) !== unit) this.#touched.delete(unit)
+      if (this.#memory.units.get(unit.config.unitId) !== unit) this.#touched.delete(unit)
     }
   }
 

@@ -1,10 +1,13 @@
+import type { Calibration } from '../db/evaluation/calibrations.ts'
 import { type DeviceState, isStateOf, type Judging, newDeviceState } from './core/device.ts'
 import { type DoorTimeline, doorTimeline } from './core/doors.ts'
 import type { Pause } from './core/pauses.ts'
 import { type Hearing, type Listening, newHearing } from './core/silence.ts'
-import type { DeviceConfig, DoorInput, Episode, UnitConfig } from './core/types.ts'
+import type { DeviceConfig, Episode, UnitConfig } from './core/types.ts'
 import type { UnitStatus } from './core/unit-status.ts'
 import { type DeviceView, deviceView } from './core/view.ts'
+import type { HeldDoors } from './held-doors.ts'
+import type { Offsets } from './work.ts'
 
 /** Inputs that are not in a state, by evaluation time: everything from the one to the other is to be folded again. */
 export interface Late {
@@ -19,6 +22,8 @@ export const OPEN_END_MS = 8_640_000_000_000_000
 export interface SavedDevice {
   readings: DeviceState
   hearing: Hearing
+  /** By which its readings were judged. States of early versions do not say. */
+  offsets?: readonly Calibration[]
   /** What is not in `readings` yet, because it could not be folded. */
   late?: Late
   /** The same, of what is so old that it waits until there is time. */
@@ -33,6 +38,8 @@ export interface DeviceContext {
   view: DeviceView
   hearing: Hearing
   listening: Listening
+  /** By which its readings are judged; before them, those that are late. */
+  offsets: readonly Calibration[]
   /** It has changed since it was stored. */
   isUnsaved: boolean
   late: Late | undefined
@@ -45,8 +52,7 @@ export interface DeviceContext {
 export interface UnitContext {
   config: UnitConfig
   devices: Map<number, DeviceContext>
-  /** In no certain order. */
-  doors: DoorInput[]
+  doors: HeldDoors
   timeline: DoorTimeline
   /** Raised episodes that have changed since they were written, by `episodeKey`. */
   changed: Map<string, Episode>
@@ -67,16 +73,17 @@ export function openUnit(
   config: UnitConfig,
   known: {
     saved: ReadonlyMap<number, SavedDevice>
-    doors: DoorInput[]
+    doors: HeldDoors
     status: UnitStatus
     pauses: readonly Pause[]
+    offsets: Offsets
   },
 ): UnitContext {
   const unit: UnitContext = {
     config,
     devices: new Map(),
     doors: known.doors,
-    timeline: doorTimeline(known.doors),
+    timeline: doorTimeline(known.doors.events),
     changed: new Map(),
     silent: new Set(),
     doorsFromMs: undefined,
@@ -104,9 +111,10 @@ export function takeUp(unit: UnitContext, fromMs: ReadonlyMap<number, number>): 
 function openDevice(
   unit: UnitContext,
   config: DeviceConfig,
-  known: { saved: ReadonlyMap<number, SavedDevice>; pauses: readonly Pause[] },
+  known: { saved: ReadonlyMap<number, SavedDevice>; pauses: readonly Pause[]; offsets: Offsets },
 ): DeviceContext {
   const saved = known.saved.get(config.deviceId)
+  const offsets = known.offsets.get(config.deviceId) ?? []
   const judging: Judging = {
     unit: unit.config,
     device: config,
@@ -122,6 +130,7 @@ function openDevice(
     view: deviceView(state, judging),
     hearing: saved?.hearing ?? newHearing(),
     listening: { device: config, tracks, pauses: known.pauses },
+    offsets: saved?.offsets ?? offsets,
     isUnsaved: false,
     late: saved?.late,
     old: saved?.old,
@@ -129,12 +138,33 @@ function openDevice(
   }
   // A state of other rules: they have changed while nobody evaluated.
   if (!isStateOf(state, unit.config)) noteLate(device, { fromMs: state.atMs, toMs: state.atMs })
+  recalibrate(device, offsets)
   return device
 }
 
 /** What is to be stored of a device. */
-export function savedDevice({ state, hearing, late, old }: DeviceContext): SavedDevice {
-  return { readings: state, hearing, ...(late ? { late } : {}), ...(old ? { old } : {}) }
+export function savedDevice({ state, hearing, offsets, late, old }: DeviceContext): SavedDevice {
+  return { readings: state, hearing, offsets, ...(late ? { late } : {}), ...(old ? { old } : {}) }
+}
+
+/** Takes over its offsets; false: they are those by which it is judged already. */
+export function recalibrate(device: DeviceContext, offsets: readonly Calibration[]): boolean {
+  const changed = [...without(device.offsets, offsets), ...without(offsets, device.offsets)]
+  if (changed.length === 0) return false
+  device.offsets = offsets
+  const fromMs = changed.reduce(
+    (first, one) => Math.min(first, one.fromMs),
+    device.view.newestAtMs ?? Infinity,
+  )
+  // Also where nothing is judged yet: its first readings may wait to be, without the offset.
+  noteLate(device, { fromMs, toMs: device.view.newestAtMs ?? fromMs })
+  return true
+}
+
+function without(some: readonly Calibration[], others: readonly Calibration[]): Calibration[] {
+  const isOne = (a: Calibration) => (b: Calibration) =>
+    a.fromMs === b.fromMs && a.offsetCenti === b.offsetCenti
+  return some.filter((one) => !others.some(isOne(one)))
 }
 
 /** Whether it was set aside, and is not folded again yet. */

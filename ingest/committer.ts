@@ -104,9 +104,13 @@ export class Committer {
       })
       tellCommitted({ onCommitted, log, ids, backlog }, messages, { names, rows: sealed, outcome })
     } catch (error) {
-      // Not settled: it may be committed still.
-      if (error instanceof BatchNotTakenError) ids.giveUp(error.batch)
-      if (error instanceof BatchNotTakenError || error instanceof DrainedAlreadyError) throw error
+      if (error instanceof DrainedAlreadyError) throw error
+      if (error instanceof BatchNotTakenError) {
+        // Under the last one it may be committed still. The others belong to another process.
+        this.settled(names.filter(({ id }) => id !== error.batch.id))
+        ids.giveUp(error.batch)
+        throw error
+      }
       // What is drained stays in the spool, under its name, when the service ends.
       if (this.#options.signal.aborted && messages[0]?.isSpooled) throw error
       for (const name of names) ids.settle(name)
@@ -161,7 +165,7 @@ export class Committer {
     }
   }
 
-  /** What becomes of these is known: they have left the spool. */
+  /** What becomes of these is known. */
   settled(names: readonly BatchName[]): void {
     for (const name of names) this.#options.ids.settle(name)
   }

@@ -249,6 +249,26 @@ describe('in a restored cluster', () => {
     expect(await open()).toBe(false)
   })
 
+  test('that nobody had read in the old one, reads all', async () => {
+    const ids = [await store(), await store()]
+    await alter(
+      'DELETE FROM pipeline.evaluator_cursors',
+      `UPDATE pipeline.ingest_batches SET tx = ((tx::text)::bigint + ${OLD_XIDS})::text::xid8`,
+    )
+    expect(new Set(await readAll(2))).toEqual(new Set(ids))
+    expect(await readOn()).toEqual([])
+    const next = await store()
+    expect(await readAll(1)).toEqual([next])
+  })
+
+  test('says so also where only its transactions tell', async () => {
+    await store()
+    await readAll(1)
+    await alter(`UPDATE pipeline.evaluator_cursors SET tx = '${OLD_XIDS}'`)
+    expect((await openCursor(pool, NAME)).restored).toBe(true)
+    expect((await openCursor(pool, NAME)).restored).toBe(false)
+  })
+
   test('has a cursor that a reader from before cannot move', async () => {
     await store()
     const from: LedgerCursor = (await openCursor(pool, NAME)).cursor

@@ -20,7 +20,8 @@ const ADOPT_TIMEOUT_MS = 10 * 60_000
 /**
  * Where the reader `name` goes on; a new one begins at `start`. To be asked after each connect. Where the ledger was
  * restored into another cluster, transactions count from elsewhere: then the batches that nobody has read, and those of the
- * last hour once more, are stamped anew, and `restored` is true.
+ * last hour once more, are stamped anew, and `restored` is true. The cursor says where it was, if there was one; and what is of
+ * a transaction that is still to come here can only be of elsewhere.
  */
 export function openCursor(
   pool: Pool,
@@ -35,9 +36,13 @@ export function openCursor(
        SELECT $1, $2, $3, system_identifier::text FROM pg_control_system() ON CONFLICT (name) DO NOTHING`,
       [name, start.tx, start.batchId],
     )
+    // First: what somebody else writes until then may be newer than the snapshot of this statement.
+    await client.query('SELECT FROM pipeline.evaluator_cursors WHERE name = $1 FOR UPDATE', [name])
     const { rows } = await client.query<{ tx: string; batch_id: string; restored: boolean }>(
-      `SELECT tx, batch_id, cluster <> (SELECT system_identifier::text FROM pg_control_system()) AS restored
-       FROM pipeline.evaluator_cursors WHERE name = $1 FOR UPDATE`,
+      `SELECT tx, batch_id, cluster <> (SELECT system_identifier::text FROM pg_control_system())
+         OR greatest(tx, (SELECT tx FROM pipeline.ingest_batches ORDER BY tx DESC LIMIT 1)) >= pg_snapshot_xmax(pg_current_snapshot())
+         AS restored
+       FROM pipeline.evaluator_cursors WHERE name = $1`,
       [name],
     )
     const row = rows[0]

@@ -56,6 +56,30 @@ export async function doorRows(
   return newest ? doors.reverse() : doors
 }
 
+/** For each door of a unit that is open at an evaluation time, `toMs`, the event that opened it; not looked for before `fromMs`. */
+export async function openDoorRows(
+  client: ClientBase,
+  { unitId, fromMs, toMs }: Required<Omit<DoorSpan, 'limit'>>,
+): Promise<StoredDoor[]> {
+  // Of the same time, a door is closed after it was opened.
+  const { rows } = await client.query<Row>(
+    `WITH events AS (
+       SELECT *, least(r.occurred_ms, r.received_ms) AS at_ms FROM (${SELECT}
+         AND r.unit_id = $1
+         AND r.device_id = ANY (ARRAY(SELECT device_id FROM pipeline.device_assignments WHERE unit_id = $1))
+         AND r.occurred_at BETWEEN $2 AND $3
+         AND least(r.occurred_at, r.received_at) >= $2 AND least(r.occurred_at, r.received_at) < $4) r
+     ), closed AS (
+       SELECT device_id, max(at_ms) AS at_ms FROM events WHERE NOT is_open GROUP BY device_id
+     )
+     SELECT DISTINCT ON (e.device_id) e.* FROM events e LEFT JOIN closed c ON c.device_id = e.device_id
+     WHERE e.is_open AND e.at_ms > coalesce(c.at_ms, '-infinity')
+     ORDER BY e.device_id, e.at_ms, e.occurred_ms`,
+    [unitId, toInstant(fromMs), toInstant(toMs + CLOCK_AHEAD_MS), toInstant(toMs)],
+  )
+  return rows.map(toDoor)
+}
+
 function toDoor(row: Row): StoredDoor {
   const recordedAtMs = Math.round(row.occurred_ms)
   const receivedAtMs = Math.round(row.received_ms)

@@ -4,7 +4,7 @@ import { createTestFleet, type TestFleet } from '../testing/fleet.ts'
 import { createTestDatabase, type TestDatabase } from '../testing/test-database.ts'
 import { batchRows } from './batch-rows.ts'
 import { toCenti } from './centi.ts'
-import { doorRows } from './door-rows.ts'
+import { doorRows, openDoorRows } from './door-rows.ts'
 import type { LedgerBatch } from './ledger-page.ts'
 import { deviceRowPages, deviceRows, timeOfLastRow } from './reading-rows.ts'
 import { doorOf, readingOf, storeBatch } from './testing/batches.ts'
@@ -359,5 +359,33 @@ describe('the door events of a unit', () => {
     ])
     expect(shown(await doorRows(client, { ...span, toMs: T0 + 3, limit: 2 }))).toEqual(['2 true', '1 true'])
     expect(shown(await doorRows(client, { ...span, limit: 2, newest: true }))).toEqual(['0 false', '0 true'])
+  })
+  test('that opened what is open at a time: the first since the last closed', async () => {
+    const states: [device: number, atMs: number, state: 'open' | 'closed'][] = [
+      [0, 1, 'open'],
+      [0, 3, 'closed'],
+      [0, 4, 'open'],
+      [0, 5, 'open'],
+      [0, 8, 'closed'],
+      [1, 2, 'open'],
+      [1, 6, 'open'],
+      [1, 6, 'closed'],
+      [2, 7, 'open'],
+    ]
+    await storeBatch(pool, {
+      doors: states.map(([device, atMs, state]) => doorOf(fleet, device, T0 + atMs, { state })),
+    })
+    const openAt = async (atMs: number, fromMs = 0) => {
+      const span = { unitId: fleet.unitId, fromMs: T0 + fromMs, toMs: T0 + atMs }
+      const rows = await openDoorRows(client, span)
+      return rows.map((row) => [fleet.devices.findIndex(({ id }) => id === row.deviceId), row.atMs - T0])
+    }
+    expect(await openAt(6)).toEqual([
+      [0, 4],
+      [1, 2],
+    ])
+    expect(await openAt(7)).toEqual([[0, 4]])
+    expect(await openAt(9)).toEqual([[2, 7]])
+    expect(await openAt(6, 5)).toEqual([[0, 5]])
   })
 })
