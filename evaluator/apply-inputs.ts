@@ -4,7 +4,7 @@ import { hear, type Silences } from './core/silence.ts'
 import type { DoorInput, Episode, ReadingInput } from './core/types.ts'
 import { deviceView } from './core/view.ts'
 import { boundedDoors } from './held-doors.ts'
-import { type DeviceContext, episodeKey, noteLate, type UnitContext } from './unit-context.ts'
+import { type DeviceContext, episodeKey, isOld, noteLate, noteOld, type UnitContext } from './unit-context.ts'
 
 /**
  * Takes inputs of a unit into its states: what is in order makes a step, what is not is noted as late, for a refold. Each
@@ -61,9 +61,11 @@ function applyReadings(unit: UnitContext, device: DeviceContext, inputs: Reading
     // Silence is about arrival: it is heard in the order in which it comes, also what a refold has read before its turn.
     noteSilences(unit, device, hear(device.hearing, input, device.listening))
     if (isNewest(device, input)) continue
+    const { atMs } = input
+    if (isOld(device, atMs)) noteOld(device, { fromMs: atMs, toMs: atMs })
     // Behind one that came late, the refold reads the others from the database; and the doors that are not held.
-    if (device.late || !isInOrder(device.state, input) || input.atMs < doorsFromMs)
-      noteLate(device, { fromMs: input.atMs, toMs: input.atMs })
+    else if (device.late || !isInOrder(device.state, input) || atMs < doorsFromMs)
+      noteLate(device, { fromMs: atMs, toMs: atMs })
     else noteEpisodes(unit, step(device.state, input, device.judging))
   }
   device.isUnsaved = true
@@ -100,7 +102,9 @@ function addDoors(unit: UnitContext, given: readonly DoorInput[]): void {
   if (!judgesByDoors(unit)) return
   for (const device of unit.devices.values()) {
     // They were judged with the door in another state.
-    if (device.state.atMs >= fromMs) noteLate(device, { fromMs, toMs: device.state.atMs })
+    if (device.state.atMs < fromMs) continue
+    const note = isOld(device, fromMs) ? noteOld : noteLate
+    note(device, { fromMs, toMs: device.state.atMs })
   }
 }
 

@@ -2,7 +2,7 @@ import { applyInputs, isNewest, isOfTheClock, judgesByDoors } from './apply-inpu
 import { isInOrder } from './core/device.ts'
 import type { Episode } from './core/types.ts'
 import { isFreshAndOut } from './paging/plan-alert.ts'
-import type { DeviceContext, UnitContext } from './unit-context.ts'
+import { type DeviceContext, isOld, type UnitContext } from './unit-context.ts'
 import type { Arrival } from './work.ts'
 
 const INTERVAL_MS_DEFAULT = 300_000
@@ -70,7 +70,7 @@ function isFreshlyOut({ config, state }: DeviceContext, { newestIsGood }: Episod
 function turnsBack(unit: UnitContext, { readings, doors }: Arrival): boolean {
   for (const reading of readings) {
     const device = unit.devices.get(reading.deviceId)
-    if (!device || isNewest(device, reading)) continue
+    if (!device || isNewest(device, reading) || isOld(device, reading.atMs)) continue
     const isNext = isInOrder(device.state, reading)
     if (device.late ? isNext : !isNext && isRaised(device)) return true
   }

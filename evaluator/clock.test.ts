@@ -181,6 +181,24 @@ test('a broker that goes while somebody evaluates is missed, and its return is n
   expect(await fleet.alerts()).toMatchObject([{ rule: 'Silent', started: 2 }])
 })
 
+test('a downtime is noted once, however often the evaluator has to begin anew in it', async () => {
+  fleet = await openEvaluatedFleet({ rules: [SILENT], minutes: 40 })
+  const first = fleet.startEvaluator()
+  await fleet.commit([[0, 3]], 0, 0)
+  await fleet.evaluated()
+  await first.stop()
+  await fleet.db.$client.query(`
+    BEGIN; SET LOCAL session_replication_role = replica;
+    UPDATE pipeline.evaluator_cursors SET updated_at = now() - interval '35 minutes'; COMMIT;
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$;
+    CREATE TRIGGER refuse BEFORE UPDATE ON pipeline.evaluator_cursors FOR EACH ROW EXECUTE FUNCTION refuse()`)
+  // So that each try has something to write.
+  await fleet.commit([[1, 3]], 0, 1)
+  fleet.startEvaluator()
+  await until('it has failed again and again', async () => (await fleet.failures()) >= 3)
+  expect(await downtimes()).toEqual([{ part: 'evaluator', minutes: 35 }])
+})
+
 test('a clock that is set by hours is no silence, and the evaluator goes on', async () => {
   fleet = await openEvaluatedFleet({ rules: [SILENT, TOO_WARM], minutes: 20 })
   await setHub('true', 40)

@@ -59,6 +59,7 @@ export class Evaluator {
   #running: Promise<void> | undefined
   #failing: EvaluatorFailure | undefined
   #isActive = false
+  #session: Session | undefined
   /** What was last known of times without a broker. */
   #brokers = ''
   #nextBrokerLookMs = 0
@@ -94,6 +95,11 @@ export class Evaluator {
   async stop(): Promise<void> {
     this.#end.abort()
     await within(STOP_STEP_MS * 2, this.#running ?? Promise.resolve())
+  }
+
+  /** What an operator is told: units that cannot be evaluated. */
+  notices(): string[] {
+    return this.#session?.notices() ?? []
   }
 
   async #run(): Promise<void> {
@@ -138,6 +144,7 @@ export class Evaluator {
     try {
       this.#brokers = await lookAtBrokers(pool)
       const session = await held.during(() => this.#open(held))
+      this.#session = session
       while (!signal.aborted) {
         if (!session.isBehind) await this.handOver.news(settings.EVALUATOR_POLL_MS, signal)
         // What is known of silence is read again.
@@ -173,11 +180,12 @@ export class Evaluator {
         now: this.#now,
         utilization: utilization ?? (() => 0),
         onDefect: (message) => log.warn(`a rule is left out: ${message}`),
-        onRefoldFailed: (deviceId, error) =>
+        onSetAside: (subject, error) =>
           log.error(
-            { err: error, deviceId },
-            'a device cannot be judged: its readings could not be folded again, which is tried every minute',
+            { err: error },
+            `${subject} cannot be evaluated: it is set aside, so that the others go on, and tried again every minute`,
           ),
+        onBack: (subject) => log.info(`${subject} is evaluated again`),
         onTold: onTold ?? (() => {}),
       },
       cursor,

@@ -9,7 +9,7 @@ import { loadUnitConfigs } from './config/unit-configs.ts'
 import { allPauses, type Pause } from './core/pauses.ts'
 import type { UnitConfig } from './core/types.ts'
 import { loadUnits, openUnits } from './load-units.ts'
-import { noteLate, openUnit, recalibrate, savedDevice, type UnitContext } from './unit-context.ts'
+import { noteLate, openUnit, recalibrate, savedDevice, takeUp, type UnitContext } from './unit-context.ts'
 import type { Offsets } from './work.ts'
 
 /** Of a silence that began before, the pauses of that time do not matter any more. */
@@ -28,6 +28,7 @@ export class FleetMemory {
   /** Our own downtimes: in them nobody is silent. */
   downtimes: readonly Pause[] = []
   readonly #options: MemoryOptions
+  readonly #closed = new Set<number>()
   #version = -1n
 
   constructor(options: MemoryOptions) {
@@ -40,14 +41,37 @@ export class FleetMemory {
     this.#version = await configVersion(pool)
     this.offsets = await loadOffsets(pool)
     this.downtimes = await loadDowntimes(pool, nowMs())
-    for (const unit of await loadUnits(pool, {
-      nowMs: nowMs(),
-      pauses: allPauses(this.downtimes, []),
-      offsets: this.offsets,
-      onDefect,
-    })) {
+    const pauses = allPauses(this.downtimes, [])
+    for (const unit of await loadUnits(pool, { nowMs: nowMs(), pauses, offsets: this.offsets, onDefect })) {
       this.units.set(unit.config.unitId, unit)
     }
+  }
+
+  /** Forgets a unit, until it is opened again. */
+  close(unitId: number): void {
+    this.units.delete(unitId)
+    this.#closed.add(unitId)
+  }
+
+  /**
+   * Reads a closed unit from the database. All is late that has come to its devices since it was stored, or behind a time that
+   * is given for one. Undefined: it is no more.
+   */
+  async reopen(unitId: number, fromMs: ReadonlyMap<number, number>): Promise<UnitContext | undefined> {
+    const { pool, nowMs, onDefect } = this.#options
+    const pauses = allPauses(this.downtimes, [])
+    const [unit] = await loadUnits(pool, {
+      unitIds: [unitId],
+      nowMs: nowMs(),
+      pauses,
+      offsets: this.offsets,
+      onDefect,
+    })
+    this.#closed.delete(unitId)
+    if (!unit) return undefined
+    takeUp(unit, fromMs)
+    this.units.set(unitId, unit)
+    return unit
   }
 
   /** Takes over what was changed; returns the units that must be judged again. */
@@ -58,16 +82,17 @@ export class FleetMemory {
     const unitIds = concerned && [...new Set([...concerned.unitIds, ...this.#leaving()])]
     const configs = await loadUnitConfigs(pool, unitIds, { onDefect, isLiveOnly: true })
     const offsets = await loadOffsets(pool, concerned?.deviceIds)
+    const opened = configs.filter(({ unitId }) => !this.#closed.has(unitId))
     // One that was deleted once may come back.
     const added = await openUnits(
       pool,
-      configs.filter(({ unitId }) => !this.units.has(unitId)),
+      opened.filter(({ unitId }) => !this.units.has(unitId)),
       { nowMs: nowMs(), pauses: allPauses(this.downtimes, []), offsets: this.offsets },
     )
     // What changes from here on is loaded again.
     this.#version = version
     for (const unit of added) this.units.set(unit.config.unitId, unit)
-    const changed = configs.flatMap((config) => this.#take(config) ?? [])
+    const changed = opened.flatMap((config) => this.#take(config) ?? [])
     const live = new Set(configs.map(({ unitId }) => unitId))
     for (const unitId of unitIds ?? this.units.keys()) if (!live.has(unitId)) this.units.delete(unitId)
     const recalibrated = this.#recalibrate(offsets, concerned?.deviceIds)

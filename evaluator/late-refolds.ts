@@ -1,8 +1,10 @@
 import { onConnection } from '../db/batches/transaction.ts'
-import { databaseError, verdictOf } from '../db/errors.ts'
+import { databaseError } from '../db/errors.ts'
 import type { EpisodeRange } from '../db/evaluation/episodes.ts'
 import { refoldDevice } from './refold-device.ts'
+import { isOfData } from './refusals.ts'
 import type { SessionOptions } from './session-options.ts'
+import type { SetAside } from './set-aside.ts'
 import type { DeviceContext, UnitContext } from './unit-context.ts'
 import type { Arrival } from './work.ts'
 
@@ -10,7 +12,8 @@ const RETRY_MS = 60_000
 /** The server has given up a statement. Where it is away or hangs, there is no such answer. */
 const STATEMENT_TIMEOUT = '57014'
 
-interface LateRefoldsOptions extends Pick<SessionOptions, 'pool' | 'metrics' | 'now' | 'onRefoldFailed'> {
+interface LateRefoldsOptions extends Pick<SessionOptions, 'pool' | 'metrics' | 'now'> {
+  aside: Pick<SetAside, 'setDeviceAside' | 'deviceBack'>
   /** Awaited at each page of a long series. */
   onPage: () => Promise<void>
 }
@@ -22,37 +25,51 @@ interface LateRefoldsOptions extends Pick<SessionOptions, 'pool' | 'metrics' | '
 export class LateRefolds {
   readonly #options: LateRefoldsOptions
   /** By `performance.now()`. */
-  readonly #notBeforeMs = new WeakMap<DeviceContext, number>()
+  readonly #notBeforeMs = {
+    late: new WeakMap<DeviceContext, number>(),
+    old: new WeakMap<DeviceContext, number>(),
+  }
 
   constructor(options: LateRefoldsOptions) {
     this.#options = options
   }
 
   /** Those of a unit that are due. `held`: its messages whose turn is still to come. Returns what is to be forgotten of their episodes. */
-  async run(unit: UnitContext, held: readonly Arrival[]): Promise<EpisodeRange[]> {
-    const { pool, metrics, now, onPage } = this.#options
+  run(unit: UnitContext, held: readonly Arrival[]): Promise<EpisodeRange[]> {
+    return this.#fold(unit, 'late', held)
+  }
+
+  /** The same of what is so old that it has waited until there is time. */
+  runOld(unit: UnitContext): Promise<EpisodeRange[]> {
+    return this.#fold(unit, 'old', [])
+  }
+
+  async #fold(unit: UnitContext, what: 'late' | 'old', held: readonly Arrival[]): Promise<EpisodeRange[]> {
+    const { pool, metrics, now, onPage, aside } = this.#options
     const ranges: EpisodeRange[] = []
     for (const device of unit.devices.values()) {
-      const { late } = device
-      if (!late || performance.now() < (this.#notBeforeMs.get(device) ?? -Infinity)) continue
+      const late = device[what]
+      if (!late || performance.now() < (this.#notBeforeMs[what].get(device) ?? -Infinity)) continue
       metrics.refolds.inc()
       try {
         const refolding = { late, held, nowMs: now(), onPage }
         ranges.push(await onConnection(pool, (client) => refoldDevice(client, unit, device, refolding)))
+        device[what] = undefined
+        if (this.#notBeforeMs[what].delete(device)) aside.deviceBack(device.config.deviceId)
       } catch (error) {
         if (!isOfDevice(error)) throw error
-        this.#putOff(device, error)
+        this.#putOff(device, what, error)
       }
     }
     return ranges
   }
 
-  #putOff(device: DeviceContext, error: unknown): void {
-    const { metrics, onRefoldFailed } = this.#options
-    this.#notBeforeMs.set(device, performance.now() + RETRY_MS)
+  #putOff(device: DeviceContext, what: 'late' | 'old', error: unknown): void {
+    const { metrics, aside } = this.#options
+    this.#notBeforeMs[what].set(device, performance.now() + RETRY_MS)
     device.isUnsaved = true
     metrics.refoldsFailed.inc()
-    onRefoldFailed(device.config.deviceId, error)
+    aside.setDeviceAside(device.config.deviceId, error)
   }
 }
 
@@ -63,6 +80,5 @@ export function hasLate({ devices }: UnitContext): boolean {
 
 /** Whether it would fail again at once, while other devices would not. */
 function isOfDevice(error: unknown): boolean {
-  if (databaseError(error)?.code === STATEMENT_TIMEOUT) return true
-  return verdictOf(error) !== 'retry' || error instanceof TypeError || error instanceof RangeError
+  return databaseError(error)?.code === STATEMENT_TIMEOUT || isOfData(error)
 }

@@ -6,6 +6,7 @@ import { loadUnitConfigs } from './config/unit-configs.ts'
 import type { Pause } from './core/pauses.ts'
 import type { UnitConfig } from './core/types.ts'
 import { readHeldDoors } from './held-doors.ts'
+import { readSaved } from './read-saved.ts'
 import { openUnit, type SavedDevice, type UnitContext } from './unit-context.ts'
 import type { Offsets } from './work.ts'
 
@@ -45,7 +46,7 @@ export async function openUnits(
       for (const config of some) {
         const saved = (states.get(config.unitId) ?? []).map(({ deviceId, state }): [number, SavedDevice] => [
           deviceId,
-          state as SavedDevice,
+          readSaved(state),
         ])
         const doors = await readHeldDoors(client, config, nowMs)
         const status = statuses.get(config.unitId) ?? 'offline'

@@ -13,6 +13,8 @@ export interface EvaluatorMetrics {
   active: Gauge
   lagSeconds: Gauge
   failures: Counter
+  setAside: Gauge
+  old: Gauge
   /** How many alerts are open, by severity. */
   setOpenAlerts(counts: Readonly<Partial<Record<string, number>>>): void
 }
@@ -63,6 +65,16 @@ export function createEvaluatorMetrics(register: Registry): EvaluatorMetrics {
     active: new Gauge({
       name: `${PREFIX}evaluator_active`,
       help: 'Whether this process evaluates: 1 in one process of those on a database, 0 in the others',
+      registers,
+    }),
+    setAside: new Gauge({
+      name: `${PREFIX}evaluator_set_aside`,
+      help: 'Units, hubs and devices that cannot be judged, or of which the database refuses what was found',
+      registers,
+    }),
+    old: new Gauge({
+      name: `${PREFIX}evaluator_old_waiting`,
+      help: 'Units at which something came that is more than 7 days older than what was known: it is judged behind what is live',
       registers,
     }),
     failures: counter('evaluator_failures_total', 'Times that the evaluator began anew from the database'),

@@ -32,6 +32,11 @@ export class OverdueLooks {
     return { unitFacts, ...(await this.#calibrations(client, units, nowMs)) }
   }
 
+  /** The next look finds all of a unit again. */
+  forget(unitId: number): void {
+    for (const key of this.#found.keys()) if (key.startsWith(`${unitId} `)) this.#found.set(key, '')
+  }
+
   async #manualLogs(client: ClientBase, units: readonly UnitContext[], nowMs: number): Promise<UnitFacts[]> {
     const ruled = ruledBy(units, 'manual_log_overdue')
     if (ruled.length === 0) return []

@@ -49,7 +49,6 @@ export async function refoldDevice(
   }
   const judgingThen = doors ? { ...judging, isDoorOpenAt: (atMs: number) => doors.isOpenAt(atMs) } : judging
   const refolded = await refold(read, judgingThen, { late, judgedToMs: state.atMs })
-  device.late = undefined
   if (refolded.state) device.state = refolded.state
   device.view = deviceView(device.state, device.judging)
   device.isUnsaved = true

@@ -1,6 +1,8 @@
 import type { EpisodeRange } from '../db/evaluation/episodes.ts'
 import { noteSilences } from './apply-inputs.ts'
 import { silence } from './core/silence.ts'
+import type { HubHorizons } from './hub-horizons.ts'
+import { judgeDoors } from './judge-doors.ts'
 import type { DeviceContext, UnitContext } from './unit-context.ts'
 
 /** On top of a reporting interval, before a device may count as silent. */
@@ -8,28 +10,35 @@ const GRACE_MS = 30_000
 /** A device that is silent is looked at so often: its unit's status follows the clock. */
 const SILENT_LOOK_MS = 5_000
 
-/** Lets the clock judge units at which nothing arrives. Returns those that something may have become of. */
+/** Lets the clock judge a unit at which nothing arrives. Returns whether something may have become of it. */
 export function lookAtSilence(
-  units: Iterable<UnitContext>,
+  unit: UnitContext,
   nowMs: number,
   looks: WeakMap<DeviceContext, number>,
-): UnitContext[] {
-  const due: UnitContext[] = []
-  for (const unit of units) {
-    let isDue = false
-    for (const device of unit.devices.values()) {
-      if (!isMaybeSilent(device, nowMs) || (looks.get(device) ?? -Infinity) > nowMs) continue
-      looks.set(device, nowMs + SILENT_LOOK_MS)
-      noteSilences(unit, device, silence(device.hearing, device.listening, nowMs))
-      isDue = true
-    }
-    if (isDue) due.push(unit)
+): boolean {
+  let isDue = false
+  for (const device of unit.devices.values()) {
+    if (!isMaybeSilent(device, nowMs) || (looks.get(device) ?? -Infinity) > nowMs) continue
+    looks.set(device, nowMs + SILENT_LOOK_MS)
+    noteSilences(unit, device, silence(device.hearing, device.listening, nowMs))
+    isDue = true
   }
-  return due
+  return isDue
 }
 
-/** What is to be forgotten of the silences of a unit, as they are told anew. */
-export function silenceRanges({ silent, config: { unitId } }: UnitContext): EpisodeRange[] {
+/** Judges the doors of a unit, and tells what is to be forgotten of what was known of them and of its silences. */
+export function judgeByClock(unit: UnitContext, horizons: HubHorizons, nowMs: number): EpisodeRange[] {
+  const silences = silenceRanges(unit)
+  if (unit.doorsFromMs === undefined) return silences
+  const doors = judgeDoors(unit, (deviceId) => {
+    const device = unit.devices.get(deviceId)
+    return device ? horizons.horizonMs(device, nowMs) : -Infinity
+  })
+  return [...doors, ...silences]
+}
+
+/** They are told anew. */
+function silenceRanges({ silent, config: { unitId } }: UnitContext): EpisodeRange[] {
   return [...silent].map((deviceId) => ({
     unitId,
     deviceId,

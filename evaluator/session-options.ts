@@ -19,8 +19,9 @@ export interface SessionOptions {
   utilization: () => number
   /** Told of rules that cannot be judged. */
   onDefect: (message: string) => void
-  /** Told of a device whose readings could not be judged again. */
-  onRefoldFailed: (deviceId: number, error: unknown) => void
+  /** Told of what cannot be judged, or is refused when it is written: a unit, a hub, a device. */
+  onSetAside: (subject: string, error: unknown) => void
+  onBack: (subject: string) => void
   /** Told when messages wait to be published. */
   onTold: () => void
 }

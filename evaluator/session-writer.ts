@@ -3,16 +3,19 @@ import { onConnection } from '../db/batches/transaction.ts'
 import { countOpenAlerts } from '../db/evaluation/alert-rows.ts'
 import { type LedgerCursor, moveCursor } from '../db/evaluation/cursor.ts'
 import type { EpisodeRange, EpisodeScope } from '../db/evaluation/episodes.ts'
+import { writeLateMarks } from '../db/evaluation/late-marks.ts'
 import { keepLease } from '../db/evaluation/lease.ts'
-import { writeUnitStatuses } from '../db/evaluation/unit-statuses.ts'
 import { writeWatermark } from '../db/evaluation/watermark.ts'
 import type { WrittenChange } from './alert-changes.ts'
 import type { HubFacts } from './hub-outages.ts'
 import { LeaseLostError } from './lease.ts'
 import type { UnitFacts } from './overdue-looks.ts'
+import { isOfData } from './refusals.ts'
 import type { SessionOptions } from './session-options.ts'
-import type { DeviceContext, UnitContext } from './unit-context.ts'
-import { statusRow, type TurnChanges, type TurnResult, writeTurn } from './write-turn.ts'
+import type { SetAside } from './set-aside.ts'
+import { changesOf, halves, type TurnPart, wholeTurn } from './turn-parts.ts'
+import { type DeviceContext, OPEN_END_MS, type UnitContext } from './unit-context.ts'
+import { type TurnChanges, type TurnResult, writeTurn } from './write-turn.ts'
 
 /** The name of the evaluator's cursor, watermark and lease. */
 export const EVALUATOR = 'evaluator'
@@ -45,6 +48,7 @@ interface Turn {
  */
 export class SessionWriter {
   readonly #options: SessionOptions
+  readonly #aside: SetAside
   /** By unit and device, as a change of rules puts other contexts in the place of theirs. */
   readonly #unsaved = new Map<string, { device: DeviceContext; unit: UnitContext }>()
   readonly #heard = new Map<number, UnitContext>()
@@ -55,8 +59,9 @@ export class SessionWriter {
   /** Of what is being judged, by `performance.now()`. */
   #oldestCommitMs = Infinity
 
-  constructor(options: SessionOptions, cursor: LedgerCursor) {
+  constructor(options: SessionOptions, { cursor, aside }: { cursor: LedgerCursor; aside: SetAside }) {
     this.#options = options
+    this.#aside = aside
     this.#savedCursor = cursor
   }
 
@@ -71,10 +76,63 @@ export class SessionWriter {
     const isSaving = turn.isEnd || (!turn.isRound && this.#isSaveDue(turn))
     const changes = this.#changesOf(turn, isSaving)
     const isWriting = isSaving || hasChanges(changes)
-    const result = isWriting ? await this.#transact(turn, changes, isSaving) : undefined
-    if (result) this.#stored(turn, changes, { result, isSaving })
+    const written = isWriting ? await this.#writeAll(turn, changes, isSaving) : undefined
     if (!turn.isRound) this.#oldestCommitMs = Infinity
-    return result?.alerts
+    return written
+  }
+
+  /** A unit was set aside: its states are no longer to be stored. */
+  forget(unitId: number): void {
+    this.#heard.delete(unitId)
+    for (const [key, { unit }] of this.#unsaved) if (unit.config.unitId === unitId) this.#unsaved.delete(key)
+  }
+
+  /** In one transaction. Where what is written is at fault, unit by unit, so that only those stay behind that are refused. */
+  async #writeAll(turn: Turn, changes: TurnChanges, isSaving: boolean): Promise<readonly WrittenChange[]> {
+    try {
+      return await this.#commit(turn, changes, isSaving)
+    } catch (error) {
+      if (!isOfData(error)) throw error
+      const written = await this.#writeHalves(turn, changes, { part: wholeTurn(changes), error })
+      return [...written, ...(await this.#writeRest(turn, changes, isSaving))]
+    }
+  }
+
+  async #writeRest(turn: Turn, changes: TurnChanges, isSaving: boolean): Promise<readonly WrittenChange[]> {
+    const rest = changesOf(changes, { unitIds: new Set(), hubIds: new Set() })
+    if (!changes.isPagingAll) return this.#commit(turn, rest, isSaving)
+    try {
+      return await this.#commit(turn, { ...rest, isPagingAll: true }, isSaving)
+    } catch (error) {
+      if (!isOfData(error)) throw error
+      this.#aside.setPagesAside(error)
+      return this.#commit(turn, rest, isSaving)
+    }
+  }
+
+  /** Finds by halving what the database refuses, in at most 2·log2(units) transactions for each, and sets it aside. */
+  async #writeHalves(
+    turn: Turn,
+    changes: TurnChanges,
+    refused: { part: TurnPart; error: unknown },
+  ): Promise<WrittenChange[]> {
+    const two = halves(refused.part)
+    if (!two) {
+      for (const unitId of refused.part.unitIds) this.#aside.setAside(unitId, refused.error)
+      for (const said of changesOf(changes, refused.part).hubs) this.#aside.setHubAside(said, refused.error)
+      return []
+    }
+    const written: WrittenChange[] = []
+    for (const part of two) {
+      await this.holdLease()
+      try {
+        written.push(...(await this.#commit(turn, changesOf(changes, part), false)))
+      } catch (error) {
+        if (!isOfData(error)) throw error
+        written.push(...(await this.#writeHalves(turn, changes, { part, error })))
+      }
+    }
+    return written
   }
 
   /** While a turn takes long, or nothing has to be written: else another process would begin beside this one. */
@@ -102,6 +160,7 @@ export class SessionWriter {
       ({ changed, config: { unitId } }) => changed.size > 0 || ranged.has(unitId) || scoped.has(unitId),
     )
     const written = new Set(units)
+    const heard = isSaving ? [...this.#heard.values()] : []
     const devices = [...this.#unsaved.values()].filter(({ unit }) => isSaving || written.has(unit))
     return {
       units,
@@ -111,14 +170,22 @@ export class SessionWriter {
       hubs,
       statuses,
       devices,
-      isPagingAll: (isTick || isPageDue) && this.#openAlerts > 0,
+      heard,
+      isPagingAll: (isTick || isPageDue) && this.#openAlerts > 0 && this.#aside.arePagesDue(),
     }
   }
 
   #isSaveDue({ cursor }: Turn): boolean {
     const elapsedMs = performance.now() - this.#savedAtMs
-    const isNews = this.#unsaved.size > 0 || cursor.batchId !== this.#savedCursor.batchId
+    const isNews =
+      this.#unsaved.size > 0 || this.#aside.marks().length > 0 || cursor.batchId !== this.#savedCursor.batchId
     return elapsedMs >= (isNews ? this.#options.settings.EVALUATOR_SAVE_MS : HEARTBEAT_MS)
+  }
+
+  async #commit(turn: Turn, changes: TurnChanges, isSaving: boolean): Promise<readonly WrittenChange[]> {
+    const result = await this.#transact(turn, changes, isSaving)
+    this.#stored(turn, changes, { result, isSaving })
+    return result.alerts
   }
 
   #transact(turn: Turn, changes: TurnChanges, isSaving: boolean): Promise<TurnResult> {
@@ -135,7 +202,7 @@ export class SessionWriter {
   }
 
   async #save(client: PoolClient, { cursor, newestId, isEnd }: Turn): Promise<void> {
-    await writeUnitStatuses(client, [...this.#heard.values()].map(statusRow))
+    await writeLateMarks(client, this.#aside.marks(), OPEN_END_MS)
     await moveCursor(client, EVALUATOR, { from: this.#savedCursor, to: cursor })
     if (!isEnd && performance.now() < this.#watermarkAtMs + WATERMARK_MS) return
     await writeWatermark(client, EVALUATOR, { cursor, newestId })
@@ -163,8 +230,10 @@ export class SessionWriter {
       unit.changed.clear()
       unit.silent.clear()
     }
+    for (const { config } of changes.heard) this.#heard.delete(config.unitId)
+    this.#aside.said(changes)
     if (isSaving) {
-      this.#heard.clear()
+      this.#aside.marked()
       this.#savedCursor = turn.cursor
       this.#savedAtMs = performance.now()
     }

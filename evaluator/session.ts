@@ -1,38 +1,35 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ClientBase } from 'pg'
 import { onConnection } from '../db/batches/transaction.ts'
-import { readOpenHubAlerts, readUnproven } from '../db/evaluation/alert-rows.ts'
 import { batchRows } from '../db/evaluation/batch-rows.ts'
 import type { LedgerCursor } from '../db/evaluation/cursor.ts'
-import type { EpisodeRange, EpisodeScope } from '../db/evaluation/episodes.ts'
-import { readHubStates } from '../db/evaluation/hub-states.ts'
+import type { EpisodeRange } from '../db/evaluation/episodes.ts'
 import type { LedgerBatch } from '../db/evaluation/ledger-page.ts'
 import { applyArrivals, noteWritten } from './arrivals.ts'
-import type { AlertFacts } from './core/types.ts'
+import { ClockLooks } from './clock-looks.ts'
 import { FleetMemory } from './fleet-memory.ts'
 import type { HandedBatch } from './hand-over.ts'
+import { hearNewest, newestReadings } from './hear-newest.ts'
 import { HubHorizons } from './hub-horizons.ts'
-import { type HubFacts, HubOutages } from './hub-outages.ts'
-import { hasOpenDoor, judgeDoors } from './judge-doors.ts'
+import type { HubFacts } from './hub-outages.ts'
 import { hasLate, LateRefolds } from './late-refolds.ts'
 import { LedgerReader } from './ledger-reader.ts'
-import { OverdueLooks, type UnitFacts } from './overdue-looks.ts'
+import type { UnitFacts } from './overdue-looks.ts'
 import { restMs } from './rest.ts'
 import { inRounds } from './rounds.ts'
-import { lookAtSilence, silenceRanges } from './session-clock.ts'
+import { judgeByClock } from './session-clock.ts'
 import type { SessionOptions } from './session-options.ts'
 import { SessionWriter } from './session-writer.ts'
+import { SetAside } from './set-aside.ts'
 import { inSlices } from './slices.ts'
-import { updateStatuses } from './status.ts'
-import type { DeviceContext, UnitContext } from './unit-context.ts'
+import { updateStatus } from './status.ts'
+import { isTakenUp, type UnitContext } from './unit-context.ts'
+import { Unproven } from './unproven.ts'
 import { type Arrival, isAnyUnknown, rowsOf, storedWork, type Work } from './work.ts'
 
 /** How often the clock is let judge, and changed rules are looked for. */
 const TICK_MS = 1_000
 /** How long the ledger is not read while batches that were handed over wait for those before them. */
 const LEDGER_WAIT_MS = 1_100
-/** How often manual logs and calibrations are looked at. */
-const OVERDUE_MS = 5_000
 
 /**
  * The evaluator's memory between two failures: units, states, and how far the ledger is read. What it holds follows from the
@@ -43,19 +40,18 @@ export class Session {
   readonly #memory: FleetMemory
   readonly #ledger: LedgerReader
   readonly #horizons = new HubHorizons()
-  readonly #outages = new HubOutages()
-  readonly #overdue = new OverdueLooks()
-  readonly #looks = new WeakMap<DeviceContext, number>()
+  readonly #aside: SetAside
+  readonly #clock: ClockLooks
   readonly #writer: SessionWriter
   readonly #refolds: LateRefolds
   /** Units of this turn at which something was heard or is due. */
   readonly #touched = new Set<UnitContext>()
+  #old = new Set<UnitContext>()
   #ranges: EpisodeRange[] = []
   #hubs: HubFacts[] = []
   #unitFacts: UnitFacts[] = []
-  #unproven = new Map<number, EpisodeScope[]>()
+  readonly #unproven: Unproven
   #nextTickMs = 0
-  #nextOverdueMs = 0
   #nextReadMs = 0
   #isBehind = true
 
@@ -63,11 +59,10 @@ export class Session {
     const memory = new FleetMemory({ pool: options.pool, nowMs: options.now, onDefect: options.onDefect })
     await memory.load()
     const session = new Session(options, memory, cursor)
-    await onConnection(options.pool, (client) => session.#begin(client))
-    for (const unit of memory.units.values()) {
-      session.#horizons.open(unit)
-      if (hasLate(unit)) session.#touched.add(unit)
-    }
+    await session.#unproven.read()
+    await session.#clock.begin()
+    // What is late has been so before, or is of other rules than those of now.
+    for (const unit of memory.units.values()) await session.#openUnit(unit)
     return session
   }
 
@@ -75,8 +70,12 @@ export class Session {
     this.#options = options
     this.#memory = memory
     this.#ledger = new LedgerReader(cursor, options.settings.EVALUATOR_PAGE_ROWS_MAX)
-    this.#writer = new SessionWriter(options, cursor)
-    this.#refolds = new LateRefolds({ ...options, onPage: () => this.#writer.holdLease() })
+    this.#aside = new SetAside({ ...options, memory, onClosed: (unitId) => this.#forget(unitId) })
+    this.#clock = new ClockLooks(options, { memory, horizons: this.#horizons, aside: this.#aside })
+    this.#writer = new SessionWriter(options, { cursor, aside: this.#aside })
+    this.#unproven = new Unproven(options.pool)
+    const onPage = () => this.#writer.holdLease()
+    this.#refolds = new LateRefolds({ ...options, aside: this.#aside, onPage })
   }
 
   /** Whether the ledger shows more than can be taken at once. */
@@ -100,6 +99,13 @@ export class Session {
     if (isTick) await this.#tick(nowMs)
     await this.#settle(nowMs)
     await this.#write({ nowMs, isTick })
+    await this.#retryAside(nowMs)
+    await this.#foldOld(nowMs)
+  }
+
+  /** What an operator is told. */
+  notices(): string[] {
+    return this.#aside.notices()
   }
 
   /** Stores what is only in memory. */
@@ -149,6 +155,7 @@ export class Session {
   }
 
   async #apply(work: Work): Promise<void> {
+    this.#aside.sift(work)
     // A hub may send as soon as its fleet is applied: what it speaks of is configured, though not yet known here.
     if (isAnyUnknown(work, this.#memory.units)) await this.#refresh()
     await inRounds(work, {
@@ -164,9 +171,10 @@ export class Session {
   #take(unitId: number, arrivals: readonly Arrival[]): number {
     const { metrics, now } = this.#options
     const unit = this.#memory.units.get(unitId)
-    const { taken, unknown } = unit
-      ? applyArrivals(unit, arrivals, now())
-      : { taken: arrivals.length, unknown: 0 }
+    const all = { taken: arrivals.length, unknown: 0 }
+    const { taken, unknown } =
+      (unit && this.#aside.guard(unit, () => applyArrivals(unit, arrivals, now()))) ?? all
+    if (this.#aside.note(unitId, arrivals)) return arrivals.length
     let rows = 0
     for (const arrival of taken < arrivals.length ? arrivals.slice(0, taken) : arrivals) {
       rows += rowsOf(arrival)
@@ -183,7 +191,7 @@ export class Session {
 
   async #refresh(): Promise<void> {
     for (const unit of await this.#memory.refresh()) {
-      this.#setPauses(unit)
+      this.#clock.open(unit)
       this.#touched.add(unit)
     }
     // Another context has taken over what those had still to do.
@@ -195,77 +203,38 @@ export class Session {
   async #tick(nowMs: number): Promise<void> {
     this.#nextTickMs = performance.now() + TICK_MS
     await this.#refresh()
-    const units = [...this.#memory.units.values()]
-    await this.#lookAtHubs(units, nowMs)
-    if (performance.now() >= this.#nextOverdueMs) await this.#lookForOverdue(units, nowMs)
-    for (const unit of lookAtSilence(units, nowMs, this.#looks)) this.#touched.add(unit)
-    for (const unit of units) {
-      if (hasLate(unit)) this.#touched.add(unit)
-      if (!hasOpenDoor(unit)) continue
-      unit.doorsFromMs ??= Infinity
-      this.#touched.add(unit)
-    }
+    const { units, old, ranges, hubs, unitFacts } = await this.#clock.look(nowMs)
+    this.#old = new Set(old)
+    this.#options.metrics.old.set(old.length)
+    for (const unit of units) this.#touched.add(unit)
+    this.#ranges.push(...ranges)
+    this.#hubs.push(...this.#aside.hubsDue(hubs))
+    this.#unitFacts.push(...unitFacts)
   }
 
-  /** Before the devices: while their hub is away they are not silent. */
-  async #lookAtHubs(units: readonly UnitContext[], nowMs: number): Promise<void> {
-    const states = await onConnection(this.#options.pool, readHubStates)
-    this.#horizons.setConnected(
-      new Set(states.flatMap(({ hubId, isOnline, isGone }) => (isOnline && !isGone ? [hubId] : []))),
-    )
-    const changed = this.#outages.update(states, nowMs)
-    for (const unit of changed.size > 0 ? units : []) {
-      if (![...unit.devices.values()].some(({ config }) => changed.has(config.hubId ?? 0))) continue
-      this.#setPauses(unit)
-      this.#touched.add(unit)
-    }
-    this.#hubs.push(...this.#outages.judge(units, this.#memory.downtimes, nowMs))
-  }
-
-  async #lookForOverdue(units: readonly UnitContext[], nowMs: number): Promise<void> {
-    this.#nextOverdueMs = performance.now() + OVERDUE_MS
-    const overdue = await onConnection(this.#options.pool, (client) =>
-      this.#overdue.look(client, units, nowMs),
-    )
-    this.#unitFacts.push(...overdue.unitFacts)
-    this.#ranges.push(...overdue.ranges)
-    for (const unit of overdue.units) this.#touched.add(unit)
-  }
-
-  #setPauses(unit: UnitContext): void {
-    for (const device of unit.devices.values()) {
-      device.listening.pauses = this.#outages.pausesOf(device.config.hubId, this.#memory.downtimes)
-    }
-  }
-
-  /** Refolds, doors and statuses of the units of this turn. `held`: messages whose turn is still to come. */
+  /** Refolds and doors of the units of this turn. `held`: messages whose turn is still to come. */
   async #settle(nowMs: number, held?: Work): Promise<void> {
     for (const unit of this.#touched) {
       await this.#writer.holdLease()
       this.#ranges.push(...(await this.#refolds.run(unit, held?.get(unit.config.unitId) ?? [])))
-      if (unit.doorsFromMs !== undefined) {
-        this.#ranges.push(
-          ...judgeDoors(unit, (deviceId) => {
-            const device = unit.devices.get(deviceId)
-            return device ? this.#horizons.horizonMs(device, nowMs) : -Infinity
-          }),
-        )
-      }
-      this.#ranges.push(...silenceRanges(unit))
+      const judged = this.#aside.guard(unit, () => judgeByClock(unit, this.#horizons, nowMs))
+      if (judged) this.#ranges.push(...judged)
     }
   }
 
   async #write(kind: { nowMs: number; isTick?: boolean; isEnd?: boolean; isRound?: boolean }): Promise<void> {
     const { nowMs, isTick = false, isEnd = false, isRound = false } = kind
+    const fine = (judge: (unit: UnitContext, nowMs: number) => boolean) =>
+      [...this.#touched].filter((unit) => this.#aside.guard(unit, () => judge(unit, nowMs)))
+    const isPageDue = fine(noteWritten).length > 0
+    const statuses = fine(updateStatus)
     const touched = [...this.#touched]
-    const statuses = updateStatuses(touched, nowMs)
-    const isPageDue = touched.filter((unit) => noteWritten(unit, nowMs)).length > 0
     const written = await this.#writer.write({
       touched,
       ranges: this.#ranges,
       unitFacts: this.#unitFacts,
       hubs: this.#hubs,
-      scopes: touched.flatMap(({ config }) => this.#unproven.get(config.unitId) ?? []),
+      scopes: touched.flatMap(({ config }) => this.#unproven.ofUnit(config.unitId)),
       statuses,
       cursor: this.#ledger.cursor,
       newestId: this.#ledger.newestId,
@@ -279,21 +248,50 @@ export class Session {
     this.#ranges = []
     this.#hubs = []
     this.#unitFacts = []
-    if (written?.some(({ change }) => change.kind === 'keep_unproven') || this.#unproven.size > 0) {
-      await onConnection(this.#options.pool, (client) => this.#noteUnproven(client))
-    }
+    await this.#unproven.noteWritten(written)
   }
 
-  async #begin(client: ClientBase): Promise<void> {
-    await this.#noteUnproven(client)
-    this.#outages.update(await readHubStates(client), this.#options.now())
-    const running = await readOpenHubAlerts(client, null)
-    this.#outages.resume(running.map(({ facts }) => facts as AlertFacts))
-    for (const unit of this.#memory.units.values()) this.#setPauses(unit)
+  /** Takes up a unit that was read from the database. */
+  async #openUnit(unit: UnitContext): Promise<void> {
+    this.#horizons.open(unit)
+    if (!hasLate(unit)) return
+    this.#touched.add(unit)
+    if (!isTakenUp(unit)) return
+    const newest = await onConnection(this.#options.pool, (client) => newestReadings(client, unit))
+    this.#aside.guard(unit, () => hearNewest(unit, newest))
   }
 
-  async #noteUnproven(client: ClientBase): Promise<void> {
-    const scopes = (await readUnproven(client)).map((scope) => ({ ...scope, fromMs: Infinity }))
-    this.#unproven = Map.groupBy(scopes, ({ unitId }) => unitId)
+  /** By itself: what is refused again is refused to it alone. */
+  async #retryAside(nowMs: number): Promise<void> {
+    const unit = await this.#aside.reopen()
+    if (!unit) return
+    this.#clock.open(unit)
+    await this.#openUnit(unit)
+    await this.#settle(nowMs)
+    await this.#write({ nowMs, isRound: true })
+    if (!this.#aside.has(unit.config.unitId)) this.#aside.back(unit)
+  }
+
+  /** What is very old comes behind all that is live: one unit a turn. */
+  async #foldOld(nowMs: number): Promise<void> {
+    const [unit] = this.#old
+    if (!unit) return
+    this.#old.delete(unit)
+    // It was set aside, or is configured otherwise by now.
+    if (this.#memory.units.get(unit.config.unitId) !== unit) return
+    this.#touched.add(unit)
+    this.#ranges.push(...(await this.#refolds.runOld(unit)))
+    await this.#write({ nowMs, isRound: true })
+  }
+
+  /** A unit was set aside: what of it is not written is judged again when it is back. */
+  #forget(unitId: number): EpisodeRange[] {
+    const ranges = this.#ranges.filter((range) => range.unitId === unitId)
+    for (const unit of this.#touched) if (unit.config.unitId === unitId) this.#touched.delete(unit)
+    this.#writer.forget(unitId)
+    this.#clock.forget(unitId)
+    this.#ranges = this.#ranges.filter((range) => range.unitId !== unitId)
+    this.#unitFacts = this.#unitFacts.filter(({ unit }) => unit.config.unitId !== unitId)
+    return ranges
   }
 }

@@ -30,12 +30,10 @@ function statusDevice(unit: UnitContext, device: DeviceContext, nowMs: number): 
   }
 }
 
-/** Takes over the statuses of now; returns the units that have another one than before. */
-export function updateStatuses(units: readonly UnitContext[], nowMs: number): UnitContext[] {
-  return units.filter((unit) => {
-    const status = statusAt(unit, nowMs)
-    const isOther = status !== unit.status
-    unit.status = status
-    return isOther
-  })
+/** Takes over the status of now; returns whether it is another one than before. */
+export function updateStatus(unit: UnitContext, nowMs: number): boolean {
+  const status = statusAt(unit, nowMs)
+  const isOther = status !== unit.status
+  unit.status = status
+  return isOther
 }

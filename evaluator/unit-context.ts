@@ -15,6 +15,9 @@ export interface Late {
   toMs: number
 }
 
+/** Of a device that was set aside: all up to its newest reading. A number that JSON can hold, behind every reading. */
+export const OPEN_END_MS = 8_640_000_000_000_000
+
 /** What is stored of a device, as JSON. */
 export interface SavedDevice {
   readings: DeviceState
@@ -23,6 +26,8 @@ export interface SavedDevice {
   offsets?: readonly Calibration[]
   /** What is not in `readings` yet, because it could not be folded. */
   late?: Late
+  /** The same, of what is so old that it waits until there is time. */
+  old?: Late
 }
 
 /** A device in a unit, with what its readings have come to. */
@@ -38,6 +43,7 @@ export interface DeviceContext {
   /** It has changed since it was stored. */
   isUnsaved: boolean
   late: Late | undefined
+  old: Late | undefined
   /** Its running episodes that are written, by `episodeKey`: whether while a fresh reading was not good. */
   written: Map<string, boolean>
 }
@@ -89,7 +95,17 @@ export function openUnit(
   for (const device of config.devices) {
     unit.devices.set(device.deviceId, openDevice(unit, device, known))
   }
+  if (isTakenUp(unit)) takeUp(unit, new Map())
   return unit
+}
+
+/** All is late that has come since the unit was stored, or behind a time that is given for a device. */
+export function takeUp(unit: UnitContext, fromMs: ReadonlyMap<number, number>): void {
+  unit.doorsFromMs = -Infinity
+  for (const [deviceId, device] of unit.devices) {
+    const storedToMs = Math.max(device.state.atMs, 0)
+    noteLate(device, { fromMs: Math.min(fromMs.get(deviceId) ?? storedToMs, storedToMs), toMs: OPEN_END_MS })
+  }
 }
 
 function openDevice(
@@ -117,6 +133,7 @@ function openDevice(
     offsets: saved?.offsets ?? offsets,
     isUnsaved: false,
     late: saved?.late,
+    old: saved?.old,
     written: new Map(),
   }
   // A state of other rules: they have changed while nobody evaluated.
@@ -126,8 +143,8 @@ function openDevice(
 }
 
 /** What is to be stored of a device. */
-export function savedDevice({ state, hearing, offsets, late }: DeviceContext): SavedDevice {
-  return { readings: state, hearing, offsets, ...(late ? { late } : {}) }
+export function savedDevice({ state, hearing, offsets, late, old }: DeviceContext): SavedDevice {
+  return { readings: state, hearing, offsets, ...(late ? { late } : {}), ...(old ? { old } : {}) }
 }
 
 /** Takes over its offsets; false: they are those by which it is judged already. */
@@ -150,11 +167,33 @@ function without(some: readonly Calibration[], others: readonly Calibration[]): 
   return some.filter((one) => !others.some(isOne(one)))
 }
 
-export function noteLate(device: DeviceContext, { fromMs, toMs }: Late): void {
-  device.late = {
-    fromMs: Math.min(device.late?.fromMs ?? fromMs, fromMs),
-    toMs: Math.max(device.late?.toMs ?? toMs, toMs),
-  }
+/** Whether it was set aside, and is not folded again yet. */
+export function isTakenUp({ devices }: UnitContext): boolean {
+  return [...devices.values()].some(({ late }) => late?.toMs === OPEN_END_MS)
+}
+
+export function noteLate(device: DeviceContext, late: Late): void {
+  device.late = both(device.late ?? late, late)
+}
+
+/** What is older than the newest reading by more than this is judged beside what is live, when there is time. */
+const INLINE_MS = 7 * 24 * 3_600_000
+
+export function isOld({ state }: DeviceContext, atMs: number): boolean {
+  return atMs < state.atMs - INLINE_MS
+}
+
+export function noteOld(device: DeviceContext, old: Late): void {
+  device.old = both(device.old ?? old, old)
+}
+
+export function hasOld({ devices }: UnitContext): boolean {
+  for (const { old } of devices.values()) if (old) return true
+  return false
+}
+
+function both(a: Late, b: Late): Late {
+  return { fromMs: Math.min(a.fromMs, b.fromMs), toMs: Math.max(a.toMs, b.toMs) }
 }
 
 /** With its trigger: a rule that has changed may raise what ended with its last version again, from the same start. */

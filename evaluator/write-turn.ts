@@ -41,6 +41,8 @@ export interface TurnChanges {
   statuses: readonly UnitContext[]
   /** Devices whose state is to be stored, with their units. */
   devices: readonly { unit: UnitContext; device: DeviceContext }[]
+  /** Units of which something was heard since they were last stored. */
+  heard: readonly UnitContext[]
   /** Whether the pages of all open alerts are looked at, not only of those that have changed. */
   isPagingAll: boolean
 }
@@ -64,7 +66,7 @@ export async function writeTurn(
     ...(await factChanges(client, turn.unitFacts)),
   ]
   const alerts = await writeAlertChanges(client, changes, nowMs)
-  await writeUnitStatuses(client, turn.statuses.map(statusRow))
+  await writeUnitStatuses(client, [...new Set([...turn.statuses, ...turn.heard])].map(statusRow))
   const transitions: Transition[] = alerts.flatMap((alert) => {
     const transition = transitionOf(alert)
     return transition ? [{ alertId: alert.alertId, transition }] : []
@@ -173,7 +175,7 @@ function stateRow({ unit, device }: { unit: UnitContext; device: DeviceContext }
 const HUNDREDTHS = 100
 
 /** The unit as its row says it. */
-export function statusRow(unit: UnitContext) {
+function statusRow(unit: UnitContext) {
   let newest: DeviceContext | undefined
   for (const device of unit.devices.values()) {
     if (device.view.newestAtMs === null || !device.config.hasTemperature) continue

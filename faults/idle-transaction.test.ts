@@ -1,6 +1,9 @@
 /** Somebody has left a transaction open, over every table that the service uses: it starts and commits as ever. */
 import { expect, onTestFinished, test } from 'vitest'
+import { startTestService } from '../contract/testing/service.ts'
+import { until } from '../db/testing/poll.ts'
 import { createTestDatabase } from '../db/testing/test-database.ts'
+import { JudgedFleet, TOO_WARM } from './testing/judged-fleet.ts'
 import { startLoadedService } from './testing/loaded-service.ts'
 import { onServer } from './testing/postgres.ts'
 
@@ -28,4 +31,24 @@ test('an idle transaction delays neither the start nor a commit', async () => {
     expect(await service.metric('frostguard_readings_spooled_total')).toBe(0)
     await idle.query('ROLLBACK')
   })
+})
+
+test('readings become an alert while it is open, though the ledger cannot show them', async () => {
+  const service = await startTestService()
+  onTestFinished(() => service.close())
+  const fleet = await JudgedFleet.open(service, { number: 1, rules: [TOO_WARM], minutes: 15 })
+  await onServer(service.url, async (idle) => {
+    await idle.query('BEGIN; SELECT pg_current_xact_id()')
+    await fleet.publish([
+      [0, 7],
+      [5, 7],
+      [10, 7],
+    ])
+    await until('it is raised', async () => (await fleet.alerts()).length > 0)
+    await until('operators were told', () => fleet.transitions().includes('raised'))
+    await idle.query('ROLLBACK')
+  })
+  await fleet.evaluated()
+  expect(await fleet.alerts()).toMatchObject([{ started: 0, triggered: 10, isPaged: true }])
+  expect(await fleet.counts()).toEqual({ alert_raised: 1, page: 1 })
 })

@@ -1,7 +1,6 @@
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { Registry as MetricsRegistry } from 'prom-client'
-
 import {
   OutgoingPublisher,
   type OutgoingPublisherOptions,
@@ -16,6 +15,8 @@ export interface Evaluation {
   committed: CommitListener | undefined
   /** The database must have been migrated. */
   start(): void
+  /** What needs somebody, for `/readyz` and the status page. */
+  notices(): readonly string[]
   /** Before the broker closes and the pool ends. */
   stop(): Promise<void>
 }
@@ -54,6 +55,7 @@ export function openEvaluation({
       publisher.start()
       evaluator?.start()
     },
+    notices: () => evaluator?.notices() ?? [],
     async stop() {
       await evaluator?.stop()
       await publisher.stop()

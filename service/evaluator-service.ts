@@ -92,8 +92,10 @@ function notReady({ failing }: Evaluator): string[] {
   ]
 }
 
-function notices({ failing, isActive }: Evaluator): string[] {
-  return failing || isActive ? [] : ['it does not evaluate now: another process does, or it has just started']
+function notices(evaluator: Evaluator): string[] {
+  const { failing, isActive } = evaluator
+  if (failing || isActive) return evaluator.notices()
+  return ['it does not evaluate now: another process does, or it has just started']
 }
 
 function statusOf({ isActive }: Evaluator): StatusSnapshot {

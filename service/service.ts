@@ -247,7 +247,7 @@ async function openParts(
 /** Lets hubs and operators in; returns where, by name. */
 async function listen(
   settings: ServiceSettings,
-  { ingest, broker, spool, sources, metrics }: Parts,
+  { ingest, broker, spool, sources, metrics, evaluation }: Parts,
   stops: Stops,
 ): Promise<Record<string, string>> {
   const mqtt = await broker.listen()
@@ -259,8 +259,8 @@ async function listen(
     portSetting: 'HTTP_PORT',
     metrics,
     notReady: () => notReady(settings, { ingest, spool }),
-    // Hubs are served all the same: a broker of others must not keep them away.
-    notices: () => sources.away(),
+    // Hubs are served all the same: neither a broker of others nor a unit that cannot be judged must keep them away.
+    notices: () => [...sources.away(), ...evaluation.notices()],
     status: () => statusOf(broker, ingest, spool),
   })
   stops.push(() => operators.close())

@@ -8,15 +8,23 @@ export interface Downtime {
   detail: string
 }
 
+/** One that touches another, as when a start fails again and again, makes that one longer. */
+const WRITE = `
+  WITH touched AS (
+    UPDATE pipeline.downtime_intervals
+    SET started_at = least(started_at, to_timestamp($2::float8 / 1000)), ended_at = greatest(ended_at, to_timestamp($3::float8 / 1000))
+    WHERE id = (SELECT id FROM pipeline.downtime_intervals
+      WHERE started_at <= to_timestamp($3::float8 / 1000) AND coalesce(ended_at, 'infinity') >= to_timestamp($2::float8 / 1000)
+      ORDER BY started_at DESC LIMIT 1)
+    RETURNING id)
+  INSERT INTO pipeline.downtime_intervals (part, started_at, ended_at, detail)
+  SELECT $1, to_timestamp($2::float8 / 1000), to_timestamp($3::float8 / 1000), $4 WHERE NOT EXISTS (SELECT FROM touched)`
+
 export async function writeDowntime(
   client: ClientBase,
   { part, fromMs, toMs, detail }: Downtime,
 ): Promise<void> {
-  await client.query(
-    `INSERT INTO pipeline.downtime_intervals (part, started_at, ended_at, detail)
-     VALUES ($1, to_timestamp($2::float8 / 1000), to_timestamp($3::float8 / 1000), $4)`,
-    [part, fromMs, toMs, detail],
-  )
+  await client.query(WRITE, [part, fromMs, toMs, detail])
 }
 
 /** All that ended at this time or later, in order. */

@@ -52,6 +52,7 @@ export class EvaluatorThread {
   #restartTimer: NodeJS.Timeout | undefined
   /** The highest id that was not handed over while there was no thread. */
   #leftId = 0n
+  #notices: string[] = []
   #isStarted = false
   #isStopping = false
 
@@ -112,6 +113,11 @@ export class EvaluatorThread {
     this.#worker = worker
   }
 
+  /** What an operator is told: units that cannot be evaluated. */
+  notices(): readonly string[] {
+    return this.#notices
+  }
+
   /** What is under way is stored. Ends within a few seconds, also while the database hangs. */
   async stop(): Promise<void> {
     this.#isStopping = true
@@ -133,6 +139,7 @@ export class EvaluatorThread {
   #heard(message: FromThread): void {
     if (message.kind === 'told') this.#options.onTold()
     else if (message.kind === 'log') relayLine(this.#options.log, message.line)
+    else if (message.kind === 'notices') this.#notices = message.notices
     else this.#answered(message.call, message.metrics)
   }
 
@@ -173,6 +180,7 @@ export class EvaluatorThread {
     if (this.#worker !== worker) return
     this.#worker = undefined
     this.#ahead.clear()
+    this.#notices = []
     for (const call of this.#pendingMetrics.keys()) this.#answered(call, undefined)
     if (this.#isStopping) return
     this.#options.log.error({ err: error }, "the evaluator's thread has ended: it is started again")

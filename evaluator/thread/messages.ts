@@ -52,3 +52,5 @@ export type FromThread =
   /** Messages to operators wait to be published. */
   | { kind: 'told' }
   | { kind: 'metrics'; call: number; metrics: MetricSaid[] }
+  /** What an operator is told now. */
+  | { kind: 'notices'; notices: string[] }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { MessagePort } from 'node:worker_threads'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
@@ -14,6 +15,8 @@ import { SharedNumbers } from './shared-numbers.ts'
 const CONNECTIONS = 3
 /** A pool ends when its last query does; behind a database that hangs, that is not waited for. */
 const POOL_END_MS = 1_000
+
+const NOTICES_MS = 500
 
 /** Evaluates when it is told to start, until it is told to stop. */
 export function runThread(port: MessagePort, { url, settings, words }: ThreadData): void {
@@ -49,7 +52,15 @@ export function runThread(port: MessagePort, { url, settings, words }: ThreadDat
   const noteArrived = (ids: readonly bigint[]) => {
     for (const id of ids) ahead.delete(id)
   }
+  let noticed: readonly string[] = []
+  const noticing = setInterval(() => {
+    const notices = evaluator.notices()
+    if (isDeepStrictEqual(notices, noticed)) return
+    noticed = notices
+    post({ kind: 'notices', notices })
+  }, NOTICES_MS)
   const stop = async () => {
+    clearInterval(noticing)
     await evaluator.stop()
     await within(POOL_END_MS, pool.end())
     port.close()

@@ -1,0 +1,73 @@
+/** What is more than seven days older than the newest reading of its device: judged, but behind what is live. */
+import { afterEach, expect, test } from 'vitest'
+import { until } from '../db/testing/poll.ts'
+import { type EvaluatedFleet, openEvaluatedFleet, TOO_WARM } from './testing/evaluated-fleet.ts'
+
+const DAY_MINUTES = 24 * 60
+/** Beyond at once, raised ten minutes later, over after twenty. */
+const OUT = [6, 6, 6, 6, 3, 3]
+
+let fleet: EvaluatedFleet
+afterEach(() => fleet.close())
+
+const excursion = (fromMinute: number) =>
+  OUT.map((celsius, index): [number, number] => [fromMinute + index * 5, celsius])
+
+async function open(): Promise<void> {
+  fleet = await openEvaluatedFleet({ rules: [TOO_WARM], devices: 2, minutes: 30 })
+  const evaluator = fleet.startEvaluator()
+  await fleet.commit([[0, 3]])
+  await fleet.commit([[0, 3]], 1)
+  await fleet.evaluated()
+  await evaluator.stop()
+}
+
+test.each([
+  [6, 'old first'],
+  [20, 'live first'],
+])('of an excursion %i days ago and one that is live, found together: %s', async (days, order) => {
+  await open()
+  await fleet.commit(excursion(-days * DAY_MINUTES))
+  await fleet.commit(excursion(5).slice(0, 4), 1)
+  fleet.startEvaluator()
+  await until('both are found', async () => (await fleet.alerts()).length === 2)
+  const [old, live] = await fleet.alerts()
+  const began = -days * DAY_MINUTES
+  expect(old).toMatchObject({ started: began, triggered: began + 10, ended: began + 20, retrospective: true })
+  expect(live).toMatchObject({ started: 5, triggered: 15, status: 'active' })
+  const { rows } = await fleet.db.$client.query('SELECT ended_at IS NULL AS "isLive" FROM alerts ORDER BY id')
+  expect(rows.map(({ isLive }) => isLive)).toEqual(order === 'live first' ? [true, false] : [false, true])
+})
+
+test('what is old and not judged yet is judged after a restart', async () => {
+  await open()
+  const client = await fleet.db.$client.connect()
+  // Nothing can be written about alerts; all else goes on.
+  await client.query('BEGIN; LOCK TABLE pipeline.rule_episodes IN EXCLUSIVE MODE')
+  const evaluator = fleet.startEvaluator()
+  await fleet.commit(excursion(-20 * DAY_MINUTES))
+  await fleet.evaluated()
+  const { rows } = await client.query(`SELECT FROM pipeline.rule_states WHERE state ? 'old'`)
+  expect(rows).toHaveLength(1)
+  const stopping = evaluator.stop()
+  await client.query('ROLLBACK')
+  client.release()
+  await stopping
+  fleet.startEvaluator()
+  await until('it is found', async () => (await fleet.alerts()).length === 1)
+})
+
+test('what is old takes its place in an alert that runs', async () => {
+  await open()
+  fleet.startEvaluator()
+  await fleet.commit(excursion(5).slice(0, 4))
+  await until('it is raised', async () => (await fleet.alerts()).length === 1)
+  await fleet.commit([[-8 * DAY_MINUTES, 9]])
+  await fleet.commit([
+    [-8 * DAY_MINUTES + 5, 9],
+    [-8 * DAY_MINUTES + 10, 9],
+  ])
+  await until('it is in it', async () => (await fleet.alerts())[0]?.peak === 9)
+  // One good reading by itself, at 0, has not ended what began then.
+  expect(await fleet.alerts()).toMatchObject([{ started: -8 * DAY_MINUTES, ended: null, status: 'active' }])
+})

@@ -1,0 +1,18 @@
+import { databaseError, verdictOf } from '../db/errors.ts'
+
+/** Classes of SQLSTATE that name what is written, beside those that every part of the program knows. */
+const OF_WHAT_IS_WRITTEN: Record<string, string> = {
+  '21': 'cardinality violation: two of what is written are the same row',
+  '54': 'program limit exceeded: a value is too large or too deep',
+  P0: 'raised by a trigger',
+}
+
+/**
+ * Whether an error comes from what is judged or written: trying the same again fails again, while something else would not.
+ * Where the database is away, hangs or refuses us, it is the same for all.
+ */
+export function isOfData(error: unknown): boolean {
+  if (error instanceof TypeError || error instanceof RangeError) return true
+  const { code } = databaseError(error) ?? {}
+  return verdictOf(error) !== 'retry' || (code !== undefined && code.slice(0, 2) in OF_WHAT_IS_WRITTEN)
+}
