@@ -7,6 +7,7 @@ const EXCLUDED = ['node_modules/**', '**/*.soak.test.ts']
 /** Test files that would disturb others of their process, or be disturbed by them. */
 const ALONE = [
   // They replace modules.
+  'evaluator/defect.test.ts',
   'faults/defect.test.ts',
   'faults/revoked-in-check.test.ts',
   'faults/spool-failed.test.ts',
