@@ -54,7 +54,7 @@ describe('createDatabase', () => {
   it('answers relational queries along every relation', async () => {
     const db = open()
     const { schema } = db._
-    expect(Object.keys(schema ?? {})).toHaveLength(39)
+    expect(Object.keys(schema ?? {})).toHaveLength(41)
     for (const [name, table] of Object.entries(schema ?? {})) {
       const all = Object.fromEntries(
         Object.keys(table.relations).map((relation) => [relation, true as const]),

@@ -20,7 +20,7 @@ vi.mock('node:worker_threads', async (original) => {
   class KnownWorker extends real.Worker {
     constructor(...options: ConstructorParameters<typeof real.Worker>) {
       super(...options)
-      threads.push(this)
+      if (options[1]?.name === 'spool') threads.push(this)
     }
   }
   return { ...real, Worker: KnownWorker }

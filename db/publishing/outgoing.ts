@@ -74,3 +74,13 @@ export async function settleOutgoing(
     [brokerId, retained.map(({ id }) => id), retained.map(({ topic }) => topic), last.id],
   )
 }
+
+/** Deletes what all brokers have published: two that note it at the same moment do not see each other. */
+export async function forgetPublished(pool: Pool): Promise<void> {
+  await queryWithLimit(
+    pool,
+    `DELETE FROM pipeline.outgoing_messages
+     WHERE NOT retain AND id <= (SELECT min(published_id) FROM pipeline.brokers)`,
+    [],
+  )
+}

@@ -184,6 +184,12 @@ test('of several brokers each tells its operators everything once, also what it 
   await tell(alertId, 'escalated')
   await until(() => heardBy(0).length === 2, 'one tells of it')
   await eventually('it is kept for the other one', async () => (await kept()).length === 2)
+  await eventually('that is noted', async () => {
+    const { rows: noted } = await rows.pool.query(
+      'SELECT FROM pipeline.brokers WHERE published_id = (SELECT max(id) FROM pipeline.outgoing_messages)',
+    )
+    return noted.length === 1
+  })
   expect(heardBy(1)).toEqual(['raised'])
 
   const heardByNew: string[] = []

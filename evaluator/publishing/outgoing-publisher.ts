@@ -2,7 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import { noteBroker } from '../../db/publishing/brokers.ts'
-import { type OutgoingRow, readOutgoing, settleOutgoing } from '../../db/publishing/outgoing.ts'
+import {
+  forgetPublished,
+  type OutgoingRow,
+  readOutgoing,
+  settleOutgoing,
+} from '../../db/publishing/outgoing.ts'
 import { Periodic } from '../../ingest/periodic.ts'
 import { within } from '../../ingest/within.ts'
 import { queueMissingStatuses } from './queue-units.ts'
@@ -38,7 +43,7 @@ export class OutgoingPublisher {
   readonly #options: OutgoingPublisherOptions
   #stopping: AbortController | undefined
   #running: Promise<void> | undefined
-  readonly #notes = new Periodic(NOTE_MS, () => this.#note().then(noResult, noResult))
+  readonly #notes = new Periodic(NOTE_MS, () => this.#noteAndForget().then(noResult, noResult))
   #wake = Promise.withResolvers<void>()
   /** Messages up to this one have been published here, now or before the start; undefined: not known yet. */
   #publishedId: number | undefined
@@ -125,6 +130,11 @@ export class OutgoingPublisher {
     this.#wake = Promise.withResolvers()
     signal.removeEventListener('abort', stopping)
     timer.abort()
+  }
+
+  async #noteAndForget(): Promise<void> {
+    await this.#note()
+    await forgetPublished(this.#options.pool)
   }
 
   /** That this broker is there. */
