@@ -161,7 +161,7 @@ describe.skipIf(MOSQUITTO_MISSING)(
       const through = await startThroughMosquitto({
         databaseUrl: server.url,
         ownerUrl: server.directUrl,
-        // For each window this would be too long.
+        // Waited for by each window in turn, this would take more than a minute.
         env: { INGEST_HOLD_MS: '3000' },
       })
       const { service } = through

@@ -136,12 +136,12 @@ function takeStatus(message: HeldMessage): void {
     message.rejects.push(pending(decoded.reject))
     return
   }
+  const { state, firmware, queued, notes } = decoded.status
+  message.notes = notes
   if (isStranger(arrival.principal)) {
     message.rejects.push(wholeReject('unknown_device', unknownHub(arrival.principal.name)))
     return
   }
-  const { state, firmware, queued, notes } = decoded.status
-  message.notes = notes
   const row: HubStatusRow = {
     hubId: arrival.principal.id,
     isOnline: state === 'online',
