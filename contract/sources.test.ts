@@ -70,7 +70,7 @@ describe.skipIf(MOSQUITTO_MISSING)(
     const metric = (name: string, source: string) =>
       service.metric(`frostguard_source_${name}{source="${source}"}`)
 
-    async function replay(username: string, slug?: string): Promise<ReplayTally> {
+    async function replay(username?: string, slug?: string): Promise<ReplayTally> {
       const pool = service.db.$client
       const organizationId = slug === undefined ? undefined : await findOrganization(pool, slug)
       return replayRejected({
@@ -180,6 +180,9 @@ describe.skipIf(MOSQUITTO_MISSING)(
       fleet.sites[0]?.hubs.push({ key: 'hub-nowhere' })
       await service.applyFleet(fleet)
       expect(await replay('hub-nowhere', 'rival')).toMatchObject({ lookedAt: 0 })
+      // Whose the key was when the message came, nobody knows: a person has to say so.
+      expect(await replay()).toMatchObject({ readings: 0, notReplayable: { unnamed: 1 } })
+      expect(await replay(undefined, 'acme')).toMatchObject({ readings: 0, notReplayable: {} })
       expect(await replay('hub-nowhere', 'acme')).toMatchObject({ readings: 1, stillRejected: {} })
       expect(await stored(northDevice(4), at)).toMatchObject({ temperature: 4, source: 'hub' })
     })

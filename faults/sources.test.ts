@@ -12,12 +12,16 @@ import { type LoadedService, SHORT_HOLD } from './testing/loaded-service.ts'
 import { onServer } from './testing/postgres.ts'
 import { type ProxiedServer, startProxiedServer } from './testing/proxied-server.ts'
 import { readingKey } from './testing/publishers.ts'
+import { untilSettled } from './testing/settled.ts'
 import { startThroughMosquitto, type ThroughMosquitto } from './testing/through-mosquitto.ts'
 
 const LOAD = { readingsPerMessage: 5, everyMs: 20 }
 /** Longer than the test holds its lock. */
 const LONG_HOLD = { INGEST_HOLD_MS: '60000' }
 const IN_FLIGHT = 1_500
+/** As many messages as a broker sends that waits for their PUBACKs before it sends more. */
+const WINDOW = 20
+const WINDOWS = 25
 
 describe.skipIf(MOSQUITTO_MISSING)(
   `through Mosquitto${MOSQUITTO_MISSING ? `: ${MOSQUITTO_MISSING}` : ''}`,
@@ -152,6 +156,32 @@ describe.skipIf(MOSQUITTO_MISSING)(
       await server.remove()
     })
 
+    test('hubs that are not known fill the receive window again and again while PostgreSQL is silent: none of them waits for its look-up', async () => {
+      const server = await startProxiedServer({ migrate: true })
+      const through = await startThroughMosquitto({
+        databaseUrl: server.url,
+        ownerUrl: server.directUrl,
+        // Waited for by each window in turn, this would take more than a minute.
+        env: { INGEST_HOLD_MS: '3000' },
+      })
+      const { service } = through
+      const acknowledged = () => through.sourceMetric('messages_acknowledged_total')
+      server.proxy.setFaults({ toTarget: { isBlackHole: true }, toClient: { isBlackHole: true } })
+      await publishMany(through, 1)
+      await until('it is known to be away', async () => /^503 /.test(await readReadyz(service)))
+      await until('the spool has it', async () => (await acknowledged()) === 1)
+      const sent = publishInWindows(through, acknowledged)
+      await until('all are acknowledged', async () => (await acknowledged()) === WINDOWS * WINDOW + 1)
+      await sent
+      server.proxy.setFaults({})
+      await untilSettled(service)
+      const rejected = 'frostguard_readings_rejected_total{reason="unknown_device"}'
+      expect(await service.metric(rejected)).toBe(WINDOWS * WINDOW)
+      expect(await service.metric('frostguard_readings_committed_total')).toBe(1)
+      await through.close()
+      await server.remove()
+    })
+
     describe('two processes', () => {
       let database: TestDatabase
       let through: ThroughMosquitto
@@ -205,10 +235,24 @@ async function publishAs(hub: string, { mosquitto, service }: ThroughMosquitto):
   return new Date(at)
 }
 
+async function publishInWindows(
+  through: ThroughMosquitto,
+  acknowledged: () => Promise<number>,
+): Promise<void> {
+  for (let window = 0; window < WINDOWS; window += 1) {
+    const before = await acknowledged()
+    await publishMany(through, WINDOW, 'hub-nowhere')
+    await until('the window is acknowledged', async () => (await acknowledged()) === before + WINDOW)
+  }
+}
+
 /** One message of one reading after the other, as fast as Mosquitto acknowledges them. */
-async function publishMany({ mosquitto, service }: ThroughMosquitto, count: number): Promise<void> {
+async function publishMany(
+  { mosquitto, service }: ThroughMosquitto,
+  count: number,
+  hub = service.fleet.hubs[0]?.key ?? '',
+): Promise<void> {
   const { fleet, ledger } = service
-  const hub = fleet.hubs[0]?.key ?? ''
   const device = fleet.devices[0]?.devEui ?? ''
   const client = await mqtt.connectAsync(mosquitto.url)
   const sent = Array.from({ length: count }, async (_, index) => {

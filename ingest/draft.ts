@@ -11,6 +11,7 @@ import { decodeStatus } from './decode/status.ts'
 import type { Frame } from './lora/frames.ts'
 import type { HeldMessage, PendingReject, Subject } from './message.ts'
 import { isUplink, type NetworkRoute } from './network-route.ts'
+import { isStranger } from './strangers.ts'
 
 const INT32_MAX = 2_147_483_647
 
@@ -121,7 +122,9 @@ function takeEnvelope(message: HeldMessage, envelope: Envelope): void {
   const { principal } = message.arrival
   message.notes = envelope.notes
   message.seq = envelope.seq ?? null
-  if (principal.kind === 'hub' && envelope.boot !== undefined && envelope.seq !== undefined) {
+  // Nobody knows which hub a stranger is: its counters are no hub's.
+  if (principal.kind !== 'hub' || isStranger(principal)) return
+  if (envelope.boot !== undefined && envelope.seq !== undefined) {
     message.receipt = { hubId: principal.id, boot: envelope.boot, seq: envelope.seq }
   }
 }
@@ -135,6 +138,10 @@ function takeStatus(message: HeldMessage): void {
   }
   const { state, firmware, queued, notes } = decoded.status
   message.notes = notes
+  if (isStranger(arrival.principal)) {
+    message.rejects.push(wholeReject('unknown_device', unknownHub(arrival.principal.name)))
+    return
+  }
   const row: HubStatusRow = {
     hubId: arrival.principal.id,
     isOnline: state === 'online',
@@ -150,8 +157,15 @@ function pending(reject: Reject): PendingReject {
   return { item, reason, detail, device: device ?? null, at, sqlstate: null }
 }
 
-function wholeReject(reason: 'too_large' | 'malformed' | 'invalid', detail: string): PendingReject {
+function wholeReject(
+  reason: 'too_large' | 'malformed' | 'invalid' | 'unknown_device',
+  detail: string,
+): PendingReject {
   return { item: null, reason, detail, device: null, sqlstate: null }
+}
+
+function unknownHub(hub: string): string {
+  return `expected a hub of the fleet (fleet:apply adds one), got "${hub}"`
 }
 
 function oversized(bytes: number): string {

@@ -15,6 +15,8 @@ import type { Spool } from './spool/types.ts'
 import { strangerOf } from './strangers.ts'
 import { testArrival, testPrincipal } from './testing/messages.ts'
 
+const SPOOL_BYTES_MAX = 10_000_000
+
 let database: TestDatabase
 let pool: Pool
 let copyPool: Pool
@@ -22,6 +24,7 @@ let fleet: TestFleet
 let ingest: Ingest
 let spool: Spool
 let folder: string
+let metrics: MetricsRegistry
 const published: { topic: string; payload: string }[] = []
 
 beforeEach(async () => {
@@ -32,7 +35,8 @@ beforeEach(async () => {
   published.length = 0
   folder = await makeTestFolder()
   const log = pino({ level: 'silent' })
-  spool = await openSpool({ folder, bytesMax: 10_000_000, ageMaxMs: 3_600_000, now: Date.now, log })
+  metrics = new MetricsRegistry()
+  spool = await openSpool({ folder, bytesMax: SPOOL_BYTES_MAX, ageMaxMs: 3_600_000, now: Date.now, log })
   ingest = new Ingest({
     pool,
     copyPool,
@@ -40,14 +44,15 @@ beforeEach(async () => {
     snapshot: undefined,
     routeOf: publishRoute,
     log,
-    metrics: new MetricsRegistry(),
+    metrics,
     settings: {
       INGEST_LANES: 1,
       INGEST_BATCH_ROWS_MAX: 1_000,
       INGEST_BATCH_BYTES_MAX: 1_000_000,
       INGEST_BACKLOG_AGE_SECONDS: 300,
       INGEST_BACKLOG_ROWS_MAX: 1_000,
-      INGEST_HOLD_MS: 60_000,
+      // Longer than a test may take.
+      INGEST_HOLD_MS: 600_000,
       INGEST_RECENT_READINGS_MAX: 100_000,
       LORA_RECENT_FRAMES_MAX: 1_000,
       LORA_FRAME_WINDOW_SECONDS: 600,
@@ -88,8 +93,33 @@ function readings(atMs: number) {
 
 /** Resolves to the error that the message was given back with, or undefined when it was acknowledged. */
 function accept(payload: unknown, change: Partial<Arrival> = {}): Promise<Error | undefined> {
-  const arrival = testArrival(testPrincipal(fleet), 'readings', payload, change)
+  return acceptArrival(testArrival(testPrincipal(fleet), 'readings', payload, change))
+}
+
+/** The same of a hub that is not in memory. */
+function acceptOf(
+  hub: string | undefined,
+  payload: unknown,
+  channel: 'readings' | 'status' = 'readings',
+): Promise<Error | undefined> {
+  return acceptArrival(testArrival(strangerOf(hub ?? ''), channel, payload))
+}
+
+function acceptArrival(arrival: Arrival): Promise<Error | undefined> {
   return new Promise((resolve) => ingest.accept(arrival, resolve))
+}
+
+/** A message that the spool has no room for. */
+function tooLargeForSpool(payload: object): string {
+  return JSON.stringify(payload) + ' '.repeat(SPOOL_BYTES_MAX)
+}
+
+/** The receipt marks in the ledger, of all batches. */
+async function receiptMarks(): Promise<unknown[]> {
+  const { rows } = await pool.query<{ receipts: unknown[] }>(
+    'SELECT receipts FROM pipeline.ingest_batches WHERE receipts IS NOT NULL ORDER BY id',
+  )
+  return rows.flatMap(({ receipts }) => receipts)
 }
 
 /** Transactions that the database has rolled back, those of the last moment included. */
@@ -177,6 +207,73 @@ test('a hub that was not known when its message was read from another broker is 
   expect(ingest.books.readings).toMatchObject({ received: 2, committed: 1, inFlight: 0 })
   expect(ingest.books.readings.rejected.unknown_device).toBe(1)
 })
+
+test('a hub that could not be looked up at first, while the spool had no room, has its receipts and its place in the backlog', async () => {
+  const hub = fleet.hubs[0]
+  const old = Date.now() - 3_600_000
+  ingest.noteAway('the test says so')
+  const payload = tooLargeForSpool({ boot: 'a1', seq: 7, ...readings(old) })
+  expect(await acceptOf(hub?.key, payload)).toBeUndefined()
+  expect(await receiptMarks()).toEqual([[hub?.id, 'a1', 7, 7]])
+  const backlog = await metrics.getSingleMetric('frostguard_backlog_messages_total')?.get()
+  expect(backlog?.values).toMatchObject([{ value: 1 }])
+  expect(ingest.books.readings).toMatchObject({ received: 1, committed: 1, inFlight: 0, spooledTotal: 0 })
+  expect(imbalance(ingest.books.readings)).toBe(0)
+})
+
+test('a hub that could not be looked up at first, while the spool had no room, has its status', async () => {
+  const hub = fleet.hubs[0]
+  ingest.noteAway('the test says so')
+  await acceptOf(hub?.key, tooLargeForSpool({ state: 'online' }), 'status')
+  const { rows } = await pool.query('SELECT key FROM hubs WHERE is_online')
+  expect(rows).toEqual([{ key: hub?.key }])
+  expect(imbalance(ingest.books.status)).toBe(0)
+  expect(ingest.books.status).toMatchObject({ received: 0, inFlight: 0 })
+})
+
+test.each([
+  ['there', false],
+  ['away', true],
+])('the status of a hub that nobody knows is set aside, the database being %s', async (_what, isAway) => {
+  if (isAway) ingest.noteAway('the test says so')
+  expect(await acceptOf('hub-nowhere', { state: 'online' }, 'status')).toBeUndefined()
+  expect(ingest.books.status.spooledTotal).toBe(isAway ? 1 : 0)
+  await until('it is set aside', () => ingest.books.status.rejected.unknown_device === 1)
+  const { rows } = await pool.query('SELECT client, reason FROM pipeline.rejected_messages')
+  expect(rows).toEqual([{ client: 'hub-nowhere', reason: 'unknown_device' }])
+  expect(ingest.books.status).toMatchObject({ received: 1, inFlight: 0, spooled: 0 })
+  expect(imbalance(ingest.books.status)).toBe(0)
+})
+
+test('the counters of hubs that nobody knows are not taken for those of one hub', async () => {
+  for (const [index, name] of ['nowhere-1', 'nowhere-2'].entries())
+    await acceptOf(name, { boot: 'a1', seq: index, ...readings(Date.now()) })
+  expect(ingest.books.readings.rejected.unknown_device).toBe(2)
+  expect(await receiptMarks()).toEqual([])
+})
+
+test.each(['hub', 'device'])(
+  'while the database is known to be away, nobody waits for the look-up of a %s: the spool takes the message',
+  async (unknown) => {
+    const locker = await pool.connect()
+    try {
+      // The ledger too: the probe of the drain waits, so that the gate stays as it is.
+      await locker.query(
+        'BEGIN; LOCK TABLE public.hubs, public.devices, pipeline.ingest_batches IN ACCESS EXCLUSIVE MODE',
+      )
+      ingest.noteAway('the test says so')
+      const at = Date.now()
+      if (unknown === 'hub') await acceptOf('hub-nowhere', readings(at))
+      else await accept({ device: 'c800000000000009', at, temperature: 4 })
+      expect(ingest.books.readings).toMatchObject({ received: 1, spooled: 1, inFlight: 0 })
+    } finally {
+      await locker.query('ROLLBACK')
+      locker.release()
+    }
+    await until('it is set aside', () => ingest.books.readings.rejected.unknown_device === 1)
+    expect(imbalance(ingest.books.readings)).toBe(0)
+  },
+)
 
 test('a topic that bears the name of a network server does not speak for it', async () => {
   await pool.query(

@@ -5,7 +5,7 @@ import { requireCopyColumns } from '../db/copy/require-columns.ts'
 import { type AuthenticatorCounters, createAuthenticator } from './authenticate.ts'
 import { BacklogUnderWay } from './backlog-under-way.ts'
 import { BatchIds } from './batch-ids.ts'
-import { type Books, itemsFound, itemsReceived, openBooks } from './books.ts'
+import { type Books, itemsFound, itemsReceived, itemsRecounted, openBooks } from './books.ts'
 import { Committer } from './committer.ts'
 import { Defects } from './defects.ts'
 import { DatabaseGate } from './gate.ts'
@@ -168,9 +168,10 @@ export class Ingest {
       registry: this.registry,
       presence: this.presence,
       defects: new Defects(options),
-      onSeen: (message) => this.#seen(message),
+      onSeen: (message, earlier) => this.#seen(message, earlier),
       onReady: (message) => this.#commits.add(message),
       lookUpMs: settings.INGEST_HOLD_MS,
+      isAway: () => this.gate.mode !== 'closed',
       backlogAgeMs: settings.INGEST_BACKLOG_AGE_SECONDS * 1_000,
       timeOfFrame: (uplink) => this.#frames.timeOf(uplink),
       onNetworkEvent: (arrival, route) => this.#takeNetworkEvent(arrival, route),
@@ -252,10 +253,12 @@ export class Ingest {
     return this.#commits.waiting(queue)
   }
 
-  #seen(message: HeldMessage): void {
+  #seen(message: HeldMessage, earlier?: HeldMessage): void {
+    // Of a sender that is known by now it may have another number of items.
+    if (earlier) eachCount(earlier, (subject, items) => itemsRecounted(this.books, subject, -items))
     eachCount(message, (subject, items) => itemsReceived(this.books, subject, items))
     const { receipt, notes, arrival } = message
-    if (notes.length > 0) {
+    if (notes.length > 0 && !earlier) {
       this.#metrics.fieldsIgnored.inc(notes.length)
       this.#options.log.debug({ client: arrival.principal.username, notes }, 'bad fields ignored')
     }

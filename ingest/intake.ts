@@ -19,16 +19,21 @@ export interface IntakeOptions {
   registry: Registry
   presence: HubPresence
   defects: Defects
-  /** A message is decoded; it counts as received from now on. */
-  onSeen: (message: HeldMessage) => void
+  /**
+   * A message is decoded; it counts as received from now on. `earlier` counted for it until now, while its sender was not
+   * known.
+   */
+  onSeen: (message: HeldMessage, earlier?: HeldMessage) => void
   /** A message has its rows and is ready to be committed. */
   onReady: (message: HeldMessage) => void
   /** Readings that are older than this when they arrive are a backlog. */
   backlogAgeMs: number
-  /** How long the look-up of a message's devices may take. */
+  /** How long the look-up of a message's sender or devices may take. */
   lookUpMs: number
-  /** A message's devices could not be looked up. Resolves to whether somebody has taken it; if not, it is tried again. */
-  onUnplaced: (message: HeldMessage, error: Error) => Promise<boolean>
+  /** Whether the database is known to be away: it is not asked then, as others would wait for the answer. */
+  isAway: () => boolean
+  /** A message's sender or devices could not be looked up. Resolves to whether somebody has taken it; if not, it is tried again. */
+  onUnplaced: (message: HeldMessage) => Promise<boolean>
   /** A message cannot be placed any more, as the service ends: its client must send it again. */
   onGivenUp: (message: HeldMessage, error: Error) => void
   /** The network's time of a frame: that of its first copy, where it has come before. */
@@ -68,10 +73,10 @@ export class Intake {
       return
     }
     if (isStranger(principal)) void this.#takeWhenKnown(arrival, done)
-    else this.#take(arrival, done, { isSeen: false })
+    else this.#take(arrival, done)
   }
 
-  #take(arrival: Arrival, done: Done, { isSeen }: { isSeen: boolean }): void {
+  #take(arrival: Arrival, done: Done, earlier?: HeldMessage): void {
     const { presence, onSeen } = this.#options
     const { principal } = arrival
     if (principal.kind === 'hub' && !arrival.isWill) presence.seen(principal.id, arrival.receivedAt)
@@ -80,7 +85,7 @@ export class Intake {
     arrival.isBacklog = isBacklog(draft, this.#options.backlogAgeMs)
     // The dying connection still counts: a will is true only if no other connection of its hub lives.
     if (arrival.isWill && presence.connectionsOf(principal.id) > 1) draft.message.status = null
-    if (!isSeen) onSeen(draft.message)
+    onSeen(draft.message, earlier)
     const context = this.#context(draft)
     const doubtful = this.#doubtful(draft, context)
     if (doubtful.length > 0) {
@@ -136,27 +141,23 @@ export class Intake {
    * sender is asked for when it is drained.
    */
   async #takeWhenKnown(arrival: Arrival, done: Done): Promise<void> {
-    const { onSeen, onUnplaced, onGivenUp, signal } = this.#options
-    let seen: HeldMessage | undefined
+    const { onSeen, onUnplaced, onGivenUp } = this.#options
+    let unknown: HeldMessage | undefined
     this.#waiting += 1
     try {
-      for (;;) {
-        const known = await this.#withSender(arrival).catch((error: Error) => error)
-        if (!(known instanceof Error)) {
-          this.#take(known, done, { isSeen: seen !== undefined })
-          return
-        }
-        if (!seen) {
-          seen = this.#decode(arrival, done).message
-          // It counts for a hub that is not known yet.
-          seen.receipt = null
-          onSeen(seen)
-        }
-        if (await onUnplaced(seen, known)) return
-        await sleep(LOOK_UP_RETRY_MS, undefined, { signal })
-      }
+      const known = await this.#asked(
+        () => this.#withSender(arrival),
+        () => {
+          if (!unknown) {
+            unknown = this.#decode(arrival, done).message
+            onSeen(unknown)
+          }
+          return onUnplaced(unknown)
+        },
+      )
+      if (known) this.#take(known, done, unknown)
     } catch (error) {
-      if (seen) onGivenUp(seen, error as Error)
+      if (unknown) onGivenUp(unknown, error as Error)
       else done(error as Error)
     } finally {
       this.#waiting -= 1
@@ -169,23 +170,34 @@ export class Intake {
   }
 
   async #readyWhenLookedUp(draft: Draft, devEuis: readonly string[]): Promise<void> {
-    const { onUnplaced, onGivenUp, signal } = this.#options
+    const { onUnplaced, onGivenUp, onReady } = this.#options
     this.#waiting += 1
     try {
-      for (;;) {
-        const found = await this.#lookUp(devEuis).catch((error: Error) => error)
-        if (!(found instanceof Error)) {
-          this.#place(draft, this.#context(draft, found))
-          this.#options.onReady(draft.message)
-          return
-        }
-        if (await onUnplaced(draft.message, found)) return
-        await sleep(LOOK_UP_RETRY_MS, undefined, { signal })
-      }
+      const found = await this.#asked(
+        () => this.#lookUp(devEuis),
+        () => onUnplaced(draft.message),
+      )
+      if (!found) return
+      this.#place(draft, this.#context(draft, found))
+      onReady(draft.message)
     } catch (error) {
       onGivenUp(draft.message, error as Error)
     } finally {
       this.#waiting -= 1
+    }
+  }
+
+  /** What the database answers, asked until it does; undefined once `unplaced` says that the message is taken without it. */
+  async #asked<T extends object>(
+    ask: () => Promise<T>,
+    unplaced: () => Promise<boolean>,
+  ): Promise<T | undefined> {
+    const { isAway, signal } = this.#options
+    for (;;) {
+      const answer = isAway() ? undefined : await ask().catch(() => undefined)
+      if (answer) return answer
+      if (await unplaced()) return undefined
+      await sleep(LOOK_UP_RETRY_MS, undefined, { signal })
     }
   }
 

@@ -18,6 +18,7 @@ import {
   sites,
   units,
 } from '../schema/index.ts'
+import { until } from '../testing/poll.ts'
 import { changed, exampleFleet } from './testing/example-fleet.ts'
 import { type FleetFixture, openFleetFixture, totals } from './testing/fleet-fixture.ts'
 
@@ -272,6 +273,32 @@ describe('many things at once', () => {
     expect(results.map(({ created }) => created).toSorted()).toEqual([0, 9])
     expect(await fixture.db.select().from(devices)).toHaveLength(1)
     await expectIntactChain(10)
+  })
+
+  it('makes a sensor what the file says that ingest hears for the first time at the same moment', async () => {
+    await fixture.apply(exampleFleet())
+    const ingest = await fixture.db.$client.connect()
+    await ingest.query('BEGIN')
+    await ingest.query(
+      'INSERT INTO lora_sensors (organization_id, device_id, dev_eui) SELECT organization_id, id, device_eui FROM devices',
+    )
+    const applied = fixture.apply(
+      changed(exampleFleet(), { [`${DEVICE}.lora`]: { temperature_source: 'external' } }),
+    )
+    await until('it waits for the row', async () => {
+      const { rowCount } = await fixture.db.$client.query(
+        `SELECT FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event = 'transactionid' AND query ILIKE 'insert into%lora_sensors%'`,
+      )
+      return rowCount === 1
+    })
+    await ingest.query('UPDATE lora_sensors SET last_f_cnt = 7; COMMIT')
+    ingest.release()
+    expect(totals(await applied)).toMatchObject({ created: 1, updated: 0 })
+    const sensors = await fixture.db.select().from(loraSensors)
+    expect(sensors).toMatchObject([{ temperatureSource: 'external', lastFCnt: 7, deletedAt: null }])
+    // The ten of the first run, and the sensor's.
+    await expectIntactChain(11)
   })
 
   it('keeps every secret when two organizations share a credentials file at once', async () => {

@@ -16,6 +16,7 @@ export async function insertRows(
     const keys = kind.key.map((property) => sql`${sql.identifier(columnOf(kind, property).name)}`)
     const result = await tx.execute<Record<string, unknown>>(
       sql`insert into ${kind.table} (${list(names)}) select ${list(names)} from ${recordset}
+        ${kind.addedByIngest ? overwriting(kind, names) : sql``}
         returning id, ${sql.join(keys, sql`, `)}`,
     )
     for (const row of result.rows) {
@@ -24,6 +25,15 @@ export async function insertRows(
     }
   }
   return inserted
+}
+
+/** For kinds whose key is unique among removed rows too. */
+function overwriting(kind: Kind, names: readonly string[]): SQL {
+  const keys = kind.key.map((property) => columnOf(kind, property).name)
+  const assignments = names
+    .filter((name) => !keys.includes(name))
+    .map((name) => sql`${sql.identifier(name)} = excluded.${sql.identifier(name)}`)
+  return sql`on conflict (${list(keys)}) do update set ${sql.join([...assignments, sql`deleted_at = null`], sql`, `)}`
 }
 
 /** Updates rows by their `id`: every row must have the same properties. Resolves when all are written. */

@@ -32,6 +32,8 @@ export interface Kind {
   hasSecret?: boolean
   /** Whether each change counts up a `version`, and a removed one is disabled too. */
   versioned?: boolean
+  /** Whether ingest adds such rows too: one that came up since the state was read becomes what the file says. */
+  addedByIngest?: boolean
 }
 
 function kind<T extends PgTable>(
@@ -132,6 +134,7 @@ export const KINDS = {
     managed: ['deviceId', 'networkServerId', 'devEui', 'joinEui', 'activationType', 'temperatureSource'],
     key: ['deviceId'],
     label: 'devEui',
+    addedByIngest: true,
   }),
   contact: kind({
     name: 'contact',

@@ -13,7 +13,7 @@ export interface RejectedFilter {
   client?: string | undefined
   /** 16 lower-case hex digits. Items of which no device is known are among the result: their bytes tell. */
   device?: string | undefined
-  /** Items of senders who had no organization are among the result: it may be theirs by now. */
+  /** Items of senders who had no organization are among the result only where a client is named. */
   organizationId?: number | undefined
   /** Time of arrival from here on, epoch milliseconds. */
   sinceMs?: number | undefined
@@ -105,7 +105,8 @@ async function findEntries(
          AND ($3::text[] IS NULL OR m.reason = ANY ($3))
          AND ($4::text IS NULL OR m.client = $4)
          AND ($5::text IS NULL OR m.device IS NULL OR lower(translate(m.device, ':-', '')) = $5)
-         AND ($6::int4 IS NULL OR m.organization_id IN ($6, ${NO_ORGANIZATION}))
+         AND ($6::int4 IS NULL OR m.organization_id = $6
+           OR $4 IS NOT NULL AND m.organization_id = ${NO_ORGANIZATION})
          AND ($7::float8 IS NULL OR m.received_at >= to_timestamp($7 / 1000))
          AND ($8::float8 IS NULL OR m.received_at < to_timestamp($8 / 1000))
        ORDER BY m.id LIMIT least($9::int8, ${PAGE_ITEMS_MAX})

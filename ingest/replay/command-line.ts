@@ -11,7 +11,8 @@ Puts back rejected readings and door events that can be stored by now, for examp
 devices. Each is stored once and then rejected no longer; the others stay as they are. See docs/replay.md.
 
   --reason <reasons>     only those rejected as, for example unknown_device,not_your_device
-  --client <username>    only those of this client, for example hub-1 or device:<DevEUI>
+  --client <username>    only those of this client, for example hub-1 or device:<DevEUI>; needed
+                         for those of a client that no fleet had when they came
   --device <DevEUI>      only those of this device
   --organization <slug>  only those of this organization
   --since <time>         only what arrived then or later: RFC 3339 with its offset, or epoch milliseconds

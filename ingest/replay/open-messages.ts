@@ -29,6 +29,8 @@ export interface OpenOptions {
   timeOfFrame?: TimeOfFrame
   /** Items of this device only: 16 lower-case hex digits. */
   device?: string | undefined
+  /** Messages of this client only, by its username. */
+  client?: string | undefined
   /** Messages of this organization only. */
   organizationId?: number | undefined
 }
@@ -56,8 +58,10 @@ export function openMessages(page: RejectedPage, options: OpenOptions): OpenedPa
 
 type Restored = { arrival: Arrival; hubSiteId: number | null } | { hindrance: Hindrance }
 
-function restore(payload: RejectedPayload, { logIns, routeOf }: OpenOptions): Restored {
+function restore(payload: RejectedPayload, { logIns, routeOf, client }: OpenOptions): Restored {
   if (payload.truncated) return { hindrance: 'cut_short' }
+  // Another broker let it in under a name that may have been somebody else's then: only a person knows.
+  if (payload.organizationId === NO_ORGANIZATION && client === undefined) return { hindrance: 'unnamed' }
   const logIn = logIns.get(payload.client)
   // A name may stand for somebody else by now, in another organization: that one has not sent the message.
   if (logIn === undefined || logIn.organizationId !== organizationOf(payload, logIns))

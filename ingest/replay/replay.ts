@@ -92,6 +92,7 @@ async function replayPage(page: RejectedPage, run: Run): Promise<void> {
     routeOf,
     timeOfFrame: (uplink) => frames.timeOf(uplink),
     device: filter.device,
+    client: filter.client,
     organizationId: filter.organizationId,
   })
   const { messages, taken } = await splitWholes(pool, opened, { dryRun })

@@ -1,7 +1,7 @@
 import type { RejectReason } from '../../db/batches/write-rejected.ts'
 
 /** Why an item can never be put back, or not as things stand. */
-export type Hindrance = 'cut_short' | 'no_log_in' | 'status'
+export type Hindrance = 'cut_short' | 'unnamed' | 'no_log_in' | 'status'
 
 /** The books of one run, in items. */
 export interface ReplayTally {
@@ -20,6 +20,7 @@ export interface ReplayTally {
 
 const HINDRANCES: Record<Hindrance, string> = {
   cut_short: 'only the beginning was kept',
+  unnamed: 'unknown then: name it (--client)',
   no_log_in: 'its client may no longer log in',
   status: 'a status is over',
 }

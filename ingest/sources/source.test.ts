@@ -188,6 +188,23 @@ test('what comes for a network server that was removed a moment ago is neither t
   expect([arrivals, broker.acknowledged]).toEqual([[], []])
 })
 
+test('a network server that a look-up has not found any more is noticed with the next message, which comes again', async () => {
+  known.set('ns:chirpstack-1', logIn('network_server', 'chirpstack-1'))
+  open({ kind: 'chirpstack', networkServer: 'chirpstack-1' })
+  await connected()
+  known.clear()
+  broker.publish(1, UPLINK_TOPIC)
+  await until('it waits for the fleet', () =>
+    /has no network server "chirpstack-1"/.test(source.away(performance.now()) ?? ''),
+  )
+  known.set('ns:chirpstack-1', logIn('network_server', 'chirpstack-1'))
+  source.checkSpeaker()
+  await connected()
+  broker.publish(1, UPLINK_TOPIC)
+  await arrive(1)
+  expect(broker.acknowledged).toEqual([])
+})
+
 test('what is no data of ours, and what was retained, is acknowledged and counted', async () => {
   open()
   await connected()

@@ -204,6 +204,8 @@ export class Source {
     // Neither taken nor acknowledged: it comes again when we are back, or when its network server is.
     if (!this.#takesMore || this.#speaksForNobody()) {
       this.#notTaken(packet)
+      // A look-up may have found that out, of which nobody is told.
+      this.checkSpeaker()
       return
     }
     const username = usernameOf(config, topic)

@@ -31,6 +31,7 @@ describe('Milesight', () => {
       { history: [{ timestamp: 1_665_561_758, temperature: 27.2, humidity: 46.5, magnet_status: 'open' }] },
     ],
     ['em300-th', '036701FF', { temperature: -25.5 }],
+    ['em300-th', '0367FFFF', { temperature: -0.1 }],
     ['ws301', '017564 030001 040001', { battery: 100, door: 'open' }],
     ['ws301', '017564 030000 040000', { battery: 100, door: 'closed' }],
     ['ts301', '017564 0367F100 040001', { battery: 100, temperature_chn1: 24.1, magnet_chn2: 'open' }],
@@ -89,11 +90,15 @@ describe('Milesight, its model not named: what means the same in all of them', (
     ['a door of an EM300-MCS or an input of a controller', '01755C 03673401 046865 060001'],
     ['records, which each model writes in its own way', '20CE9E74466310015D00'],
     ['a cut value', '01755C 036734'],
+    ['-0.1 °C or a sensor that could not be read', '01755C 0367FFFF'],
+    ['-0.3 °C or a temperature out of range', '01755C 0367FDFF'],
+    ['the same with an alarm', '8367FDFF01'],
+    ['a humidity above 100 %', '01755C 0468C9'],
   ])('not %s', (_what, bytes) => {
     expect(decodeMilesight(hex(bytes), NAMES_NO_MODEL)).toBeNull()
   })
 
-  test.each(['em500-smtc', 'AM307', 'ws202', 'uc300', 'wt101'])(
+  test.each(['em500-smtc', 'AM307', 'ws202', 'uc300', 'wt101', 'cooler_ct101', 'profile_WS202'])(
     'not of a model without a decoder: %s',
     (model) => {
       expect(decodeMilesight(hex('01755C 03673401'), `milesight ${model}`.toLowerCase())).toBeNull()

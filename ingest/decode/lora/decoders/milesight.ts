@@ -4,6 +4,8 @@ import type { JsonRecord } from '../../value.ts'
 interface Channel {
   length: number
   read: (view: DataView, at: number, into: Fields) => void
+  /** Whether a value is none of this meaning: it is that of another model. */
+  isOther?: (view: DataView, at: number) => boolean
 }
 type Fields = Record<string, unknown>
 
@@ -22,6 +24,8 @@ const byte = (field: string, words?: readonly [string, string]): Channel => ({
 })
 const skipped = (length: number): Channel => ({ length, read: () => {} })
 const DOOR_WORDS = ['closed', 'open'] as const
+/** Of some models 0xFFFF stands for a sensor that cannot be read, 0xFFFD for a temperature out of range. */
+const NO_TEMPERATURES: readonly number[] = [0xffff, 0xfffd]
 
 /** What Milesight's battery sensors have in common (https://github.com/Milesight-IoT/SensorDecoders). */
 const COMMON: Readonly<Record<number, Channel>> = {
@@ -35,6 +39,12 @@ const COMMON: Readonly<Record<number, Channel>> = {
   65534: skipped(1),
   65535: skipped(2),
 }
+const HUMIDITY: Channel = {
+  length: 1,
+  read: (view, at, into) => {
+    into['humidity'] = view.getUint8(at) / 2
+  },
+}
 /**
  * What means the same in every model. Others do not: `03 00` is a door or a motion, `04 00` a door or a tamper contact,
  * `04 67` a second probe or the target of a thermostat. `83 67` is a temperature with an alarm.
@@ -43,12 +53,18 @@ const ANY: Readonly<Record<number, Channel>> = {
   ...COMMON,
   871: tenths('temperature'),
   33639: tenths('temperature', 3),
-  1128: {
-    length: 1,
-    read: (view, at, into) => {
-      into['humidity'] = view.getUint8(at) / 2
-    },
-  },
+  1128: HUMIDITY,
+}
+const exceptErrors = (channel: Channel): Channel => ({
+  ...channel,
+  isOther: (view, at) => NO_TEMPERATURES.includes(view.getUint16(at, true)),
+})
+/** Of a device of which only the make is known: what may be no measurement in its model is left to a codec. */
+const UNSURE: Readonly<Record<number, Channel>> = {
+  ...ANY,
+  871: exceptErrors(tenths('temperature')),
+  33639: exceptErrors(tenths('temperature', 3)),
+  1128: { ...HUMIDITY, isOther: (view, at) => view.getUint8(at) > 200 },
 }
 /** EM300, EM320 and EM500-PT100. */
 const EM: Readonly<Record<number, Channel>> = {
@@ -110,9 +126,9 @@ const MODELS: readonly (readonly [RegExp, Model])[] = [
   [/em300/, { channels: EM, historyBytes: 4, readHistory: readThHistory }],
 ]
 /** Of a device of which only the make is known. What it has kept is in the way of its model. */
-const UNNAMED: Model = { channels: ANY, historyBytes: 0, readHistory: () => {}, isOther: () => true }
+const UNNAMED: Model = { channels: UNSURE, historyBytes: 0, readHistory: () => {}, isOther: () => true }
 /** Milesight's names of models: one that is named and not in the list may use the same channels for something else. */
-const NAMES_A_MODEL = /\b(?:am|at|ct|ds|em|fr|ft|gs|hl|sg|td|ts|uc|vs|wp|ws|wt|wts)[ _-]?\d{2,3}/
+const NAMES_A_MODEL = /(?<![a-z0-9])(?:am|at|ct|ds|em|fr|ft|gs|hl|sg|td|ts|uc|vs|wp|ws|wt|wts)[ _-]?\d{2,3}/
 const HISTORY = 0x20ce
 const TIME_BYTES = 4
 
@@ -130,11 +146,13 @@ export function decodeMilesight(bytes: Uint8Array, makeText: string): JsonRecord
     if (at + 2 > bytes.length) return null
     const id = view.getUint16(at)
     const from = at + 2
-    const length = id === HISTORY ? TIME_BYTES + model.historyBytes : model.channels[id]?.length
+    const channel = model.channels[id]
+    const length = id === HISTORY ? TIME_BYTES + model.historyBytes : channel?.length
     if (length === undefined || from + length > bytes.length) return null
     if (id === HISTORY && model.isOther?.(view, from + TIME_BYTES)) return null
+    if (channel?.isOther?.(view, from)) return null
     if (id === HISTORY) history.push(readRecord(view, from, model))
-    else model.channels[id]?.read(view, from, decoded)
+    else channel?.read(view, from, decoded)
     at = from + length
   }
   return decoded
