@@ -2,7 +2,6 @@ import { isInOrder, step } from './core/device.ts'
 import { doorTimeline } from './core/doors.ts'
 import { hear, type Silences } from './core/silence.ts'
 import type { DoorInput, Episode, ReadingInput } from './core/types.ts'
-import { deviceView } from './core/view.ts'
 import { boundedDoors } from './held-doors.ts'
 import { type DeviceContext, episodeKey, isOld, noteLate, noteOld, type UnitContext } from './unit-context.ts'
 
@@ -69,7 +68,7 @@ function applyReadings(unit: UnitContext, device: DeviceContext, inputs: Reading
     else noteEpisodes(unit, step(device.state, input, device.judging))
   }
   device.isUnsaved = true
-  device.view = deviceView(device.state, device.judging)
+  device.view = undefined
   unit.isHeard = true
 }
 

@@ -9,7 +9,15 @@ import { loadUnitConfigs } from './config/unit-configs.ts'
 import { allPauses, type Pause } from './core/pauses.ts'
 import type { UnitConfig } from './core/types.ts'
 import { loadUnits, openUnits } from './load-units.ts'
-import { noteLate, openUnit, recalibrate, savedDevice, takeUp, type UnitContext } from './unit-context.ts'
+import {
+  noteLate,
+  openUnit,
+  recalibrate,
+  savedDevice,
+  takeUp,
+  type UnitContext,
+  viewOf,
+} from './unit-context.ts'
 import type { Offsets } from './work.ts'
 
 /** Of a silence that began before, the pauses of that time do not matter any more. */
@@ -121,7 +129,7 @@ export class FleetMemory {
     unit.doorsFromMs = -Infinity
     const fromMs = changedFromMs(before.config, config)
     for (const device of unit.devices.values()) {
-      const { newestAtMs } = device.view
+      const { newestAtMs } = viewOf(device)
       if (newestAtMs !== null) {
         noteLate(device, { fromMs: Math.min(fromMs, newestAtMs), toMs: newestAtMs })
       }

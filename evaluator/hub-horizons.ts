@@ -1,6 +1,6 @@
 import { doorHorizon } from './core/doors.ts'
 import type { Input } from './core/types.ts'
-import type { DeviceContext, UnitContext } from './unit-context.ts'
+import { type DeviceContext, type UnitContext, viewOf } from './unit-context.ts'
 
 interface Hub {
   newestEventMs: number | null
@@ -22,7 +22,7 @@ export class HubHorizons {
   /** What is known of a unit's devices and doors. */
   open(unit: UnitContext): void {
     for (const device of unit.devices.values()) {
-      note(this.#of(device), device.view.newestAtMs, device.hearing.heardAtMs)
+      note(this.#of(device), viewOf(device).newestAtMs, device.hearing.heardAtMs)
     }
     this.heard(unit, unit.doors.events)
   }

@@ -5,7 +5,7 @@ import { mergeEpisodes } from './core/merge.ts'
 import { reconcile } from './core/reconcile.ts'
 import type { AlertRow } from './core/take-over.ts'
 import type { ConditionType, Episode, RuleTrack } from './core/types.ts'
-import type { UnitContext } from './unit-context.ts'
+import { type UnitContext, viewOf } from './unit-context.ts'
 
 /** What makes the alerts of a rule in a unit say what its episodes say. */
 export function judgeAlerts(unit: UnitContext, { scope, episodes, alerts }: ScopeContents): OwnedChange[] {
@@ -37,8 +37,9 @@ function trackOf(unit: UnitContext, ruleId: number | null, conditionType: Condit
 /** Whether the newest reading of a device of the alert is still beyond. */
 function isOut(unit: UnitContext, { alertType }: RuleTrack, { facts: { deviceId } }: AlertRow): boolean {
   if (alertType !== 'alarm_active') return false
-  return [...unit.devices.values()].some(
-    ({ view, config }) =>
-      (deviceId === null || config.deviceId === deviceId) && view.newestAtMs !== null && !view.isGood,
-  )
+  return [...unit.devices.values()].some((device) => {
+    if (deviceId !== null && device.config.deviceId !== deviceId) return false
+    const { newestAtMs, isGood } = viewOf(device)
+    return newestAtMs !== null && !isGood
+  })
 }

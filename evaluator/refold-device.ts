@@ -3,7 +3,6 @@ import type { EpisodeRange } from '../db/evaluation/episodes.ts'
 import { deviceRowPages, timeOfLastRow } from '../db/evaluation/reading-rows.ts'
 import { isOfTheClock, neededDoorsFromMs, noteEpisodes } from './apply-inputs.ts'
 import { isInOrder } from './core/device.ts'
-import { deviceView } from './core/view.ts'
 import { DoorsOfRows } from './doors-of-rows.ts'
 import { type DeviceReader, intervalAt, refold } from './refold.ts'
 import type { DeviceContext, Late, UnitContext } from './unit-context.ts'
@@ -50,7 +49,7 @@ export async function refoldDevice(
   const judgingThen = doors ? { ...judging, isDoorOpenAt: (atMs: number) => doors.isOpenAt(atMs) } : judging
   const refolded = await refold(read, judgingThen, { late, judgedToMs: state.atMs })
   if (refolded.state) device.state = refolded.state
-  device.view = deviceView(device.state, device.judging)
+  device.view = undefined
   device.isUnsaved = true
   device.written.clear()
   const { afterMs, toMs } = refolded

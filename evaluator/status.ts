@@ -1,6 +1,6 @@
 import { missedCheckIns } from './core/silence.ts'
 import { type StatusDevice, type UnitStatus, unitStatus } from './core/unit-status.ts'
-import type { DeviceContext, UnitContext } from './unit-context.ts'
+import { type DeviceContext, type UnitContext, viewOf } from './unit-context.ts'
 
 /** The status of a unit at the clock, from what is known of its devices. */
 function statusAt(unit: UnitContext, nowMs: number): UnitStatus {
@@ -8,8 +8,9 @@ function statusAt(unit: UnitContext, nowMs: number): UnitStatus {
   return unitStatus({
     devices: devices.map((device) => statusDevice(unit, device, nowMs)),
     alarms: devices
-      .filter(({ view }) => view.isRaisedAlarm)
-      .map(({ view }) => ({ newestIsGood: view.isGood })),
+      .map(viewOf)
+      .filter(({ isRaisedAlarm }) => isRaisedAlarm)
+      .map(({ isGood }) => ({ newestIsGood: isGood })),
     unit: unit.config,
     previous: unit.status,
     nowMs,
@@ -17,7 +18,8 @@ function statusAt(unit: UnitContext, nowMs: number): UnitStatus {
 }
 
 function statusDevice(unit: UnitContext, device: DeviceContext, nowMs: number): StatusDevice {
-  const { view, hearing, config } = device
+  const { hearing, config } = device
+  const view = viewOf(device)
   const openSinceMs = view.newestAtMs === null ? null : unit.timeline.openSinceMs(view.newestAtMs)
   return {
     newestAtMs: view.newestAtMs,

@@ -35,7 +35,8 @@ export interface DeviceContext {
   config: DeviceConfig
   state: DeviceState
   judging: Judging
-  view: DeviceView
+  /** Undefined: the state has changed since it was last asked for, see `viewOf`. */
+  view: DeviceView | undefined
   hearing: Hearing
   listening: Listening
   /** By which its readings are judged; what was judged by others is late. */
@@ -127,7 +128,7 @@ function openDevice(
     config,
     state,
     judging,
-    view: deviceView(state, judging),
+    view: undefined,
     hearing: saved?.hearing ?? newHearing(),
     listening: { device: config, tracks, pauses: known.pauses },
     offsets: saved?.offsets ?? offsets,
@@ -142,6 +143,12 @@ function openDevice(
   return device
 }
 
+/** What its readings have come to, made when it is asked for: many may come before. */
+export function viewOf(device: DeviceContext): DeviceView {
+  device.view ??= deviceView(device.state, device.judging)
+  return device.view
+}
+
 /** What is to be stored of a device. */
 export function savedDevice({ state, hearing, offsets, late, old }: DeviceContext): SavedDevice {
   return { readings: state, hearing, offsets, ...(late ? { late } : {}), ...(old ? { old } : {}) }
@@ -154,10 +161,10 @@ export function recalibrate(device: DeviceContext, offsets: readonly Calibration
   device.offsets = offsets
   const fromMs = changed.reduce(
     (first, one) => Math.min(first, one.fromMs),
-    device.view.newestAtMs ?? Infinity,
+    viewOf(device).newestAtMs ?? Infinity,
   )
   // Also where nothing is judged yet: its first readings may wait to be, without the offset.
-  noteLate(device, { fromMs, toMs: device.view.newestAtMs ?? fromMs })
+  noteLate(device, { fromMs, toMs: viewOf(device).newestAtMs ?? fromMs })
   return true
 }
 

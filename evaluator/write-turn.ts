@@ -23,7 +23,7 @@ import { planPages } from './paging/plan-pages.ts'
 import type { PagingLimits } from './paging/types.ts'
 import { queueAlertTransitions, type Transition } from './publishing/queue-alerts.ts'
 import { queueUnitStatuses } from './publishing/queue-units.ts'
-import { type DeviceContext, savedDevice, type UnitContext } from './unit-context.ts'
+import { type DeviceContext, savedDevice, type UnitContext, viewOf } from './unit-context.ts'
 
 /** What one transaction is to make of the memory. */
 export interface TurnChanges {
@@ -168,7 +168,7 @@ function stateRow({ unit, device }: { unit: UnitContext; device: DeviceContext }
     unitId: unit.config.unitId,
     deviceId: device.config.deviceId,
     state: JSON.stringify(savedDevice(device)),
-    newestAtMs: device.view.newestAtMs,
+    newestAtMs: viewOf(device).newestAtMs,
   }
 }
 
@@ -177,14 +177,17 @@ const HUNDREDTHS = 100
 /** The unit as its row says it. */
 function statusRow(unit: UnitContext) {
   let newest: DeviceContext | undefined
+  let newestAtMs: number | null = null
   for (const device of unit.devices.values()) {
-    if (device.view.newestAtMs === null || !device.config.hasTemperature) continue
-    if ((newest?.view.newestAtMs ?? -Infinity) < device.view.newestAtMs) newest = device
+    const atMs = device.config.hasTemperature ? viewOf(device).newestAtMs : null
+    if (atMs === null || atMs <= (newestAtMs ?? -Infinity)) continue
+    newest = device
+    newestAtMs = atMs
   }
   return {
     unitId: unit.config.unitId,
     status: unit.status,
-    lastReadingAtMs: newest?.view.newestAtMs ?? null,
+    lastReadingAtMs: newestAtMs,
     lastTemperature: newest ? lastTemperatureOf(newest) : null,
   }
 }
