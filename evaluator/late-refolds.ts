@@ -1,6 +1,7 @@
 import { onConnection } from '../db/batches/transaction.ts'
 import { databaseError } from '../db/errors.ts'
 import type { EpisodeRange } from '../db/evaluation/episodes.ts'
+import { LateRows } from './late-rows.ts'
 import { refoldDevice } from './refold-device.ts'
 import { isOfData } from './refusals.ts'
 import type { SessionOptions } from './session-options.ts'
@@ -30,8 +31,18 @@ export class LateRefolds {
     old: new WeakMap<DeviceContext, number>(),
   }
 
+  #rows: LateRows | undefined
+
   constructor(options: LateRefoldsOptions) {
     this.#options = options
+  }
+
+  /** Reads at once what the refolds of these units need, where several devices are late. */
+  async prepare(units: Iterable<UnitContext>): Promise<void> {
+    const due = [...units].flatMap(({ devices }) =>
+      [...devices.values()].filter((device) => device.late && this.#isDue(device, 'late')),
+    )
+    this.#rows = due.length > 1 ? await LateRows.read(this.#options.pool, due) : undefined
   }
 
   /** Those of a unit that are due. `held`: its messages whose turn is still to come. Returns what is to be forgotten of their episodes. */
@@ -49,10 +60,11 @@ export class LateRefolds {
     const ranges: EpisodeRange[] = []
     for (const device of unit.devices.values()) {
       const late = device[what]
-      if (!late || performance.now() < (this.#notBeforeMs[what].get(device) ?? -Infinity)) continue
+      if (!late || !this.#isDue(device, what)) continue
       metrics.refolds.inc()
       try {
-        const refolding = { late, held, nowMs: now(), onPage }
+        const rows = what === 'late' ? this.#rows : undefined
+        const refolding = { late, held, nowMs: now(), rows, onPage }
         ranges.push(await onConnection(pool, (client) => refoldDevice(client, unit, device, refolding)))
         device[what] = undefined
         if (this.#notBeforeMs[what].delete(device)) aside.deviceBack(device.config.deviceId)
@@ -62,6 +74,10 @@ export class LateRefolds {
       }
     }
     return ranges
+  }
+
+  #isDue(device: DeviceContext, what: 'late' | 'old'): boolean {
+    return performance.now() >= (this.#notBeforeMs[what].get(device) ?? -Infinity)
   }
 
   #putOff(device: DeviceContext, what: 'late' | 'old', error: unknown): void {

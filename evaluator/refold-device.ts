@@ -4,6 +4,7 @@ import { deviceRowPages, timeOfLastRow } from '../db/evaluation/reading-rows.ts'
 import { isOfTheClock, neededDoorsFromMs, noteEpisodes } from './apply-inputs.ts'
 import { isInOrder } from './core/device.ts'
 import { DoorsOfRows } from './doors-of-rows.ts'
+import type { LateRows } from './late-rows.ts'
 import { type DeviceReader, intervalAt, refold } from './refold.ts'
 import type { DeviceContext, Late, UnitContext } from './unit-context.ts'
 import type { Arrival } from './work.ts'
@@ -13,6 +14,8 @@ interface Refolding {
   late: Late
   held: readonly Arrival[]
   nowMs: number
+  /** Of it and others, where those have been read. */
+  rows: Pick<LateRows, 'of'> | undefined
   /** Awaited at each page of rows: there may be many. */
   onPage: () => Promise<void>
 }
@@ -25,7 +28,7 @@ export async function refoldDevice(
   client: ClientBase,
   unit: UnitContext,
   device: DeviceContext,
-  { late, held, nowMs, onPage }: Refolding,
+  { late, held, nowMs, rows, onPage }: Refolding,
 ): Promise<EpisodeRange> {
   const { state, judging, config } = device
   const ofDevice = { unitId: unit.config.unitId, deviceId: config.deviceId }
@@ -34,11 +37,10 @@ export async function refoldDevice(
   const read: DeviceReader = {
     timeOfLast: (count, beforeMs) => timeOfLastRow(client, { ...ofDevice, beforeMs, count }),
     pages: async function* (span) {
-      for await (const page of deviceRowPages(
-        client,
-        { ...ofDevice, ...span },
-        { pageMs, newestMs: nowMs },
-      )) {
+      const known = rows?.of(device, span)
+      for await (const page of known
+        ? [known]
+        : deviceRowPages(client, { ...ofDevice, ...span }, { pageMs, newestMs: nowMs })) {
         await onPage()
         if (doors) yield* doors.parts(page)
         else yield page

@@ -30,7 +30,8 @@ export interface Refolded {
 }
 
 /** Backwards in steps of so many reporting intervals, until a renewal point is found; then to the beginning. */
-const BACK_INTERVALS = [64, 512, 4_096, 32_768] as const
+export const BACK_INTERVALS_FIRST = 8
+const BACK_INTERVALS = [BACK_INTERVALS_FIRST, 64, 512, 4_096, 32_768] as const
 /** More rows before a late one are not looked at: episodes of before stay as they were found. */
 export const BEFORE_ROWS_MAX = 100_000
 const INTERVAL_MS_DEFAULT = 300_000

@@ -214,6 +214,7 @@ export class Session {
 
   /** Refolds and doors of the units of this turn. `held`: messages whose turn is still to come. */
   async #settle(nowMs: number, held?: Work): Promise<void> {
+    await this.#refolds.prepare(this.#touched)
     for (const unit of this.#touched) {
       await this.#writer.holdLease()
       this.#ranges.push(...(await this.#refolds.run(unit, held?.get(unit.config.unitId) ?? [])))

@@ -81,6 +81,22 @@ export async function deviceRows(
   return rows.map(toReading)
 }
 
+/**
+ * The readings of several devices from an evaluation time on, wherever they stood, in no certain order; undefined: they are more than
+ * `limit`. The open partition has no index by device: one statement looks through it once for all of them.
+ */
+export async function rowsOfDevices(
+  client: ClientBase,
+  { deviceIds, fromMs, limit }: { deviceIds: readonly number[]; fromMs: number; limit: number },
+): Promise<StoredReading[] | undefined> {
+  const { rows } = await client.query<Row>(
+    `${SELECT} AND r.device_id = ANY ($1::int4[]) AND r.recorded_at >= $2
+       AND least(r.recorded_at, r.received_at) >= $2 LIMIT $3`,
+    [deviceIds, toInstant(fromMs), limit + 1],
+  )
+  return rows.length > limit ? undefined : rows.map(toReading)
+}
+
 /** Rows of the first page, and of a later one: each has twice as many as the one before. */
 const PAGE_ROWS_FIRST = 2_000
 const PAGE_ROWS_MAX = 8_000

@@ -1,0 +1,72 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { LateRows } from './late-rows.ts'
+import { loadUnits } from './load-units.ts'
+import { type EvaluatedFleet, openEvaluatedFleet, TOO_WARM } from './testing/evaluated-fleet.ts'
+import { type DeviceContext, noteLate } from './unit-context.ts'
+
+const MINUTE_MS = 60_000
+/** As far as a refold looks back: 8 intervals of 5 minutes. */
+const BACK_MINUTES = 40
+
+let fleet: EvaluatedFleet
+let devices: DeviceContext[]
+beforeAll(async () => {
+  fleet = await openEvaluatedFleet({ rules: [TOO_WARM], devices: 3, minutes: 300 })
+  await fleet.commit(
+    [
+      [200, 5.5],
+      [100, 4],
+      [110, 6],
+    ].map(([minute = 0, celsius = 0]) => [minute, celsius] as const),
+  )
+  await fleet.commit([[150, 7]], 1)
+  await fleet.commit(
+    [
+      [20, 8],
+      [150, 9],
+    ],
+    2,
+  )
+  const options = { nowMs: Date.now(), pauses: [], offsets: new Map(), onDefect: () => {} }
+  const [unit] = await loadUnits(fleet.db.$client, options)
+  devices = fleet.devices.flatMap((id) => unit?.devices.get(id) ?? [])
+})
+afterAll(() => fleet.close())
+
+const at = (minute: number) => fleet.beginMs + minute * MINUTE_MS
+
+function late(minutes: readonly (number | null)[]): DeviceContext[] {
+  for (const [index, minute] of minutes.entries()) {
+    const device = devices[index]
+    if (!device) continue
+    device.late = undefined
+    if (minute !== null) noteLate(device, { fromMs: at(minute), toMs: at(minute) })
+  }
+  return devices.filter((device) => device.late)
+}
+
+const minutesOf = (rows: LateRows, index: number, fromMinute: number, toMinute = 1_000) =>
+  rows
+    .of(devices[index] as DeviceContext, { fromMs: at(fromMinute), toMs: at(toMinute) })
+    ?.map(({ atMs }) => (atMs - fleet.beginMs) / MINUTE_MS)
+
+test('of devices that are late together it has the rows that a refold looks at first, in order of evaluation', async () => {
+  const rows = await LateRows.read(fleet.db.$client, late([140, 150, null]))
+  expect(minutesOf(rows, 0, 100)).toEqual([100, 110, 200])
+  expect(minutesOf(rows, 0, 110, 200)).toEqual([110])
+  expect(minutesOf(rows, 1, 140)).toEqual([150])
+  // Further back it has not looked, nor at others.
+  expect(minutesOf(rows, 0, 140 - BACK_MINUTES - 1)).toBeUndefined()
+  expect(minutesOf(rows, 2, 140)).toBeUndefined()
+})
+
+test('one that is late by much more does not make it look further back for the others', async () => {
+  const rows = await LateRows.read(fleet.db.$client, late([140, 150, 30]))
+  expect(minutesOf(rows, 0, 100)).toEqual([100, 110, 200])
+  expect(minutesOf(rows, 2, 30)).toBeUndefined()
+})
+
+test('one alone is read as it goes', async () => {
+  const rows = await LateRows.read(fleet.db.$client, late([140, null, null]))
+  expect(minutesOf(rows, 0, 140)).toBeUndefined()
+})
