@@ -19,12 +19,10 @@ interface Span {
 export class LateRows {
   readonly #rows = new Map<DeviceContext, { fromMs: number; rows: readonly ReadingInput[] }>()
 
-  /** Reads what is worth it: of one device alone, or of too many rows, nothing. */
+  /** Reads what is worth it: of one device alone nothing, of too many rows a half after the other. */
   static async read(pool: Pool, devices: readonly DeviceContext[]): Promise<LateRows> {
     const read = new LateRows()
-    for (const group of together(devices)) {
-      if (group.length > 1) await read.#readGroup(pool, group)
-    }
+    for (const group of together(devices)) await read.#readGroup(pool, group)
     return read
   }
 
@@ -36,12 +34,18 @@ export class LateRows {
   }
 
   async #readGroup(pool: Pool, group: readonly DeviceContext[]): Promise<void> {
+    if (group.length < 2) return
     const fromMs = group.reduce((first, device) => Math.min(first, neededFromMs(device)), Infinity)
     const deviceIds = group.map(({ config }) => config.deviceId)
     const rows = await onConnection(pool, (client) =>
       rowsOfDevices(client, { deviceIds, fromMs, limit: ROWS_MAX }),
     )
-    if (!rows) return
+    if (!rows) {
+      const half = Math.ceil(group.length / 2)
+      await this.#readGroup(pool, group.slice(0, half))
+      await this.#readGroup(pool, group.slice(half))
+      return
+    }
     const byDevice = Map.groupBy(rows, ({ deviceId }) => deviceId)
     for (const device of group) {
       const { unitId } = device.judging.unit
