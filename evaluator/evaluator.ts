@@ -27,6 +27,8 @@ export interface EvaluatorOptions {
   now?: () => number
   /** Share of the last moments in which the thread was busy that takes what arrives. */
   utilization?: () => number
+  /** Of the lease: one that comes after another one that has died has it at once if it has the same. */
+  holder?: string
 }
 
 /** Why nothing is evaluated, and since when (epoch milliseconds). */
@@ -53,7 +55,7 @@ export class Evaluator {
   /** Takes note of what is committed, ahead of the ledger. */
   readonly handOver: HandOver
   readonly #end = new AbortController()
-  readonly #holder = randomUUID()
+  readonly #holder: string
   readonly #now: () => number
   readonly #clock: ClockWatch
   #running: Promise<void> | undefined
@@ -66,6 +68,7 @@ export class Evaluator {
 
   constructor(options: EvaluatorOptions) {
     this.#options = options
+    this.#holder = options.holder ?? randomUUID()
     this.#now = options.now ?? Date.now
     this.#clock = new ClockWatch(this.#now(), performance.now())
     this.handOver = new HandOver(options.settings.EVALUATOR_HANDED_ROWS_MAX)

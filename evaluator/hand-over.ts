@@ -33,9 +33,9 @@ export class HandOver {
   #isOpen = false
   /** Whether nothing is missing before what is in it. */
   #isWhole = true
-  /** The highest id of those that were left to the ledger, and when the last one was. */
+  /** The highest id of those that were left to the ledger, and when the first one was since it was whole. */
   #droppedId = 0n
-  #droppedAtMs = Number.NEGATIVE_INFINITY
+  #droppedAtMs: number | undefined
   #isNews = false
   #landedId = 0n
   /** The newest one that was handed over: it tells which process is ours. What the spool drains may be of an earlier one. */
@@ -94,7 +94,7 @@ export class HandOver {
 
   #drop(id: bigint): void {
     this.#dropped += 1
-    this.#droppedAtMs = performance.now()
+    this.#droppedAtMs ??= performance.now()
     if (id > this.#droppedId) this.#droppedId = id
   }
 
@@ -105,7 +105,9 @@ export class HandOver {
    */
   open(shownId: bigint): void {
     this.#isOpen = true
-    this.#isWhole = shownId >= this.#droppedId || performance.now() - this.#droppedAtMs >= ORDER_WAIT_MS
+    const sinceMs = this.#droppedAtMs ?? Number.NEGATIVE_INFINITY
+    this.#isWhole = shownId >= this.#droppedId || performance.now() - sinceMs >= ORDER_WAIT_MS
+    if (this.#isWhole) this.#droppedAtMs = undefined
   }
 
   /** Forgets what is in it. */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { Worker } from 'node:worker_threads'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
@@ -23,6 +24,8 @@ export interface EvaluatorThreadOptions {
 
 const DRIZZLE_IMPORTS = new URL('../../drizzle-imports.mjs', import.meta.url).href
 
+const ENDED = "nothing is evaluated: the evaluator's thread has ended, and is started again"
+
 /** How often it is looked whether what was to come before a batch has. */
 const AHEAD_POLL_MS = 10
 /** How often the thread is told how busy this one is. */
@@ -41,6 +44,7 @@ const STOP_MS = 8_000
 export class EvaluatorThread {
   readonly #options: EvaluatorThreadOptions
   readonly #packer = new BatchPacker()
+  readonly #holder = randomUUID()
   readonly #ahead = new AheadBatches()
   readonly #pendingMetrics = new Map<number, (metrics: readonly MetricSaid[] | undefined) => void>()
   #calls = 0
@@ -50,7 +54,7 @@ export class EvaluatorThread {
   #busyTimer: NodeJS.Timeout | undefined
   #busyBefore = performance.eventLoopUtilization()
   #restartTimer: NodeJS.Timeout | undefined
-  /** The highest id that was not handed over while there was no thread. */
+  /** The highest id that was not handed over, because there was no thread, or no room on the way to it: it is told of it. */
   #leftId = 0n
   #notices: string[] = []
   #isStarted = false
@@ -65,22 +69,19 @@ export class EvaluatorThread {
 
   /** For ingest: hands a committed batch over. */
   readonly committed: CommitListener = (batch, landedId) => {
-    if (!this.#worker || !this.#isStarted) {
-      if (batch && batch.id > this.#leftId) this.#leftId = batch.id
+    // Nor is there anything to judge in one without rows.
+    const rows = batch ? batch.readings.length + batch.doors.length : 0
+    if (!this.#hasRoom(rows)) {
+      if (batch && rows > 0 && batch.id > this.#leftId) this.#leftId = batch.id
       return
     }
-    // Nor is there anything to judge in one without rows.
-    if (!batch || batch.readings.length + batch.doors.length === 0) {
+    this.#shared.addInTransit(1 + rows)
+    if (!batch || rows === 0) {
       this.#post({ kind: 'landed', landedId, arrived: this.#ahead.takeArrived() })
       return
     }
+    this.#postLeft()
     const { id, isAhead } = batch
-    const rows = batch.readings.length + batch.doors.length
-    if (this.#shared.rowsInTransit + rows > this.#options.settings.EVALUATOR_HANDED_ROWS_MAX) {
-      this.#post({ kind: 'left', id, landedId })
-      return
-    }
-    this.#shared.addInTransit(rows)
     const packed = this.#packer.pack(batch)
     const message: ToThread = {
       kind: 'batch',
@@ -98,16 +99,27 @@ export class EvaluatorThread {
   start(): void {
     this.#isStarted = true
     this.#busyTimer ??= setInterval(() => this.#noteBusy(), BUSY_MS).unref()
-    if (this.#leftId > 0n) this.#post({ kind: 'left', id: this.#leftId, landedId: 0n })
+    this.#postLeft()
     this.#post({ kind: 'start' })
   }
 
+  #hasRoom(rows: number): boolean {
+    if (!this.#worker || !this.#isStarted) return false
+    return this.#shared.inTransit + rows <= this.#options.settings.EVALUATOR_HANDED_ROWS_MAX
+  }
+
+  #postLeft(): void {
+    if (this.#leftId > 0n) this.#post({ kind: 'left', id: this.#leftId, landedId: 0n })
+    this.#leftId = 0n
+  }
+
   #openThread(): void {
+    this.#notices = []
     const { url, settings } = this.#options
     this.#shared = new SharedNumbers()
     const open = this.#options.open ?? openThread
-    const worker = open({ url, settings, words: this.#shared.words })
-    worker.on('message', (message: FromThread) => this.#heard(message))
+    const worker = open({ url, settings, holder: this.#holder, words: this.#shared.words })
+    worker.on('message', (message: FromThread) => this.#heard(worker, message))
     worker.on('error', (error: unknown) => this.#ended(worker, error))
     worker.on('exit', () => this.#ended(worker))
     this.#worker = worker
@@ -136,9 +148,11 @@ export class EvaluatorThread {
     this.#worker?.postMessage(message, transfer)
   }
 
-  #heard(message: FromThread): void {
-    if (message.kind === 'told') this.#options.onTold()
-    else if (message.kind === 'log') relayLine(this.#options.log, message.line)
+  #heard(worker: Worker, message: FromThread): void {
+    if (message.kind === 'log') relayLine(this.#options.log, message.line)
+    else if (message.kind === 'told') this.#options.onTold()
+    // What a thread has said before it ended is not so any more.
+    else if (worker !== this.#worker) return
     else if (message.kind === 'notices') this.#notices = message.notices
     else this.#answered(message.call, message.metrics)
   }
@@ -153,7 +167,10 @@ export class EvaluatorThread {
     this.#ahead.add(id, isAhead)
     this.#aheadTimer ??= setInterval(() => {
       const arrived = this.#ahead.takeArrived()
-      if (arrived.length > 0) this.#post({ kind: 'landed', landedId: 0n, arrived })
+      if (arrived.length > 0) {
+        this.#shared.addInTransit(1)
+        this.#post({ kind: 'landed', landedId: 0n, arrived })
+      }
       if (this.#ahead.size > 0) return
       clearInterval(this.#aheadTimer)
       this.#aheadTimer = undefined
@@ -183,6 +200,7 @@ export class EvaluatorThread {
     this.#notices = []
     for (const call of this.#pendingMetrics.keys()) this.#answered(call, undefined)
     if (this.#isStopping) return
+    this.#notices = [ENDED]
     this.#options.log.error({ err: error }, "the evaluator's thread has ended: it is started again")
     this.#restartTimer = setTimeout(() => {
       this.#openThread()

@@ -14,6 +14,8 @@ export type ThreadSettings = EvaluatorSettings &
 export interface ThreadData {
   url: string
   settings: ThreadSettings
+  /** Of the evaluator's lease: the thread that comes after one that has died need not wait for its end. */
+  holder: string
   words: SharedNumbers['words']
 }
 

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { MessagePort } from 'node:worker_threads'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
+import { explainAway } from '../../db/away.ts'
 import { createDatabase } from '../../db/client.ts'
 import { within } from '../../ingest/within.ts'
 import { Evaluator } from '../evaluator.ts'
@@ -19,7 +20,7 @@ const POOL_END_MS = 1_000
 const NOTICES_MS = 500
 
 /** Evaluates when it is told to start, until it is told to stop. */
-export function runThread(port: MessagePort, { url, settings, words }: ThreadData): void {
+export function runThread(port: MessagePort, { url, settings, holder, words }: ThreadData): void {
   const shared = new SharedNumbers(words)
   const post = (message: FromThread) => port.postMessage(message)
   const log = pino({ level: settings.LOG_LEVEL }, { write: (line: string) => post({ kind: 'log', line }) })
@@ -35,7 +36,7 @@ export function runThread(port: MessagePort, { url, settings, words }: ThreadDat
   const metrics = createEvaluatorMetrics(register)
   const onTold = () => post({ kind: 'told' })
   const utilization = () => shared.utilization
-  const evaluator = new Evaluator({ pool, log, metrics, settings, onTold, utilization })
+  const evaluator = new Evaluator({ pool, log, metrics, settings, onTold, utilization, holder })
   const { handOver } = evaluator
   /** Batches before which something is still to come. */
   const ahead = new Set<bigint>()
@@ -54,7 +55,7 @@ export function runThread(port: MessagePort, { url, settings, words }: ThreadDat
   }
   let noticed: readonly string[] = []
   const noticing = setInterval(() => {
-    const notices = evaluator.notices()
+    const notices = [...failureOf(evaluator), ...evaluator.notices()]
     if (isDeepStrictEqual(notices, noticed)) return
     noticed = notices
     post({ kind: 'notices', notices })
@@ -69,13 +70,14 @@ export function runThread(port: MessagePort, { url, settings, words }: ThreadDat
     switch (message.kind) {
       case 'batch': {
         const handed = handOf(message)
-        shared.addInTransit(-handed.readings.length - handed.doors.length)
+        shared.addInTransit(-1 - handed.readings.length - handed.doors.length)
         noteArrived(message.arrived)
         return handOver.offer(handed, message.landedId)
       }
       case 'left':
         return handOver.leave(message.id, message.landedId)
       case 'landed':
+        shared.addInTransit(-1)
         noteArrived(message.arrived)
         return handOver.landed(message.landedId)
       case 'metrics':
@@ -88,4 +90,10 @@ export function runThread(port: MessagePort, { url, settings, words }: ThreadDat
         return void stop()
     }
   })
+}
+
+function failureOf({ failing }: Evaluator): string[] {
+  if (!failing) return []
+  const since = new Date(failing.sinceMs).toISOString()
+  return [`nothing is evaluated since ${since}: ${explainAway(failing.error)}`]
 }

@@ -9,13 +9,13 @@ export class SharedNumbers {
     this.words = words
   }
 
-  /** Rows on their way to the thread. */
-  get rowsInTransit(): number {
+  /** Messages, and rows in them, on their way to the thread. */
+  get inTransit(): number {
     return Atomics.load(this.words, 0)
   }
 
-  addInTransit(rows: number): void {
-    Atomics.add(this.words, 0, rows)
+  addInTransit(count: number): void {
+    Atomics.add(this.words, 0, count)
   }
 
   /** Share of the last moments in which the thread of ingest was busy. */

@@ -2,6 +2,8 @@ import { type Metric, Registry } from 'prom-client'
 import { createEvaluatorMetrics } from '../metrics.ts'
 import type { MetricSaid } from './messages.ts'
 
+const ACTIVE = 'frostguard_evaluator_active'
+
 /**
  * Lets a registry of this thread show the metrics that the evaluator counts in its own. `ask`: what they are now; undefined where
  * there is no answer, then it shows what was last said.
@@ -17,6 +19,8 @@ export function registerThreadMetrics(
   const refresh = async () => {
     const metrics = await ask()
     if (metrics) said = new Map(metrics.map((metric) => [metric.name, metric]))
+    // One that does not answer does not evaluate, whatever it has said.
+    else said.delete(ACTIVE)
     asked = undefined
   }
   for (const { name } of own.getMetricsAsArray()) {
