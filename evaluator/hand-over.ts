@@ -16,6 +16,8 @@ export interface HandedBatch extends Omit<PackedBatch, 'readings'> {
  * waits for the database until the spool takes it (INGEST_HOLD_MS, as it is by default).
  */
 const ORDER_WAIT_MS = 3_000
+/** Rows that are taken at once, about: between two turns the clock gets its own. */
+const TURN_ROWS = 20_000
 /** What was begun longer ago is not waited for: it is read from the database. */
 const ANSWER_WAIT_MS = 1_000
 
@@ -123,17 +125,26 @@ export class HandOver {
     return this.#isWhole && this.#batches.length > 0
   }
 
-  /** Those whose turn it is, in order. */
+  /** Those whose turn it is, in order; the first of them where they are many. */
   take(): HandedBatch[] {
     if (!this.#isWhole) return []
     const oldestMs = performance.now() - ORDER_WAIT_MS
     const isDue = ({ id, committedAtMs, isAhead }: HandedBatch) =>
       committedAtMs <= oldestMs || (id <= this.#landedId && !isAhead?.())
-    const due = this.#batches.filter(isDue)
-    if (due.length === 0) return due
-    this.#batches = this.#batches.filter((batch) => !isDue(batch))
+    const taken = new Set<HandedBatch>()
+    const due = this.#batches.filter(isDue).sort((a, b) => (a.id < b.id ? -1 : 1))
+    let rows = 0
+    for (const batch of due) {
+      rows += rowsOf(batch)
+      // One at least.
+      if (taken.size > 0 && rows > TURN_ROWS) break
+      taken.add(batch)
+    }
+    if (taken.size === 0) return []
+    if (taken.size < due.length) this.#isNews = true
+    this.#batches = this.#batches.filter((batch) => !taken.has(batch))
     this.#rows = this.#batches.reduce((sum, batch) => sum + rowsOf(batch), 0)
-    return due.sort((a, b) => (a.id < b.id ? -1 : 1))
+    return [...taken]
   }
 
   /** Resolves when something has been offered since the last call, or after a while, or when the signal is aborted. */

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
 /** From this share of busy time on, whatever is done beside what arrives delays it. */
 const BUSY = 0.95
 /** Then it rests so many times as long as it has worked: a quarter of the time is left to it. */
@@ -23,4 +25,10 @@ export function restMs(workedMs: number, { utilization, isArriving, lagMs }: Bes
   if (utilization < BUSY) return 0
   const isPatient = isArriving && lagMs < PATIENCE_MS
   return Math.min(workedMs * (isPatient ? PATIENT_RESTS : RESTS), REST_MS_MAX)
+}
+
+/** Leaves the processor to what arrives, where that has too little of it. `startedAtMs`: by `performance.now()`. */
+export async function restAfter(startedAtMs: number, beside: Beside): Promise<void> {
+  const ms = restMs(performance.now() - startedAtMs, beside)
+  if (ms > 0) await sleep(ms)
 }

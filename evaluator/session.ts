@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { onConnection } from '../db/batches/transaction.ts'
 import { batchRows } from '../db/evaluation/batch-rows.ts'
 import type { LedgerCursor } from '../db/evaluation/cursor.ts'
@@ -14,7 +13,7 @@ import type { HubFacts } from './hub-outages.ts'
 import { hasLate, LateRefolds } from './late-refolds.ts'
 import { LedgerReader } from './ledger-reader.ts'
 import type { UnitFacts } from './overdue-looks.ts'
-import { restMs } from './rest.ts'
+import { restAfter } from './rest.ts'
 import { inRounds } from './rounds.ts'
 import { judgeByClock } from './session-clock.ts'
 import type { SessionOptions } from './session-options.ts'
@@ -114,9 +113,14 @@ export class Session {
   }
 
   async #applyHanded(handed: readonly HandedBatch[]): Promise<void> {
+    const { utilization } = this.#options
     const fresh = handed.filter(({ id }) => this.#ledger.takeHanded(id))
     for (const { committedAtMs } of fresh) this.#writer.noteCommitted(committedAtMs)
-    for (const work of inSlices(fresh, () => this.#memory.offsets)) await this.#apply(work)
+    for (const work of inSlices(fresh, () => this.#memory.offsets)) {
+      const startedAtMs = performance.now()
+      await this.#apply(work)
+      await restAfter(startedAtMs, { utilization: utilization(), isArriving: true, lagMs: 0 })
+    }
   }
 
   async #readLedger(): Promise<void> {
@@ -142,8 +146,8 @@ export class Session {
     this.#writer.noteCommitted(startedAtMs - lagMs)
     await this.#apply(storedWork(await onConnection(pool, (client) => batchRows(client, batches))))
     if (!this.#isBehind) return
-    const beside = { utilization: utilization(), isArriving: this.#noteDropped() > 0, lagMs }
-    await sleep(restMs(performance.now() - startedAtMs, beside))
+    const isArriving = this.#noteDropped() > 0
+    await restAfter(startedAtMs, { utilization: utilization(), isArriving, lagMs })
   }
 
   /** Batches that were left to the ledger since the last look. */

@@ -27,12 +27,14 @@ interface Options {
   pool: Pool
   log: Logger
   metrics: MetricsRegistry
-  settings: ThreadSettings
+  settings: ThreadSettings & { INGEST_BATCH_ROWS_MAX: number }
   brokerId: string
   publish: OutgoingPublisherOptions['publish']
 }
 
 const HOUR_MS = 3_600_000
+/** The messages of a batch rarely fill it to the last row. */
+const FULL = 0.9
 
 /** The evaluator, unless it runs in a process of its own, and what publishes for it, which only the broker's process can. */
 export function openEvaluation({
@@ -47,8 +49,11 @@ export function openEvaluation({
   const keptMs = settings.ALERTS_KEPT_HOURS * HOUR_MS
   const publisher = new OutgoingPublisher({ pool, log, brokerId, keptMs, publish, now: Date.now })
   const onTold = () => publisher.wake()
+  const fullBatchRows = settings.INGEST_BATCH_ROWS_MAX * FULL
   const evaluator =
-    settings.EVALUATOR === 'inline' ? new EvaluatorThread({ url, log, metrics, settings, onTold }) : undefined
+    settings.EVALUATOR === 'inline'
+      ? new EvaluatorThread({ url, log, metrics, settings, fullBatchRows, onTold })
+      : undefined
   return {
     committed: evaluator?.committed,
     start() {

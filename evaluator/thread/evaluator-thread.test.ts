@@ -52,6 +52,7 @@ function open(env: Record<string, string> = {}): Opened {
     log: pino({}, { write: (line) => lines.push(JSON.parse(line)) }),
     metrics,
     settings,
+    fullBatchRows: 10_000,
     onTold: () => {
       told += 1
     },

@@ -16,6 +16,8 @@ export interface EvaluatorThreadOptions {
   log: Logger
   metrics: Registry
   settings: ThreadSettings
+  /** Rows of a batch behind which more waits. */
+  fullBatchRows: number
   /** Told when messages to operators wait to be published. */
   onTold: () => void
   /** `openThread`. */
@@ -57,6 +59,8 @@ export class EvaluatorThread {
   /** The highest id that was not handed over, because there was no thread, or no room on the way to it: it is told of it. */
   #leftId = 0n
   #notices: string[] = []
+  #batches = 0
+  #fullBatches = 0
   #isStarted = false
   #isStopping = false
 
@@ -71,6 +75,8 @@ export class EvaluatorThread {
   readonly committed: CommitListener = (batch, landedId) => {
     // Nor is there anything to judge in one without rows.
     const rows = batch ? batch.readings.length + batch.doors.length : 0
+    this.#batches += rows > 0 ? 1 : 0
+    this.#fullBatches += rows >= this.#options.fullBatchRows ? 1 : 0
     if (!this.#hasRoom(rows)) {
       if (batch && rows > 0 && batch.id > this.#leftId) this.#leftId = batch.id
       return
@@ -157,10 +163,14 @@ export class EvaluatorThread {
     else this.#answered(message.call, message.metrics)
   }
 
+  /** Where batches are full, more waits than the database takes, however much time this thread has left. */
   #noteBusy(): void {
     const now = performance.eventLoopUtilization()
-    this.#shared.utilization = performance.eventLoopUtilization(now, this.#busyBefore).utilization
+    const { utilization } = performance.eventLoopUtilization(now, this.#busyBefore)
+    this.#shared.utilization = this.#fullBatches * 2 > this.#batches ? 1 : utilization
     this.#busyBefore = now
+    this.#batches = 0
+    this.#fullBatches = 0
   }
 
   #noteAhead(id: bigint, isAhead: () => boolean): void {
