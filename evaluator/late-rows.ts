@@ -1,14 +1,17 @@
-import type { Pool } from 'pg'
-import { onConnection } from '../db/batches/transaction.ts'
+import { inReadOnly } from '../db/batches/transaction.ts'
 import { rowsOfDevices } from '../db/evaluation/reading-rows.ts'
 import type { ReadingInput } from './core/types.ts'
 import { BACK_INTERVALS_FIRST, intervalAt } from './refold.ts'
+import { isOfDevice } from './refusals.ts'
+import type { SessionOptions } from './session-options.ts'
 import type { DeviceContext } from './unit-context.ts'
 
 /** Late by about the same: their rows are read together. */
 const TOGETHER_MS = 3_600_000
 /** Rows of a group that are held in memory at once. */
 const ROWS_MAX = 100_000
+
+type Reading = Pick<SessionOptions, 'pool' | 'statementTimeoutMs'>
 
 interface Span {
   fromMs: number
@@ -19,11 +22,11 @@ interface Span {
 export class LateRows {
   readonly #rows = new Map<DeviceContext, { fromMs: number; rows: readonly ReadingInput[] }>()
 
-  /** Reads what is worth it: of one device alone, or of too many rows, nothing. */
-  static async read(pool: Pool, devices: readonly DeviceContext[]): Promise<LateRows> {
+  /** Reads what is worth it: of one device alone, or of rows that are too many or cannot be read, nothing. */
+  static async read(reading: Reading, devices: readonly DeviceContext[]): Promise<LateRows> {
     const read = new LateRows()
     for (const group of together(devices)) {
-      if (group.length > 1) await read.#readGroup(pool, group)
+      if (group.length > 1) await read.#readGroup(reading, group)
     }
     return read
   }
@@ -35,12 +38,16 @@ export class LateRows {
     return known.rows.filter(({ atMs }) => atMs >= fromMs && atMs < toMs)
   }
 
-  async #readGroup(pool: Pool, group: readonly DeviceContext[]): Promise<void> {
+  async #readGroup({ pool, statementTimeoutMs }: Reading, group: readonly DeviceContext[]): Promise<void> {
     const fromMs = group.reduce((first, device) => Math.min(first, neededFromMs(device)), Infinity)
     const deviceIds = group.map(({ config }) => config.deviceId)
-    const rows = await onConnection(pool, (client) =>
+    const rows = await inReadOnly(pool, statementTimeoutMs, (client) =>
       rowsOfDevices(client, { deviceIds, fromMs, limit: ROWS_MAX }),
-    )
+    ).catch((error) => {
+      // Then each device is read by itself, so that only those stay behind that cannot be read.
+      if (!isOfDevice(error)) throw error
+      return undefined
+    })
     if (!rows) return
     const byDevice = Map.groupBy(rows, ({ deviceId }) => deviceId)
     for (const device of group) {

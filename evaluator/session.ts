@@ -193,6 +193,7 @@ export class Session {
     for (const unit of await this.#memory.refresh()) {
       this.#clock.open(unit)
       this.#touched.add(unit)
+      await this.#openUnit(unit)
     }
     // Another context has taken over what those had still to do.
     for (const unit of this.#touched) {
@@ -275,7 +276,7 @@ export class Session {
 
   /** What is very old comes behind all that is live: one unit a turn. */
   async #foldOld(nowMs: number): Promise<void> {
-    const [unit] = this.#old
+    const unit = [...this.#old].find((one) => this.#refolds.isOldDue(one))
     if (!unit) return
     this.#old.delete(unit)
     // It was set aside, or is configured otherwise by now.
