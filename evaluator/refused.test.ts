@@ -61,8 +61,8 @@ test('a page of an alert that goes on', async () => {
 test('a page that is refused with what else is written of a unit does not set the unit aside', async () => {
   fleet = await openEvaluatedFleet({ rules: [TOO_WARM], devices: 2, minutes: 60 })
   await execute(`ALTER TABLE notification_deliveries ADD CONSTRAINT refused CHECK (kind <> 'last_known')`)
-  // Each turn writes what it holds of the unit.
-  const evaluator = fleet.startEvaluator({ env: { EVALUATOR_SAVE_MS: '0' } })
+  // Each turn looks at pages, and writes what has come for the unit meanwhile.
+  const evaluator = fleet.startEvaluator({ env: { EVALUATOR_SAVE_MS: '0', EVALUATOR_POLL_MS: '1100' } })
   await fleet.commit([
     [0, 6],
     [5, 6],
