@@ -14,7 +14,7 @@ test('a turn that waits for longer than the lease keeps it', async () => {
   await until('it evaluates', () => evaluator.isActive)
   const { $client: pool } = fleet.db
   const client = await pool.connect()
-  // Its rows are read in one statement.
+  // The ledger cannot be read.
   await client.query('BEGIN; LOCK TABLE pipeline.ingest_batches IN ACCESS EXCLUSIVE MODE')
   try {
     await sleep(LEASE_MS * 3)
