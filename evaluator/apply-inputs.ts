@@ -102,8 +102,12 @@ function addDoors(unit: UnitContext, given: readonly DoorInput[]): void {
   for (const device of unit.devices.values()) {
     // They were judged with the door in another state.
     if (device.state.atMs < fromMs) continue
-    const note = isOld(device, fromMs) ? noteOld : noteLate
-    note(device, { fromMs, toMs: device.state.atMs })
+    const late = { fromMs, toMs: device.state.atMs }
+    if (isOld(device, fromMs)) {
+      noteOld(device, late)
+      // It waits until there is time: a restart must not forget it.
+      device.isUnsaved = true
+    } else noteLate(device, late)
   }
 }
 

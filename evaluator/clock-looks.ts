@@ -70,6 +70,7 @@ export class ClockLooks {
   }
 
   async look(nowMs: number): Promise<Due> {
+    this.#aside.forgetGone()
     const units = [...this.#memory.units.values()]
     const { hubs, changed } = await this.#lookAtHubs(units, nowMs)
     const { unitFacts, ranges, units: overdue } = await this.#lookForOverdue(units, nowMs)
@@ -79,7 +80,7 @@ export class ClockLooks {
       this.#aside.guard(unit, () => {
         if (lookAtSilence(unit, nowMs, this.#looks) || hasLate(unit)) due.units.add(unit)
       })
-      if (!hasOpenDoor(unit)) continue
+      if (this.#aside.has(unit.config.unitId) || !hasOpenDoor(unit)) continue
       unit.doorsFromMs ??= Infinity
       due.units.add(unit)
     }

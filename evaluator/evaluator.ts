@@ -152,7 +152,7 @@ export class Evaluator {
         if (!session.isBehind) await this.handOver.news(settings.EVALUATOR_POLL_MS, signal)
         // What is known of silence is read again.
         if ((await this.#isClockSet()) || (await this.#isBrokerOther())) return
-        await session.turn()
+        await held.during(() => session.turn())
         this.#setActive(true)
         this.#failing = undefined
       }

@@ -181,6 +181,28 @@ test('a unit that was deleted and comes back is known as a new one loads it', as
   expect(known(memory)).toEqual(before)
 })
 
+test('a unit that was deleted while it was closed is not opened again', async () => {
+  const memory = await openMemory()
+  memory.close(thirdUnit)
+  await pool.query(`UPDATE units SET deleted_at = now() WHERE id = ${thirdUnit}`)
+  expect(await memory.reopen(thirdUnit, new Map())).toBeUndefined()
+})
+
+test('a stored state that is broken inside is folded again from the rows, and keeps no other unit from opening', async () => {
+  await pool.query(rule({ unitId: fleet.unitId }))
+  const [config] = await loadUnitConfigs(pool, [fleet.unitId])
+  // Of these rules, but with a track of another shape.
+  const ofRules = config?.tracks.map(() => ({ later: [], machine: null })) ?? []
+  const readings = { ...newDeviceState(), atMs: 5_000, recordedAtMs: 5_000, tracks: ofRules }
+  const state = JSON.stringify({ readings, hearing: newHearing(), offsets: [null] })
+  const client = await pool.connect()
+  await writeRuleStates(client, [{ unitId: fleet.unitId, deviceId: device(), state, newestAtMs: 5_000 }])
+  client.release()
+  const { units } = await openMemory()
+  expect(units.has(secondUnit)).toBe(true)
+  expect(units.get(fleet.unitId)?.devices.get(device())).toMatchObject({ late: { fromMs: 0 } })
+})
+
 test(`after any changes it knows what a new one loads, seed ${SEED}`, async () => {
   const random = new Random(SEED)
   const memory = await openMemory()

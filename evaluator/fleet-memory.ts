@@ -74,6 +74,7 @@ export class FleetMemory {
       pauses,
       offsets: this.offsets,
       onDefect,
+      isLiveOnly: true,
     })
     this.#closed.delete(unitId)
     if (!unit) return undefined

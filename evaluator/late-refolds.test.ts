@@ -11,6 +11,12 @@ const CENTI = (divisor: string) => `
   CREATE OR REPLACE FUNCTION pipeline.centi(celsius real) RETURNS integer LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
   AS $$ SELECT (floor($1::float8 * 100 + 0.5) / ${divisor})::integer $$`
 
+/** Reading it takes longer than a statement has. */
+const SLOW = `
+  CREATE OR REPLACE FUNCTION pipeline.centi(celsius real) RETURNS integer LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+  AS $$ SELECT CASE WHEN $1 = ${UNREADABLE}::real THEN (SELECT 0 FROM pg_sleep(60))
+    ELSE floor($1::float8 * 100 + 0.5)::integer END $$`
+
 const PAGE_ROWS = 100
 const MINUTE_MS = 60_000
 /** Without a time of its own: it is longer while a door is open. */
@@ -60,6 +66,59 @@ test('a device whose rows cannot be folded holds up no other one, and is judged 
   fleet.startEvaluator()
   await until('what was late is in it', async () => (await fleet.alerts())[0]?.peak === 7)
   expect(await fleet.alerts()).toMatchObject([{ ...raised, status: 'active', confirmed: 20 }])
+})
+
+test('a device whose rows take too long to read holds up no other one, also of those that are late with it', async () => {
+  fleet = await openEvaluatedFleet({ rules: [TOO_WARM], devices: 2, minutes: 60 })
+  const evaluator = fleet.startEvaluator({ statementTimeoutMs: 1_000 })
+  await until('it evaluates', () => evaluator.isActive)
+  await fleet.commit([[0, 3]])
+  await fleet.commit([[0, 3]], 1)
+  await fleet.evaluated()
+  await fleet.db.$client.query(SLOW)
+  const holder = await fleet.db.$client.connect()
+  await holder.query('BEGIN; SELECT pg_current_xact_id()')
+  const rows = [
+    [5, 6],
+    [10, UNREADABLE],
+    [20, 6],
+    [25, 6],
+  ] as const
+  const live = [
+    await fleet.commit(rows),
+    await fleet.commit(
+      rows.map(([minute]) => [minute, 6]),
+      1,
+    ),
+  ]
+  const late = [await fleet.commit([[15, 7]]), await fleet.commit([[15, 7]], 1)]
+  for (const batch of [...live, ...late]) hand(evaluator, batch, batch.id)
+  await until('the other one is judged', async () => (await fleet.alerts()).some(({ peak }) => peak === 7))
+  await holder.query('ROLLBACK')
+  holder.release()
+  expect(evaluator.notices()).toEqual([expect.stringMatching(/: device \d+; the log/)])
+  expect(await fleet.failures()).toBe(0)
+})
+
+test('a device that was put off is named until it is folded, also by other rules, or its unit is gone', async () => {
+  fleet = await openEvaluatedFleet({ rules: [TOO_WARM], minutes: 60 })
+  const { $client: pool } = fleet.db
+  const evaluator = fleet.startEvaluator()
+  await fleet.commit([[0, 3]])
+  await fleet.commit([[10, UNREADABLE]])
+  await fleet.evaluated()
+  const broken = CENTI(`(CASE WHEN $1 = ${UNREADABLE}::real THEN 0 ELSE 1 END)`)
+  await pool.query(broken)
+  await fleet.commit([[5, 7]])
+  await until('it is named', () => evaluator.notices().length > 0)
+  await pool.query(CENTI('1'))
+  await fleet.applyRules([{ ...TOO_WARM, name: 'Another' }])
+  await until('it is back', () => evaluator.notices().length === 0)
+  await pool.query(broken)
+  await fleet.commit([[6, 7]])
+  await until('it is named again', () => evaluator.notices().length > 0)
+  await pool.query('UPDATE units SET deleted_at = now()')
+  await until('it is gone', () => evaluator.notices().length === 0)
 })
 
 test('what comes late before a backlog that is still to be judged is part of the state that the backlog meets', async () => {

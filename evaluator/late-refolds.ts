@@ -1,19 +1,16 @@
-import { onConnection } from '../db/batches/transaction.ts'
-import { databaseError } from '../db/errors.ts'
+import { inReadOnly } from '../db/batches/transaction.ts'
 import type { EpisodeRange } from '../db/evaluation/episodes.ts'
 import { LateRows } from './late-rows.ts'
 import { refoldDevice } from './refold-device.ts'
-import { isOfData } from './refusals.ts'
+import { isOfDevice } from './refusals.ts'
 import type { SessionOptions } from './session-options.ts'
 import type { SetAside } from './set-aside.ts'
 import type { DeviceContext, UnitContext } from './unit-context.ts'
 import type { Arrival } from './work.ts'
 
 const RETRY_MS = 60_000
-/** The server has given up a statement. Where it is away or hangs, there is no such answer. */
-const STATEMENT_TIMEOUT = '57014'
 
-interface LateRefoldsOptions extends Pick<SessionOptions, 'pool' | 'metrics' | 'now'> {
+interface LateRefoldsOptions extends Pick<SessionOptions, 'pool' | 'metrics' | 'now' | 'statementTimeoutMs'> {
   aside: Pick<SetAside, 'setDeviceAside' | 'deviceBack'>
   /** Awaited at each page of a long series. */
   onPage: () => Promise<void>
@@ -42,7 +39,7 @@ export class LateRefolds {
     const due = [...units].flatMap(({ devices }) =>
       [...devices.values()].filter((device) => device.late && this.#isDue(device, 'late')),
     )
-    this.#rows = due.length > 1 ? await LateRows.read(this.#options.pool, due) : undefined
+    this.#rows = due.length > 1 ? await LateRows.read(this.#options, due) : undefined
   }
 
   /** Those of a unit that are due. `held`: its messages whose turn is still to come. Returns what is to be forgotten of their episodes. */
@@ -55,8 +52,13 @@ export class LateRefolds {
     return this.#fold(unit, 'old', [])
   }
 
+  /** Whether there is something old of the unit that is not put off. */
+  isOldDue({ devices }: UnitContext): boolean {
+    return [...devices.values()].some((device) => device.old && this.#isDue(device, 'old'))
+  }
+
   async #fold(unit: UnitContext, what: 'late' | 'old', held: readonly Arrival[]): Promise<EpisodeRange[]> {
-    const { pool, metrics, now, onPage, aside } = this.#options
+    const { pool, statementTimeoutMs, metrics, now, onPage, aside } = this.#options
     const ranges: EpisodeRange[] = []
     for (const device of unit.devices.values()) {
       const late = device[what]
@@ -65,12 +67,18 @@ export class LateRefolds {
       try {
         const rows = what === 'late' ? this.#rows : undefined
         const refolding = { late, held, nowMs: now(), rows, onPage }
-        ranges.push(await onConnection(pool, (client) => refoldDevice(client, unit, device, refolding)))
+        ranges.push(
+          await inReadOnly(pool, statementTimeoutMs, (client) =>
+            refoldDevice(client, unit, device, refolding),
+          ),
+        )
         device[what] = undefined
-        if (this.#notBeforeMs[what].delete(device)) aside.deviceBack(device.config.deviceId)
+        this.#notBeforeMs[what].delete(device)
+        // What failed may have been of another context, before a change of rules.
+        if (!device.late && !device.old) aside.deviceBack(device.config.deviceId)
       } catch (error) {
         if (!isOfDevice(error)) throw error
-        this.#putOff(device, what, error)
+        this.#putOff(unit, device, { what, error })
       }
     }
     return ranges
@@ -80,21 +88,20 @@ export class LateRefolds {
     return performance.now() >= (this.#notBeforeMs[what].get(device) ?? -Infinity)
   }
 
-  #putOff(device: DeviceContext, what: 'late' | 'old', error: unknown): void {
+  #putOff(
+    { config: { unitId } }: UnitContext,
+    device: DeviceContext,
+    { what, error }: { what: 'late' | 'old'; error: unknown },
+  ): void {
     const { metrics, aside } = this.#options
     this.#notBeforeMs[what].set(device, performance.now() + RETRY_MS)
     device.isUnsaved = true
     metrics.refoldsFailed.inc()
-    aside.setDeviceAside(device.config.deviceId, error)
+    aside.setDeviceAside({ unitId, deviceId: device.config.deviceId }, error)
   }
 }
 
 export function hasLate({ devices }: UnitContext): boolean {
   for (const { late } of devices.values()) if (late) return true
   return false
-}
-
-/** Whether it would fail again at once, while other devices would not. */
-function isOfDevice(error: unknown): boolean {
-  return databaseError(error)?.code === STATEMENT_TIMEOUT || isOfData(error)
 }

@@ -45,13 +45,16 @@ function late(minutes: readonly (number | null)[]): DeviceContext[] {
   return devices.filter((device) => device.late)
 }
 
+const read = (given: DeviceContext[], statementTimeoutMs = 30_000) =>
+  LateRows.read({ pool: fleet.db.$client, statementTimeoutMs }, given)
+
 const minutesOf = (rows: LateRows, index: number, fromMinute: number, toMinute = 1_000) =>
   rows
     .of(devices[index] as DeviceContext, { fromMs: at(fromMinute), toMs: at(toMinute) })
     ?.map(({ atMs }) => (atMs - fleet.beginMs) / MINUTE_MS)
 
 test('of devices that are late together it has the rows that a refold looks at first, in order of evaluation', async () => {
-  const rows = await LateRows.read(fleet.db.$client, late([140, 150, null]))
+  const rows = await read(late([140, 150, null]))
   expect(minutesOf(rows, 0, 100)).toEqual([100, 110, 200])
   expect(minutesOf(rows, 0, 110, 200)).toEqual([110])
   expect(minutesOf(rows, 1, 140)).toEqual([150])
@@ -61,12 +64,21 @@ test('of devices that are late together it has the rows that a refold looks at f
 })
 
 test('one that is late by much more does not make it look further back for the others', async () => {
-  const rows = await LateRows.read(fleet.db.$client, late([140, 150, 30]))
+  const rows = await read(late([140, 150, 30]))
   expect(minutesOf(rows, 0, 100)).toEqual([100, 110, 200])
   expect(minutesOf(rows, 2, 30)).toBeUndefined()
 })
 
 test('one alone is read as it goes', async () => {
-  const rows = await LateRows.read(fleet.db.$client, late([140, null, null]))
+  const rows = await read(late([140, null, null]))
+  expect(minutesOf(rows, 0, 140)).toBeUndefined()
+})
+
+test('of devices whose rows take too long to read it knows nothing', async () => {
+  const holder = await fleet.db.$client.connect()
+  await holder.query('BEGIN; LOCK TABLE sensor_readings IN ACCESS EXCLUSIVE MODE')
+  const rows = await read(late([140, 150, null]), 200)
+  await holder.query('ROLLBACK')
+  holder.release()
   expect(minutesOf(rows, 0, 140)).toBeUndefined()
 })

@@ -1,14 +1,19 @@
-import type { Pool } from 'pg'
-import { onConnection } from '../db/batches/transaction.ts'
+import type { ClientBase } from 'pg'
+import { inReadOnly } from '../db/batches/transaction.ts'
+import type { StoredReading } from '../db/evaluation/inputs.ts'
 import { rowsOfDevices } from '../db/evaluation/reading-rows.ts'
 import type { ReadingInput } from './core/types.ts'
 import { BACK_INTERVALS_FIRST, intervalAt } from './refold.ts'
+import { isOfDevice } from './refusals.ts'
+import type { SessionOptions } from './session-options.ts'
 import type { DeviceContext } from './unit-context.ts'
 
 /** Late by about the same: their rows are read together. */
 const TOGETHER_MS = 3_600_000
 /** Rows of a group that are held in memory at once. */
 const ROWS_MAX = 100_000
+
+type Reading = Pick<SessionOptions, 'pool' | 'statementTimeoutMs'>
 
 interface Span {
   fromMs: number
@@ -19,10 +24,13 @@ interface Span {
 export class LateRows {
   readonly #rows = new Map<DeviceContext, { fromMs: number; rows: readonly ReadingInput[] }>()
 
-  /** Reads what is worth it: of one device alone nothing, of too many rows a half after the other. */
-  static async read(pool: Pool, devices: readonly DeviceContext[]): Promise<LateRows> {
+  /**
+   * Reads what is worth it: of one device alone nothing, of too many rows a half after the other. What cannot be read is left to each
+   * device by itself, so that only those stay behind that cannot be read.
+   */
+  static async read(reading: Reading, devices: readonly DeviceContext[]): Promise<LateRows> {
     const read = new LateRows()
-    for (const group of together(devices)) await read.#readGroup(pool, group)
+    for (const group of together(devices)) await read.#readGroup(reading, group)
     return read
   }
 
@@ -33,17 +41,16 @@ export class LateRows {
     return known.rows.filter(({ atMs }) => atMs >= fromMs && atMs < toMs)
   }
 
-  async #readGroup(pool: Pool, group: readonly DeviceContext[]): Promise<void> {
+  async #readGroup(reading: Reading, group: readonly DeviceContext[]): Promise<void> {
     if (group.length < 2) return
     const fromMs = group.reduce((first, device) => Math.min(first, neededFromMs(device)), Infinity)
     const deviceIds = group.map(({ config }) => config.deviceId)
-    const rows = await onConnection(pool, (client) =>
-      rowsOfDevices(client, { deviceIds, fromMs, limit: ROWS_MAX }),
-    )
-    if (!rows) {
+    const rows = await readTogether(reading, { deviceIds, fromMs })
+    if (rows === 'unreadable') return
+    if (rows === 'too many') {
       const half = Math.ceil(group.length / 2)
-      await this.#readGroup(pool, group.slice(0, half))
-      await this.#readGroup(pool, group.slice(half))
+      await this.#readGroup(reading, group.slice(0, half))
+      await this.#readGroup(reading, group.slice(half))
       return
     }
     const byDevice = Map.groupBy(rows, ({ deviceId }) => deviceId)
@@ -53,6 +60,19 @@ export class LateRows {
       own.sort((a, b) => a.atMs - b.atMs || a.recordedAtMs - b.recordedAtMs)
       this.#rows.set(device, { fromMs, rows: own })
     }
+  }
+}
+
+async function readTogether(
+  { pool, statementTimeoutMs }: Reading,
+  span: { deviceIds: readonly number[]; fromMs: number },
+): Promise<StoredReading[] | 'too many' | 'unreadable'> {
+  try {
+    const read = (client: ClientBase) => rowsOfDevices(client, { ...span, limit: ROWS_MAX })
+    return (await inReadOnly(pool, statementTimeoutMs, read)) ?? 'too many'
+  } catch (error) {
+    if (isOfDevice(error)) return 'unreadable'
+    throw error
   }
 }
 

@@ -51,7 +51,12 @@ export class HeldLease {
 
   async #holdUntil(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await this.hold()
+      try {
+        await this.hold()
+      } catch (error) {
+        // Otherwise it is asked again: the work may hold it locked with what it writes, and finds itself whether the database is away.
+        if (error instanceof LeaseLostError) throw error
+      }
       await sleep(this.lease.forMs / ASKS, undefined, { signal }).catch(() => undefined)
     }
   }

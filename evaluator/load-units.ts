@@ -6,8 +6,8 @@ import { loadUnitConfigs } from './config/unit-configs.ts'
 import type { Pause } from './core/pauses.ts'
 import type { UnitConfig } from './core/types.ts'
 import { readHeldDoors } from './held-doors.ts'
-import { readSaved } from './read-saved.ts'
-import { openUnit, type SavedDevice, type UnitContext } from './unit-context.ts'
+import { nothingSaved, readSaved } from './read-saved.ts'
+import { openUnit, type SavedDevice, type UnitContext, viewOf } from './unit-context.ts'
 import type { Offsets } from './work.ts'
 
 /** Units whose states are read with one query. */
@@ -22,12 +22,14 @@ interface OpenOptions {
 interface LoadOptions extends OpenOptions {
   unitIds?: readonly number[] | undefined
   onDefect: (message: string) => void
+  /** Leaves out units that are no more, also where they are named. */
+  isLiveOnly?: boolean
 }
 
 /** Units with what is known of them; all that are live when none are named. */
 export async function loadUnits(pool: Pool, options: LoadOptions): Promise<UnitContext[]> {
-  const { unitIds, onDefect } = options
-  return openUnits(pool, await loadUnitConfigs(pool, unitIds, { onDefect }), options)
+  const { unitIds, onDefect, isLiveOnly = unitIds === undefined } = options
+  return openUnits(pool, await loadUnitConfigs(pool, unitIds, { onDefect, isLiveOnly }), options)
 }
 
 /** The same of units whose configuration is loaded. */
@@ -50,9 +52,21 @@ export async function openUnits(
         ])
         const doors = await readHeldDoors(client, config, nowMs)
         const status = statuses.get(config.unitId) ?? 'offline'
-        units.push(openUnit(config, { saved: new Map(saved), doors, status, pauses, offsets }))
+        units.push(openSaved(config, { saved: new Map(saved), doors, status, pauses, offsets }))
       }
     })
   }
   return units
+}
+
+/** Where the states are broken inside, which nothing shows until they are used, all is folded from the rows. */
+function openSaved(config: UnitConfig, known: Parameters<typeof openUnit>[1]): UnitContext {
+  try {
+    const unit = openUnit(config, known)
+    for (const device of unit.devices.values()) viewOf(device)
+    return unit
+  } catch {
+    const saved = new Map([...known.saved.keys()].map((deviceId) => [deviceId, nothingSaved()]))
+    return openUnit(config, { ...known, saved })
+  }
 }

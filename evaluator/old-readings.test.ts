@@ -1,8 +1,12 @@
 /** What is more than seven days older than the newest reading of its device: judged, but behind what is live. */
 import { afterEach, expect, test } from 'vitest'
 import { until } from '../db/testing/poll.ts'
+import { applyInputs } from './apply-inputs.ts'
+import { loadUnits } from './load-units.ts'
 import { type EvaluatedFleet, openEvaluatedFleet, TOO_WARM } from './testing/evaluated-fleet.ts'
 
+/** Without a time of its own: it is longer while a door is open. */
+const BY_DOORS = { name: 'Warm', condition: { type: 'temperature_above', limit: 5 }, severity: 'critical' }
 const DAY_MINUTES = 24 * 60
 /** Beyond at once, raised ten minutes later, over after twenty. */
 const OUT = [6, 6, 6, 6, 3, 3]
@@ -55,6 +59,29 @@ test('what is old and not judged yet is judged after a restart', async () => {
   await stopping
   fleet.startEvaluator()
   await until('it is found', async () => (await fleet.alerts()).length === 1)
+})
+
+test('what a door of long ago may change is to be stored', async () => {
+  fleet = await openEvaluatedFleet({ rules: [BY_DOORS], minutes: 30 })
+  const evaluator = fleet.startEvaluator()
+  await fleet.commit([[0, 3]])
+  await fleet.evaluated()
+  await evaluator.stop()
+  const options = { nowMs: Date.now(), pauses: [], offsets: new Map(), onDefect: () => {} }
+  const [unit] = await loadUnits(fleet.db.$client, options)
+  const device = unit?.devices.get(fleet.devices[0] ?? 0)
+  if (!unit || !device) throw new Error('The unit of the fleet, with its device, was expected')
+  expect(device).toMatchObject({ isUnsaved: false, old: undefined })
+  const atMs = fleet.beginMs - 20 * DAY_MINUTES * 60_000
+  const door = {
+    kind: 'door',
+    deviceId: fleet.doorDevice,
+    atMs,
+    recordedAtMs: atMs,
+    receivedAtMs: Date.now(),
+  } as const
+  applyInputs(unit, { readings: [], doors: [{ ...door, isOpen: true }] })
+  expect(device).toMatchObject({ isUnsaved: true, old: { fromMs: atMs } })
 })
 
 test('what is old takes its place in an alert that runs', async () => {

@@ -7,6 +7,11 @@ export function readSaved(stored: unknown): SavedDevice {
   const saved = (stored ?? {}) as Partial<SavedDevice>
   const { readings, hearing } = saved
   if (isState(readings) && Array.isArray(hearing?.running)) return { ...saved, readings, hearing }
+  return nothingSaved()
+}
+
+/** Of a device that is to be folded from its first row on. */
+export function nothingSaved(): SavedDevice {
   return { readings: newDeviceState(), hearing: newHearing(), late: { fromMs: 0, toMs: OPEN_END_MS } }
 }
 

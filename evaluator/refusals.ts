@@ -7,6 +7,14 @@ const OF_WHAT_IS_WRITTEN: Record<string, string> = {
   P0: 'raised by a trigger',
 }
 
+/** The server has given up a statement. Where it is away or hangs, there is no such answer. */
+const STATEMENT_TIMEOUT = '57014'
+
+/** Whether reading or folding the rows of a device would fail again at once, while other devices would not. */
+export function isOfDevice(error: unknown): boolean {
+  return databaseError(error)?.code === STATEMENT_TIMEOUT || isOfData(error)
+}
+
 /**
  * Whether an error comes from what is judged or written: trying the same again fails again, while something else would not.
  * Where the database is away, hangs or refuses us, it is the same for all.

@@ -57,3 +57,26 @@ test('a page of an alert that goes on', async () => {
   expect(await pages()).toEqual([{ kind: 'last_known' }])
   expect(await fleet.failures()).toBe(0)
 })
+
+test('a page that is refused with what else is written of a unit does not set the unit aside', async () => {
+  fleet = await openEvaluatedFleet({ rules: [TOO_WARM], devices: 2, minutes: 60 })
+  await execute(`ALTER TABLE notification_deliveries ADD CONSTRAINT refused CHECK (kind <> 'last_known')`)
+  // Each turn looks at pages, and writes what has come for the unit meanwhile.
+  const evaluator = fleet.startEvaluator({ env: { EVALUATOR_SAVE_MS: '0', EVALUATOR_POLL_MS: '1100' } })
+  await fleet.commit([
+    [0, 6],
+    [5, 6],
+    [10, 6],
+  ])
+  await until('it is raised', async () => (await fleet.alerts()).length > 0)
+  let minute = 15
+  await until('it is refused', async () => {
+    await execute(`UPDATE alerts SET evidence_at = now() - interval '1 hour'`)
+    minute += 0.01
+    await fleet.commit([[minute, 3]], 1)
+    return evaluator.notices().length > 0
+  })
+  expect(evaluator.notices().join()).toMatch(/: the pages of alerts that go on;/)
+  await fleet.evaluated()
+  expect(await fleet.failures()).toBe(0)
+})

@@ -87,13 +87,13 @@ export class SessionWriter {
     for (const [key, { unit }] of this.#unsaved) if (unit.config.unitId === unitId) this.#unsaved.delete(key)
   }
 
-  /** In one transaction. Where what is written is at fault, unit by unit, so that only those stay behind that are refused. */
+  /** In one transaction. Where what is written is at fault, part by part, so that only those units stay behind that are refused. */
   async #writeAll(turn: Turn, changes: TurnChanges, isSaving: boolean): Promise<readonly WrittenChange[]> {
     try {
       return await this.#commit(turn, changes, isSaving)
     } catch (error) {
       if (!isOfData(error)) throw error
-      const written = await this.#writeHalves(turn, changes, { part: wholeTurn(changes), error })
+      const written = await this.#writePart(turn, changes, wholeTurn(changes))
       return [...written, ...(await this.#writeRest(turn, changes, isSaving))]
     }
   }
@@ -110,29 +110,27 @@ export class SessionWriter {
     }
   }
 
-  /** Finds by halving what the database refuses, in at most 2·log2(units) transactions for each, and sets it aside. */
-  async #writeHalves(
-    turn: Turn,
-    changes: TurnChanges,
-    refused: { part: TurnPart; error: unknown },
-  ): Promise<WrittenChange[]> {
-    const two = halves(refused.part)
-    if (!two) {
-      for (const unitId of refused.part.unitIds) this.#aside.setAside(unitId, refused.error)
-      for (const said of changesOf(changes, refused.part).hubs) this.#aside.setHubAside(said, refused.error)
-      return []
+  /**
+   * Writes a part by itself: what was refused with it may be at fault, for example a page of another unit. Finds by halving what
+   * the database refuses, in at most 1 + 2·log2(units) transactions for each, and sets it aside.
+   */
+  async #writePart(turn: Turn, changes: TurnChanges, part: TurnPart): Promise<readonly WrittenChange[]> {
+    await this.holdLease()
+    try {
+      return await this.#commit(turn, changesOf(changes, part), false)
+    } catch (error) {
+      if (!isOfData(error)) throw error
+      const two = halves(part)
+      if (!two) this.#setAside(part, changes.hubs, error)
+      const written: WrittenChange[] = []
+      for (const half of two ?? []) written.push(...(await this.#writePart(turn, changes, half)))
+      return written
     }
-    const written: WrittenChange[] = []
-    for (const part of two) {
-      await this.holdLease()
-      try {
-        written.push(...(await this.#commit(turn, changesOf(changes, part), false)))
-      } catch (error) {
-        if (!isOfData(error)) throw error
-        written.push(...(await this.#writeHalves(turn, changes, { part, error })))
-      }
-    }
-    return written
+  }
+
+  #setAside({ unitIds, hubIds }: TurnPart, hubs: readonly HubFacts[], error: unknown): void {
+    for (const unitId of unitIds) this.#aside.setAside(unitId, error)
+    for (const said of hubs) if (hubIds.has(said.hubId)) this.#aside.setHubAside(said, error)
   }
 
   /** While a turn takes long, or nothing has to be written: else another process would begin beside this one. */

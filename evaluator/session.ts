@@ -102,7 +102,6 @@ export class Session {
     await this.#foldOld(nowMs)
   }
 
-  /** What an operator is told. */
   notices(): string[] {
     return this.#aside.notices()
   }
@@ -113,13 +112,12 @@ export class Session {
   }
 
   async #applyHanded(handed: readonly HandedBatch[]): Promise<void> {
-    const { utilization } = this.#options
     const fresh = handed.filter(({ id }) => this.#ledger.takeHanded(id))
     for (const { committedAtMs } of fresh) this.#writer.noteCommitted(committedAtMs)
     for (const work of inSlices(fresh, () => this.#memory.offsets)) {
       const startedAtMs = performance.now()
       await this.#apply(work)
-      await restAfter(startedAtMs, { utilization: utilization(), isArriving: true, lagMs: 0 })
+      await restAfter(startedAtMs, { utilization: this.#options.utilization(), isArriving: true, lagMs: 0 })
     }
   }
 
@@ -146,8 +144,7 @@ export class Session {
     this.#writer.noteCommitted(startedAtMs - lagMs)
     await this.#apply(storedWork(await onConnection(pool, (client) => batchRows(client, batches))))
     if (!this.#isBehind) return
-    const isArriving = this.#noteDropped() > 0
-    await restAfter(startedAtMs, { utilization: utilization(), isArriving, lagMs })
+    await restAfter(startedAtMs, { utilization: utilization(), isArriving: this.#noteDropped() > 0, lagMs })
   }
 
   /** Batches that were left to the ledger since the last look. */
@@ -197,6 +194,7 @@ export class Session {
     for (const unit of await this.#memory.refresh()) {
       this.#clock.open(unit)
       this.#touched.add(unit)
+      await this.#openUnit(unit)
     }
     // Another context has taken over what those had still to do.
     for (const unit of this.#touched) {
@@ -279,7 +277,7 @@ export class Session {
 
   /** What is very old comes behind all that is live: one unit a turn. */
   async #foldOld(nowMs: number): Promise<void> {
-    const [unit] = this.#old
+    const unit = [...this.#old].find((one) => this.#refolds.isOldDue(one))
     if (!unit) return
     this.#old.delete(unit)
     // It was set aside, or is configured otherwise by now.

@@ -53,7 +53,8 @@ export class SetAside {
   /** Reopened, and not written yet. */
   readonly #trying = new Map<number, UnitAside>()
   readonly #hubs = new Map<number, Retry & { said: HubFacts }>()
-  readonly #devices = new Set<number>()
+  /** With the unit in which each could not be folded. */
+  readonly #devices = new Map<number, number>()
   #pages: Retry | undefined
 
   constructor(options: SetAsideOptions) {
@@ -77,7 +78,7 @@ export class SetAside {
     return [
       ...[...this.#units.keys(), ...this.#trying.keys()].map((id) => `unit ${id}`),
       ...[...this.#hubs.keys()].map((id) => `hub ${id}`),
-      ...[...this.#devices].map((id) => `device ${id}`),
+      ...[...this.#devices.keys()].map((id) => `device ${id}`),
       ...(this.#pages ? [PAGES] : []),
     ]
   }
@@ -184,15 +185,24 @@ export class SetAside {
   }
 
   /** What came late for a device cannot be folded: its readings are not judged until it can. */
-  setDeviceAside(deviceId: number, error: unknown): void {
+  setDeviceAside({ unitId, deviceId }: { unitId: number; deviceId: number }, error: unknown): void {
     if (!this.#devices.has(deviceId)) this.#options.onSetAside(`device ${deviceId}`, error)
-    this.#devices.add(deviceId)
+    this.#devices.set(deviceId, unitId)
     this.#count()
   }
 
   deviceBack(deviceId: number): void {
     if (!this.#devices.delete(deviceId)) return
     this.#options.onBack(`device ${deviceId}`)
+    this.#count()
+  }
+
+  /** Forgets devices that their units have no more: nothing of them is folded. */
+  forgetGone(): void {
+    for (const [deviceId, unitId] of this.#devices) {
+      const isThere = this.#options.memory.units.get(unitId)?.devices.has(deviceId)
+      if (!isThere && !this.#units.has(unitId)) this.#devices.delete(deviceId)
+    }
     this.#count()
   }
 

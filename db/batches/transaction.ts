@@ -51,6 +51,20 @@ export async function onConnection<T>(
   }
 }
 
+/** Reads on a connection of the pool, each statement for so long at most: then the server ends it (57014). */
+export function inReadOnly<T>(
+  pool: Pool,
+  statementTimeoutMs: number,
+  read: (client: PoolClient) => Promise<T>,
+): Promise<T> {
+  return onConnection(pool, async (client) => {
+    await client.query(`BEGIN READ ONLY; SET LOCAL statement_timeout = ${Math.trunc(statementTimeoutMs)}`)
+    const result = await read(client)
+    await client.query('COMMIT')
+    return result
+  })
+}
+
 /** Sends one buffer of binary COPY data; `sql` may have statements before the COPY. */
 export function copyInto(client: PoolClient, sql: string, data: Buffer): Promise<void> {
   const stream = client.query(copyFrom(sql))

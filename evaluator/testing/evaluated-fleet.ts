@@ -87,7 +87,11 @@ export interface EvaluatedFleet {
     events: readonly (readonly [minute: number, state: 'open' | 'closed'])[],
     arrivalMinute?: number,
   ): Promise<CommittedBatch>
-  startEvaluator(options?: { now?: () => number; env?: Record<string, string> }): Evaluator
+  startEvaluator(options?: {
+    now?: () => number
+    env?: Record<string, string>
+    statementTimeoutMs?: number
+  }): Evaluator
   /** How often an evaluator had to begin anew. */
   failures(): Promise<number>
   /** All alerts, in order of their beginning. */
@@ -195,11 +199,11 @@ export async function openEvaluatedFleet(options: {
         }),
       )
     },
-    startEvaluator({ now = Date.now, env = {} } = {}) {
+    startEvaluator({ now = Date.now, env = {}, statementTimeoutMs = STATEMENT_TIMEOUT_MS } = {}) {
       const shape = { ...evaluatorSettings, ...pagingSettings }
       const settings = {
         ...parseSettings(shape, { ...FAST, ...env }),
-        DATABASE_STATEMENT_TIMEOUT_MS: STATEMENT_TIMEOUT_MS,
+        DATABASE_STATEMENT_TIMEOUT_MS: statementTimeoutMs,
       }
       const log = pino({ level: process.env['TEST_LOG_LEVEL'] ?? 'silent' })
       const evaluator = new Evaluator({
