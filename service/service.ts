@@ -196,6 +196,8 @@ async function openParts(
     settings,
     publish: async (message) => broker?.publish(message),
   })
+  // Its thread lives from now on, whatever fails below; a second stop finds nothing to do.
+  stops.push(() => evaluation.stop())
   let sources: Sources | undefined
   const ingest = new Ingest({
     pool,
