@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Client } from 'pg'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { onConnection } from '../db/batches/transaction.ts'
 import { openCursor } from '../db/evaluation/cursor.ts'
 import { until } from '../db/testing/poll.ts'
@@ -14,15 +15,23 @@ beforeAll(async () => {
 })
 afterAll(() => fleet.close())
 
+/** A transaction that somebody has left open, with an identity of its own. */
+async function leaveOpen(): Promise<Client> {
+  const client = new Client({ connectionString: fleet.url })
+  await client.connect()
+  onTestFinished(() => client.end())
+  await client.query('BEGIN; SELECT pg_current_xact_id()')
+  return client
+}
+
 /** Transactions of other tests hold the ledger back for a moment. */
-function untilShown(): Promise<void> {
-  const pool = fleet.db.$client
-  return until('the ledger shows all', async () => {
-    const { rows } = await pool.query(
-      'SELECT FROM pipeline.ingest_batches WHERE tx >= pg_snapshot_xmin(pg_current_snapshot())',
-    )
-    return rows.length === 0
-  })
+const untilShown = () => until('the ledger shows all', isShown)
+
+async function isShown(): Promise<boolean> {
+  const { rows } = await fleet.db.$client.query(
+    'SELECT FROM pipeline.ingest_batches WHERE tx >= pg_snapshot_xmin(pg_current_snapshot())',
+  )
+  return rows.length === 0
 }
 
 test('shows each batch once, a page of so many rows at a time, and not what was handed over', async () => {
@@ -66,4 +75,56 @@ test('one batch that is larger than a page is a page', async () => {
   }
   expect(pages.at(-1)).toEqual([id])
   expect(pages.every(({ length }) => length === 1)).toBe(true)
+})
+
+test('behind a transaction that is left open each batch is shown once, and not again when that ends', async () => {
+  const pool = fleet.db.$client
+  await untilShown()
+  const { cursor } = await openCursor(pool, 'held back')
+  const reader = new LedgerReader(cursor, ROWS)
+  const shown: bigint[] = []
+  const look = async () => {
+    const news = await onConnection(pool, (client) => reader.next(client, () => false))
+    shown.push(...news.batches.map(({ id }) => id))
+    return news
+  }
+  while ((await look()).batches.length > 0);
+  shown.length = 0
+
+  const idle = await leaveOpen()
+  const committed: bigint[] = []
+  const commit = async (minute: number) => {
+    const { id } = await fleet.commit(
+      Array.from({ length: ROWS }, (_, row) => [minute + row / ROWS, 4] as const),
+    )
+    committed.push(id)
+    return id
+  }
+  for (const minute of [40, 41, 42]) await commit(minute)
+  const handed = await commit(43)
+  expect(reader.takeHanded(handed)).toBe(true)
+  await until(
+    'all that was not handed over is shown',
+    async () => (await look()).batches.length === 0 && shown.length >= 3,
+  )
+  // In flight while the one after it is looked at.
+  const flight = await leaveOpen()
+  await flight.query('INSERT INTO pipeline.ingest_batches (id, readings) VALUES (1, 1)')
+  await commit(44)
+  await until('the one after it is shown', async () => (await look()).batches.length > 0)
+  await flight.query('COMMIT')
+  committed.push(1n)
+  await until('it is shown', async () => (await look()).batches.length > 0)
+  const expected = committed.filter((id) => id !== handed)
+  expect(shown).toEqual(expected)
+  expect(reader.takeHanded(expected[0] ?? 0n)).toBe(false)
+
+  const cursorHeld = reader.cursor
+
+  await idle.query('ROLLBACK')
+  await until('the cursor has passed them', async () => {
+    await look()
+    return reader.cursor.batchId !== cursorHeld.batchId && (await isShown())
+  })
+  expect(shown).toEqual(expected)
 })
