@@ -81,14 +81,17 @@ export async function heldBackPage(
   cursor: LedgerCursor,
   { from, to, after, limit }: SnapshotSpan & { limit: number },
 ): Promise<LedgerPage> {
-  const isNew =
+  // Else the index would be read from the cursor on each time, however long the transaction has been open.
+  const ofSpan =
     from === undefined
-      ? 'TRUE'
-      : `(tx >= pg_snapshot_xmax($7::pg_snapshot) OR tx = ANY (ARRAY(SELECT pg_snapshot_xip($7::pg_snapshot))))`
+      ? 'NOT MATERIALIZED (SELECT * FROM pipeline.ingest_batches)'
+      : `MATERIALIZED (SELECT * FROM pipeline.ingest_batches
+         WHERE tx >= pg_snapshot_xmax($7::pg_snapshot) OR tx = ANY (ARRAY(SELECT pg_snapshot_xip($7::pg_snapshot))))`
   const { rows } = await client.query<Row>(
-    `SELECT ${COLUMNS} FROM pipeline.ingest_batches
+    `WITH of_span AS ${ofSpan}
+     SELECT ${COLUMNS} FROM of_span
      WHERE (tx, id) > ($1::xid8, $2::bigint) AND (tx, id) > ($3::xid8, $4::bigint)
-       AND pg_visible_in_snapshot(tx, $5::pg_snapshot) AND ${isNew}
+       AND pg_visible_in_snapshot(tx, $5::pg_snapshot)
      ORDER BY tx, id LIMIT $6`,
     [cursor.tx, cursor.batchId, after.tx, after.batchId, to, limit, ...(from === undefined ? [] : [from])],
   )
