@@ -2,9 +2,6 @@ import type { ClientBase } from 'pg'
 import { LEDGER_START, type LedgerCursor } from '../db/evaluation/cursor.ts'
 import { currentSnapshot, heldBackPage, type LedgerPage } from '../db/evaluation/ledger-page.ts'
 
-/** What has been visible for so long and the cursor has not reached is held back; before, its own turn comes, in order. */
-const SETTLE_MS = 1_000
-
 /**
  * The cursor of the ledger stops at the oldest transaction that is still open, whoever left it so, in whichever database of the
  * cluster. What is committed behind it is read here, by what one snapshot after the other shows: all of it once, though not in the
@@ -12,21 +9,24 @@ const SETTLE_MS = 1_000
  */
 export class HeldBack {
   readonly #limit: number
+  readonly #settleMs: number
   /** What this snapshot shows has been looked at. */
   #read: string | undefined
   #next: { snapshot: string; takenAtMs: number } | undefined
   /** So far the next snapshot has been read. */
   after: LedgerCursor = LEDGER_START
 
-  constructor(limit: number) {
+  /** What has been visible for `settleMs` and the cursor has not reached is held back; before, its turn comes in order. */
+  constructor({ limit, settleMs }: { limit: number; settleMs: number }) {
     this.#limit = limit
+    this.#settleMs = settleMs
   }
 
   /** Behind the cursor; undefined: it is not time to look. `noteTaken` then says how far it was read. */
   async next(client: ClientBase, cursor: LedgerCursor): Promise<LedgerPage | undefined> {
     this.#next ??= { snapshot: await currentSnapshot(client), takenAtMs: performance.now() }
     const { snapshot, takenAtMs } = this.#next
-    if (performance.now() - takenAtMs < SETTLE_MS) return undefined
+    if (performance.now() - takenAtMs < this.#settleMs) return undefined
     const span = { from: this.#read, to: snapshot, after: this.after, limit: this.#limit }
     return heldBackPage(client, cursor, span)
   }

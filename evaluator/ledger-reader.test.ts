@@ -81,7 +81,7 @@ test('behind a transaction that is left open each batch is shown once, and not a
   const pool = fleet.db.$client
   await untilShown()
   const { cursor } = await openCursor(pool, 'held back')
-  const reader = new LedgerReader(cursor, ROWS)
+  const reader = new LedgerReader(cursor, ROWS, 100)
   const shown: bigint[] = []
   const look = async () => {
     const news = await onConnection(pool, (client) => reader.next(client, () => false))

@@ -8,6 +8,9 @@ const PAGE_BATCHES = 256
 /** Batches that are ahead of the ledger, and those that it has just shown; beyond it, some are looked at twice. */
 const REMEMBERED_MAX = 100_000
 
+/** Longer than ingest's own transactions take under load: what passes them comes out of order, and costs refolds. */
+const SETTLE_MS = 5_000
+
 /** What the ledger shows next. */
 export interface LedgerNews {
   /** Those that were not handed over: at most so many rows, one batch at least. */
@@ -28,7 +31,7 @@ export class LedgerReader {
   readonly #ahead = new Set<bigint>()
   /** Shown by the ledger, and perhaps still to be handed over. */
   readonly #shown = new Set<bigint>()
-  readonly #heldBack = new HeldBack(PAGE_BATCHES)
+  readonly #heldBack: HeldBack
   /** Everything up to it has been applied. */
   cursor: LedgerCursor
   /** The highest id seen. */
@@ -36,9 +39,10 @@ export class LedgerReader {
   /** The highest id that the ledger has shown. */
   shownId = 0n
 
-  constructor(cursor: LedgerCursor, rowsMax: number) {
+  constructor(cursor: LedgerCursor, rowsMax: number, settleMs = SETTLE_MS) {
     this.cursor = cursor
     this.#rowsMax = rowsMax
+    this.#heldBack = new HeldBack({ limit: PAGE_BATCHES, settleMs })
   }
 
   /** Takes note of a batch that was handed over; false when the ledger has shown it before. */
