@@ -34,6 +34,9 @@ const AS_OF_YESTERDAY = `
   UPDATE units SET created_at = now() - interval '3 days';
   COMMIT`
 
+/** Batches that the ledger does not show yet. */
+const HIDDEN = 'SELECT FROM pipeline.ingest_batches WHERE tx >= pg_snapshot_xmin(pg_current_snapshot())'
+
 /** A rule as a fleet file has it. */
 export interface TestRule {
   name: string
@@ -87,6 +90,11 @@ export interface EvaluatedFleet {
     events: readonly (readonly [minute: number, state: 'open' | 'closed'])[],
     arrivalMinute?: number,
   ): Promise<CommittedBatch>
+  /**
+   * Waits until the ledger shows all that is committed, and an evaluator finds it together: every transaction of the server that
+   * is older holds it back, also that of another test.
+   */
+  shown(): Promise<void>
   startEvaluator(options?: {
     now?: () => number
     env?: Record<string, string>
@@ -199,6 +207,8 @@ export async function openEvaluatedFleet(options: {
         }),
       )
     },
+    shown: () =>
+      until('the ledger shows all that is committed', async () => (await pool.query(HIDDEN)).rowCount === 0),
     startEvaluator({ now = Date.now, env = {}, statementTimeoutMs = STATEMENT_TIMEOUT_MS } = {}) {
       const shape = { ...evaluatorSettings, ...pagingSettings }
       const settings = {
