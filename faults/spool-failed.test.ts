@@ -20,8 +20,8 @@ vi.mock('node:worker_threads', async (original) => {
   const real = await original<typeof import('node:worker_threads')>()
   class MortalWorker extends real.Worker {
     override postMessage(...message: Parameters<Worker['postMessage']>): void {
-      const { kind } = message[0] as { kind?: string }
-      if (spool.diesWhenRead && kind === 'oldest') void this.terminate()
+      const question = message[0] as { kind?: string } | undefined
+      if (spool.diesWhenRead && question?.kind === 'oldest') void this.terminate()
       else super.postMessage(...message)
     }
   }
@@ -33,6 +33,7 @@ let service: TestService
 let locker: Client
 
 beforeEach(async () => {
+  spool.diesWhenRead = false
   folder = await makeTestFolder()
   service = await startTestService({ env: { INGEST_HOLD_MS: '300', DATA_DIR: folder } })
   locker = new Client({ connectionString: service.url })
