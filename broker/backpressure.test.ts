@@ -18,6 +18,13 @@ function flood(client: RawClient, hub: string, count = 2_000): void {
   )
 }
 
+/** Answers what is held, and what comes into its place, until it is cleared. */
+function answerAll(held: (() => void)[]): NodeJS.Timeout {
+  return setInterval(() => {
+    for (const done of held.splice(0)) done()
+  }, 1)
+}
+
 describe('behind held messages', () => {
   test('PINGREQ and SUBSCRIBE are answered, however much came in one piece before them', async () => {
     const { held, accept } = holding()
@@ -61,12 +68,10 @@ describe('when MQTT_HELD_BYTES_MAX is reached', () => {
     late.send(publishPacket({ topic: 'v1/hubs/hub-2/readings' }))
     await until(() => arrivals.length === before + 2, 'the messages of the others arrived')
     expect(broker.counters.readsHeld).toBeGreaterThanOrEqual(3)
-    while (held.length > 0) {
-      for (const done of held.splice(0)) done()
-      await new Promise((resolve) => setTimeout(resolve, 1))
-    }
+    const answer = answerAll(held)
     for (const client of floods) await client.next('puback', 2_000)
     for (const client of [hub, late]) await client.next('puback')
+    clearInterval(answer)
     expect(arrivals.length).toBe(6_002)
     expect(broker.heldBytes()).toBe(0)
   })
@@ -97,12 +102,10 @@ describe('when MQTT_HELD_BYTES_MAX is reached', () => {
       hub.send(publishPacket({ messageId, payload: Buffer.alloc(1_000) }))
     }
     await until(() => arrivals.length === before + 3, 'the messages of the live hub arrived')
-    while (held.length > 0) {
-      for (const done of held.splice(0)) done()
-      await new Promise((resolve) => setTimeout(resolve, 1))
-    }
+    const answer = answerAll(held)
     for (const client of draining) await client.next('puback', 2)
     await hub.next('puback', 3)
+    clearInterval(answer)
     expect(broker.heldBytes()).toBe(0)
   })
 
@@ -138,9 +141,7 @@ describe('when MQTT_HELD_BYTES_MAX is reached', () => {
     await silent.untilClosed()
     clearInterval(pings)
     expect([pinging.closed, waiting.closed]).toEqual([false, false])
-    const answer = setInterval(() => {
-      for (const done of held.splice(0)) done()
-    }, 1)
+    const answer = answerAll(held)
     await waiting.next('puback', 2_000)
     await waiting.untilClosed()
     clearInterval(answer)

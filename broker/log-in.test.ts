@@ -107,7 +107,7 @@ describe('the answer to CONNECT', () => {
 
   test('a log-in that fails or takes too long is refused as unavailable', async () => {
     const { broker, addresses } = await startBroker({
-      env: { MQTT_CONNECT_TIMEOUT_MS: '100' },
+      env: { MQTT_CONNECT_TIMEOUT_MS: '500' },
       authenticate: ({ username }) =>
         username === 'hub-1' ? new Promise(() => {}) : Promise.reject(new Error('database away')),
     })

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openDatabaseServer } from './database-server.ts'
 import { freePort } from './embedded/ports.ts'
 import { until } from './testing/poll.ts'
-import { execute } from './testing/test-database.ts'
+import { databaseUrl, execute } from './testing/test-database.ts'
 import { makeTestFolder, removeTestFolder } from './testing/test-folder.ts'
 import { SILENT_LOG, startTestServer, type TestServer } from './testing/test-server.ts'
 
@@ -88,6 +88,18 @@ test('waits for a database that is just coming up', async () => {
   await given.start()
   const server = await opening
   expect(warnings).toEqual([expect.stringMatching(/^Waiting up to 60 s for .*ECONNREFUSED/)])
+  await server.release()
+})
+
+test('waits for a database that lets nobody in for now', async () => {
+  const url = databaseUrl(given.url, 'closed')
+  await execute(given.url, 'CREATE DATABASE closed ALLOW_CONNECTIONS false')
+  const warnings: string[] = []
+  const opening = open({ DATABASE_URL: url, DATABASE_START_WAIT_MS: 60_000 }, warnings)
+  await Promise.race([opening, until('it waits', () => warnings.length > 0)])
+  await execute(given.url, 'ALTER DATABASE closed ALLOW_CONNECTIONS true')
+  const server = await opening
+  expect(warnings).toEqual([expect.stringMatching(/^Waiting up to 60 s for .*55000/)])
   await server.release()
 })
 

@@ -3,7 +3,7 @@ import { describeTarget, explainUnreachable } from './unreachable.ts'
 
 const withCode = (code: string) => Object.assign(new Error('what the library says'), { code })
 
-test.each(['ECONNREFUSED', '57P03', '53300', 'ENOTFOUND', 'ETIMEDOUT', '08P01'])(
+test.each(['ECONNREFUSED', '57P03', '53300', 'ENOTFOUND', 'ETIMEDOUT', '08P01', '55000'])(
   '%s may pass by itself',
   (code) => {
     expect(explainUnreachable(withCode(code))).toMatchObject({ isPassing: true })

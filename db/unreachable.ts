@@ -96,8 +96,14 @@ const ROWS: Row[] = [
   },
 ]
 
-/** PgBouncer says everything with this code: what passes, as that PostgreSQL starts up, and what does not. */
+/**
+ * PgBouncer's own errors have this code, and up to 1.18 also what PostgreSQL has told it, whether that passes or not; 1.24
+ * hands PostgreSQL's code on (its server.c, `kill_pool_logins_server_error`).
+ */
 const POOLER_ERROR = '08P01'
+
+/** What a log-in is told by a database that is closed for maintenance; of a statement it may mean something else. */
+const DATABASE_CLOSED = '55000'
 
 /** What pg says, without a code, of a connection that takes too long or is gone. */
 const LOST = /timeout|Connection terminated|Client has encountered a connection error/i
@@ -118,6 +124,10 @@ export function explainUnreachable(error: unknown): Unreachable {
   const message = error instanceof Error ? error.message : String(error)
   if (code === POOLER_ERROR) {
     return { reason: `the pooler says: ${message} (${code}). Look into its log`, isPassing: true }
+  }
+  if (code === DATABASE_CLOSED) {
+    const remedy = 'If nobody works on it, ALTER DATABASE … ALLOW_CONNECTIONS true opens it'
+    return { reason: `${message} (${code}). ${remedy}`, isPassing: true }
   }
   const isPassing = LOST.test(message)
   return { reason: `${message}${code ? ` (${code})` : ''}. Check that a PostgreSQL answers there`, isPassing }

@@ -6,6 +6,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { runProgram } from '../contract/testing/clients.ts'
+import { READY, START_MS_MAX } from '../contract/testing/process.ts'
 import { freePort } from '../db/embedded/ports.ts'
 import { until } from '../db/testing/poll.ts'
 import { createTestDatabase, type TestDatabase } from '../db/testing/test-database.ts'
@@ -137,10 +138,11 @@ describe('the files of the image, with the dependencies of production only', () 
       })
     }
     try {
-      await until('it is ready', () => {
+      const isReady = () => {
         if (child.exitCode !== null) throw new Error(`It did not start:\n${output}`)
-        return output.includes('FrostGuard is ready')
-      })
+        return output.includes(READY)
+      }
+      await until('it is ready', isReady, START_MS_MAX)
       expect(await healthCheck()).toMatchObject({ code: 0, stderr: '' })
       expect((await fetch(`http://127.0.0.1:${httpPort}/readyz`)).status).toBe(200)
       child.kill('SIGTERM')

@@ -122,6 +122,8 @@ test('a rule that is changed between two stores of a state loses neither state n
   await fleet.applyRules([{ ...TOO_WARM, condition: { ...TOO_WARM.condition, limit: 5.5 } }])
   await sleep(LOOK_MS)
   await commitAndHand(EXCURSION.slice(1, 2))
+  // Its cursor does not pass what the ledger does not show, and nobody comes after it.
+  await fleet.shown()
   await sleep(LOOK_MS)
   await evaluator.stop()
   await fleet.evaluated()

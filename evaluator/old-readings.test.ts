@@ -33,6 +33,7 @@ test.each([
   await open()
   await fleet.commit(excursion(-days * DAY_MINUTES))
   await fleet.commit(excursion(5).slice(0, 4), 1)
+  await fleet.shown()
   fleet.startEvaluator()
   await until('both are found', async () => (await fleet.alerts()).length === 2)
   const [old, live] = await fleet.alerts()

@@ -82,7 +82,10 @@ test('1970, 2000 and a year ahead are rejected for their clock; five years ago i
   const device = northDevice(3)
   const nowMs = Date.now()
   const times = [0, Date.UTC(2000, 0, 1), nowMs - 5 * 365 * DAY_MS, nowMs, nowMs + 400 * DAY_MS]
-  const rejects = await rejectsOf(service, () => publish(times.map((at) => ({ device, at, temperature: 4 }))))
+  const rejects = await rejectsOf(service, async () => {
+    await publish(times.map((at) => ({ device, at, temperature: 4 })))
+    await untilSettled(service)
+  })
   expect(rejects.map(({ reason, item }) => [reason, item])).toEqual([
     ['clock', 0],
     ['clock', 1],

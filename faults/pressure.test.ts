@@ -64,7 +64,13 @@ test('a half-open hub is found, its last will comes once, and its session is kep
   const hub = spareHub(0)
   const fields = { ...logInFields(service, hub), clean: false, keepalive: 1, will: offlineWill(hub) }
   const client = await logInRaw(proxy.port, fields)
-  const sentAtMs = performance.now()
+  // Until its line is cut it is heard, however long the rest takes.
+  let pinged = 0
+  const ping = () => {
+    pinged += 1
+    client.send({ cmd: 'pingreq' })
+  }
+  const pings = setInterval(ping, 300)
   client.send(statusOnline(hub), {
     cmd: 'subscribe',
     messageId: 1,
@@ -78,9 +84,13 @@ test('a half-open hub is found, its last will comes once, and its session is kep
     'frostguard_broker_keepalive_timeouts_total',
   ] as const
   const before = [await service.metric(wills), await service.metric(timeouts)]
+  const heardAtMs = performance.now()
+  ping()
+  clearInterval(pings)
+  await client.next('pingresp', pinged)
   proxy.setFaults({ toTarget: { isBlackHole: true }, toClient: { isBlackHole: true } })
   await until('it was found', async () => (await service.metric(timeouts)) > (before[1] ?? 0))
-  expect(performance.now() - sentAtMs).toBeGreaterThanOrEqual(1_500)
+  expect(performance.now() - heardAtMs).toBeGreaterThanOrEqual(1_500)
   await until('it is offline', async () => !(await isOnline(hub)))
   proxy.setFaults({})
   const again = await logInRaw(proxy.port, fields)
@@ -204,7 +214,7 @@ test('a hub that floods does not keep twenty others from their acknowledgements'
     await Promise.all(clients.map((client) => client.next('pingresp', round)))
   }
   clearInterval(flooded)
-  expect(flood.all('puback').length).toBeGreaterThan(0)
+  await flood.next('puback')
   await flood.close()
 })
 

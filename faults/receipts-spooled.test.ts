@@ -7,6 +7,7 @@ import { startTestService, type TestService } from '../contract/testing/service.
 import { nextTime } from '../contract/testing/times.ts'
 import { firstBatchIdAt } from '../db/batches/batch-id.ts'
 import { until } from '../db/testing/poll.ts'
+import { endSessions } from './testing/postgres.ts'
 
 const LOCK = 1
 
@@ -42,13 +43,10 @@ const receipts = () => service.query('SELECT seq::int, missing FROM pipeline.rec
 test('the watermark of the receipts waits for it', async () => {
   await holder.query('BEGIN; LOCK TABLE public.sensor_readings IN ACCESS EXCLUSIVE MODE')
   await publishNumbered(1)
-  expect(await service.metric('frostguard_readings_spooled')).toBe(1)
+  expect(await service.metric('frostguard_readings_spooled_total')).toBe(1)
   await service.stop()
   // The server has the whole batch, and would commit it now.
-  await holder.query(
-    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-     WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-  )
+  await endSessions(service.url, 'frostguard ingest')
   await holder.query('ROLLBACK')
   // As after a kill that came before the receipts were kept.
   await service.query('DELETE FROM pipeline.receipts')
@@ -62,7 +60,8 @@ test('the watermark of the receipts waits for it', async () => {
       BEGIN PERFORM pg_advisory_xact_lock(${LOCK}); RETURN NEW; END $$;
     CREATE TRIGGER wait_if_old BEFORE INSERT ON pipeline.ingest_batches FOR EACH ROW
       WHEN (NEW.id < ${firstNewId}) EXECUTE FUNCTION wait_if_old()`)
-  await service.start()
+  // While the old batch waits nothing else leaves the spool: the new one must not come there.
+  await service.start({ INGEST_HOLD_MS: '60000' })
   await publishNumbered(2)
   await until('the receipt of the newer one is kept', async () => (await receipts()).length === 1)
   expect(await watermark()).toBeLessThan(firstNewId)

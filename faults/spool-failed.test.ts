@@ -12,18 +12,20 @@ import { startTestService, type TestService } from '../contract/testing/service.
 import { nextTime } from '../contract/testing/times.ts'
 import { until } from '../db/testing/poll.ts'
 import { makeTestFolder, removeTestFolder } from '../db/testing/test-folder.ts'
+import { endSessions } from './testing/postgres.ts'
 
-const threads = vi.hoisted(() => [] as Worker[])
+const spool = vi.hoisted(() => ({ diesWhenRead: false }))
 
 vi.mock('node:worker_threads', async (original) => {
   const real = await original<typeof import('node:worker_threads')>()
-  class KnownWorker extends real.Worker {
-    constructor(...options: ConstructorParameters<typeof real.Worker>) {
-      super(...options)
-      if (options[1]?.name === 'spool') threads.push(this)
+  class MortalWorker extends real.Worker {
+    override postMessage(...message: Parameters<Worker['postMessage']>): void {
+      const question = message[0] as { kind?: string } | undefined
+      if (spool.diesWhenRead && question?.kind === 'oldest') void this.terminate()
+      else super.postMessage(...message)
     }
   }
-  return { ...real, Worker: KnownWorker }
+  return { ...real, Worker: MortalWorker }
 })
 
 let folder: string
@@ -31,6 +33,7 @@ let service: TestService
 let locker: Client
 
 beforeEach(async () => {
+  spool.diesWhenRead = false
   folder = await makeTestFolder()
   service = await startTestService({ env: { INGEST_HOLD_MS: '300', DATA_DIR: folder } })
   locker = new Client({ connectionString: service.url })
@@ -53,18 +56,17 @@ async function publishReading(): Promise<void> {
   await hub.endAsync()
 }
 
-/**
- * Publishes a reading that is in the spool alone: the server does not go on with the batch that was given up. The database is
- * left locked.
- */
+/** Publishes a reading that goes to the spool. The database is left locked. */
 async function spoolReading(): Promise<void> {
   await locker.query('BEGIN; LOCK TABLE public.sensor_readings IN ACCESS EXCLUSIVE MODE')
   await publishReading()
-  expect(await service.metric('frostguard_readings_spooled')).toBe(1)
-  await locker.query(
-    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-     WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-  )
+  expect(await service.metric('frostguard_readings_spooled_total')).toBe(1)
+}
+
+/** The reading is in the spool alone: the server does not go on with a batch that was given up. */
+async function unlock(): Promise<void> {
+  await endSessions(service.url, 'frostguard ingest')
+  await locker.query('ROLLBACK')
 }
 
 async function stored(): Promise<number> {
@@ -96,9 +98,12 @@ function setVersion(version: number): void {
 }
 
 test('its thread dies', async () => {
+  // Before the drain has taken the reading from it, which would then be stored.
+  spool.diesWhenRead = true
   await spoolReading()
-  await threads.at(-1)?.terminate()
-  await locker.query('ROLLBACK')
+  await until('it is dead', async () => /thread .* has died/.test(await readiness()))
+  spool.diesWhenRead = false
+  await unlock()
   await expectSpoolFailedAlone(/thread .* has died/)
   await service.stop()
   await service.start()
@@ -108,7 +113,7 @@ test('its thread dies', async () => {
 test('a batch of another version is in it, which stays there for that version', async () => {
   await spoolReading()
   await service.stop()
-  await locker.query('ROLLBACK')
+  await unlock()
   setVersion(99)
   await service.start()
   await until('the spool was read', async () => /spool failed/.test(await readiness()))

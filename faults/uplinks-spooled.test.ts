@@ -34,8 +34,8 @@ test('readings and door events of one uplink, its frame again, and one of an unk
       )
       await Promise.all([up(DEVICE, '2026-01-01T00:00:00Z'), up(UNKNOWN_DEVICE, '2026-01-01T00:00:00Z')])
       await up(DEVICE, '2026-01-01T00:00:02Z')
-      expect(await service.metric('frostguard_readings_spooled')).toBe(3)
-      expect(await service.metric('frostguard_door_events_spooled')).toBe(3)
+      expect(await service.metric('frostguard_readings_spooled_total')).toBe(3)
+      expect(await service.metric('frostguard_door_events_spooled_total')).toBe(3)
     } finally {
       await locker.end()
     }

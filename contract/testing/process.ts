@@ -15,6 +15,9 @@ export const READY = 'FrostGuard is ready'
 /** What it says when it listens while its database is away. */
 export const STARTED_AWAY = 'FrostGuard has started without its database'
 
+/** Below the limit of a hook (vitest.config.ts), which would not say what was waited for. */
+export const START_MS_MAX = 100_000
+
 /** The program as a user starts it, in a process of its own. */
 export interface ServiceProcess extends StatusPage {
   child: ChildProcess
@@ -50,10 +53,11 @@ export async function startProcess(given: Record<string, string>, says = READY):
     output.stderr += bytes.toString()
   })
   const ended = once(child, 'close').then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals)
-  await until(`the service says "${says}"`, () => {
+  const hasStarted = () => {
     if (child.exitCode !== null) throw new Error(`It did not start:\n${output.stderr}`)
     return output.stdout.includes(says)
-  })
+  }
+  await until(`the service says "${says}"`, hasStarted, START_MS_MAX)
   const printed = (name: string) => {
     const line = output.stdout.split('\n').find((text) => text.startsWith(`${name}:`))
     if (line === undefined) throw new Error(`It has not printed where "${name}" is:\n${output.stdout}`)

@@ -73,14 +73,18 @@ class TestService {
     this.db = openDatabase(parts.url)
   }
 
-  async start(): Promise<void> {
+  /** With settings for this time, as in the environment. */
+  async start(env: Record<string, string> = {}): Promise<void> {
     const settings = readServiceSettings({
       DATABASE_URL: this.url,
       DATA_DIR: join(this.#folder, 'data'),
       MQTT_PORT: '0',
       MQTT_TLS_PORT: '0',
       HTTP_PORT: '0',
+      // What is acknowledged is in the database, on a busy machine too: nothing is spooled unless a test says so.
+      INGEST_HOLD_MS: '60000',
       ...this.#env,
+      ...env,
     })
     this.#service = await startService(settings, recordingLog(this.logged))
   }

@@ -8,7 +8,8 @@ import { startTestServer, type TestServer } from '../testing/test-server.ts'
 import { createBatchIds } from './batch-id.ts'
 import { type Batch, findBatch, writeBatch } from './write-batch.ts'
 
-const STATEMENT_TIMEOUT_MS = 200
+/** Of a batch; the pool waits for longer, so that a slow machine does not end the wait either. */
+const STATEMENT_TIMEOUT_MS = 500
 const nextId = createBatchIds({ now: Date.now, process: 7 })
 
 let server: TestServer
@@ -20,7 +21,7 @@ beforeAll(async () => {
   pool = createDatabase({
     url: server.url,
     poolMax: 3,
-    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+    statementTimeoutMs: 60_000,
     connectTimeoutMs: 5_000,
     onIdleError: () => {},
   }).$client

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
+import { until } from '../../db/testing/poll.ts'
 import type { TestServer } from '../../db/testing/test-server.ts'
 
 const LOCK_TIMEOUT_MS = 3_000
@@ -81,6 +82,26 @@ export async function holdLock(url: string, table: string, ms: number): Promise<
     await client.query(`BEGIN; LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`)
     await sleep(ms)
     await client.query('ROLLBACK')
+  })
+}
+
+/**
+ * Ends all sessions that an application has in the database, and waits until they are gone: what the server has received of a
+ * batch that was given up it would carry out as soon as it can, whatever it waits for, or has not come to yet.
+ */
+export async function endSessions(url: string, applicationName: string): Promise<void> {
+  await onServer(url, async (client) => {
+    const { rows } = await client.query<{ pid: number }>(
+      `SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity
+       WHERE datname = current_database() AND application_name = $1`,
+      [applicationName],
+    )
+    await until(`the sessions of "${applicationName}" have ended`, async () => {
+      const left = await client.query('SELECT 1 FROM pg_stat_activity WHERE pid = ANY ($1)', [
+        rows.map(({ pid }) => pid),
+      ])
+      return left.rowCount === 0
+    })
   })
 }
 

@@ -42,6 +42,8 @@ export function startPublishers(options: {
       clientId: key,
       clean: false,
       reconnectPeriod: 50,
+      // Also after "unavailable", as when a log-in was not checked in time: by default MQTT.js gives up for good then.
+      reconnectOnConnackError: true,
       connectTimeout: 5_000,
     })
     client.on('error', () => {})

@@ -5,6 +5,9 @@ import { userEnvironment } from '../../../db/testing/user-environment.ts'
 
 const PROGRAM = fileURLToPath(new URL('../../../commands/rejected-replay.ts', import.meta.url))
 
+/** What it says on standard error while all goes well: on a busy machine, a line a second. */
+export const ONLY_PROGRESS = /^(looked at .*\n)*$/
+
 /** `npm run rejected:replay -- ...` */
 export function runReplay(args: readonly string[], env: Record<string, string>): Promise<ProgramResult> {
   return runProgram(process.execPath, [PROGRAM, ...args], { env: userEnvironment(env), cwd: '/' })
