@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { onConnection } from '../db/batches/transaction.ts'
 import { openCursor } from '../db/evaluation/cursor.ts'
 import { until } from '../db/testing/poll.ts'
 import { LedgerReader } from './ledger-reader.ts'
 import { type EvaluatedFleet, openEvaluatedFleet } from './testing/evaluated-fleet.ts'
+import { readsOf } from './testing/reads.ts'
 
 const ROWS = 60
 const BATCHES = 6
@@ -38,7 +38,7 @@ test('shows each batch once, a page of so many rows at a time, and not what was 
   const [first = 0n, second = 0n, third = 0n, ...others] = ids
   // Those cost nothing: they are not read.
   expect(reader.takeHanded(second)).toBe(true)
-  const page = () => onConnection(pool, (client) => reader.next(client, () => false))
+  const page = () => reader.next(readsOf(pool).once, () => false)
   const shown = async () => {
     const { batches, isFull } = await page()
     return { ids: batches.map(({ id }) => id), isFull }
@@ -60,7 +60,7 @@ test('one batch that is larger than a page is a page', async () => {
   const reader = new LedgerReader(cursor, 1)
   const pages: bigint[][] = []
   for (let isFull = true; isFull; ) {
-    const news = await onConnection(pool, (client) => reader.next(client, () => false))
+    const news = await reader.next(readsOf(pool).once, () => false)
     pages.push(news.batches.map((batch) => batch.id))
     isFull = news.isFull
   }

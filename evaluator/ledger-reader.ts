@@ -1,6 +1,6 @@
-import type { ClientBase } from 'pg'
 import type { LedgerCursor } from '../db/evaluation/cursor.ts'
 import { type LedgerBatch, type LedgerPage, ledgerPage } from '../db/evaluation/ledger-page.ts'
+import type { Read } from './reads.ts'
 
 /** Batches asked for at once. */
 const PAGE_BATCHES = 256
@@ -52,8 +52,8 @@ export class LedgerReader {
    * The next page, up to the first batch that is about to be handed over. Its batches must be applied before the next one is
    * asked for.
    */
-  async next(client: ClientBase, isAwaited: (id: bigint) => boolean): Promise<LedgerNews> {
-    const page = await ledgerPage(client, this.cursor, { limit: PAGE_BATCHES })
+  async next(read: Read, isAwaited: (id: bigint) => boolean): Promise<LedgerNews> {
+    const page = await read((client) => ledgerPage(client, this.cursor, { limit: PAGE_BATCHES }))
     const { batches, cursor, isFull } = this.#withinRows(this.#untilAwaited(page, isAwaited))
     this.cursor = cursor
     const unseen = batches.filter(({ id }) => {

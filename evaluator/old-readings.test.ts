@@ -4,6 +4,7 @@ import { until } from '../db/testing/poll.ts'
 import { applyInputs } from './apply-inputs.ts'
 import { loadUnits } from './load-units.ts'
 import { type EvaluatedFleet, openEvaluatedFleet, TOO_WARM } from './testing/evaluated-fleet.ts'
+import { readsOf } from './testing/reads.ts'
 
 /** Without a time of its own: it is longer while a door is open. */
 const BY_DOORS = { name: 'Warm', condition: { type: 'temperature_above', limit: 5 }, severity: 'critical' }
@@ -68,7 +69,7 @@ test('what a door of long ago may change is to be stored', async () => {
   await fleet.evaluated()
   await evaluator.stop()
   const options = { nowMs: Date.now(), pauses: [], offsets: new Map(), onDefect: () => {} }
-  const [unit] = await loadUnits(fleet.db.$client, options)
+  const [unit] = await loadUnits(readsOf(fleet.db.$client).once, options)
   const device = unit?.devices.get(fleet.devices[0] ?? 0)
   if (!unit || !device) throw new Error('The unit of the fleet, with its device, was expected')
   expect(device).toMatchObject({ isUnsaved: false, old: undefined })
