@@ -71,18 +71,20 @@ export class ClockLooks {
     this.#aside.forgetGone()
     const units = [...this.#memory.units.values()]
     const { hubs, changed } = await this.#lookAtHubs(units, nowMs)
-    const { unitFacts, ranges, units: overdue } = await this.#lookForOverdue(units, nowMs)
-    const old = units.filter(hasOld)
-    const due: Due = { units: new Set([...changed, ...overdue]), old, hubs, unitFacts, ranges }
+    const due = new Set(changed)
     for (const unit of units) {
       this.#aside.guard(unit, () => {
-        if (lookAtSilence(unit, nowMs, this.#looks) || hasLate(unit)) due.units.add(unit)
+        if (lookAtSilence(unit, nowMs, this.#looks) || hasLate(unit)) due.add(unit)
+        if (!hasOpenDoor(unit)) return
+        unit.doorsFromMs ??= Infinity
+        due.add(unit)
       })
-      if (this.#aside.has(unit.config.unitId) || !hasOpenDoor(unit)) continue
-      unit.doorsFromMs ??= Infinity
-      due.units.add(unit)
+      // Of one that was set aside by that, nothing more is said.
+      if (this.#aside.has(unit.config.unitId)) due.delete(unit)
     }
-    return due
+    const there = units.filter(({ config }) => !this.#aside.has(config.unitId))
+    const { unitFacts, ranges, units: overdue } = await this.#lookForOverdue(there, nowMs)
+    return { units: due.union(new Set(overdue)), old: there.filter(hasOld), hubs, unitFacts, ranges }
   }
 
   /** Before the devices: while their hub is away they are not silent. */

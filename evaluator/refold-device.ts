@@ -5,7 +5,7 @@ import { isInOrder } from './core/device.ts'
 import { DoorsOfRows } from './doors-of-rows.ts'
 import type { LateRows } from './late-rows.ts'
 import type { Read } from './reads.ts'
-import { type DeviceReader, intervalAt, refold } from './refold.ts'
+import { type DeviceReader, pageMsAt, refold } from './refold.ts'
 import type { DeviceContext, Late, UnitContext } from './unit-context.ts'
 import type { Arrival } from './work.ts'
 
@@ -20,9 +20,6 @@ interface Refolding {
   onPage: () => Promise<void>
 }
 
-/** Check-ins whose time is asked for at first. */
-const PAGE_INTERVALS = 2_000
-
 /**
  * Folds a device again because of what came late. Returns what is to be forgotten of its episodes. Each page of rows is read by
  * itself: what is stored meanwhile behind it has its turn later, and is late then.
@@ -35,7 +32,7 @@ export async function refoldDevice(
 ): Promise<EpisodeRange> {
   const { state, judging, config } = device
   const ofDevice = { unitId: unit.config.unitId, deviceId: config.deviceId }
-  const pageMs = PAGE_INTERVALS * intervalAt(judging, late.fromMs)
+  const pageMs = pageMsAt(judging, late.fromMs)
   const doors = Number.isFinite(neededDoorsFromMs(unit)) ? new DoorsOfRows(once, unit) : undefined
   const read: DeviceReader = {
     timeOfLast: (count, beforeMs) =>

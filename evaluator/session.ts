@@ -6,7 +6,7 @@ import { applyArrivals, noteWritten } from './arrivals.ts'
 import { ClockLooks } from './clock-looks.ts'
 import { FleetMemory } from './fleet-memory.ts'
 import type { HandedBatch } from './hand-over.ts'
-import { hearNewest } from './hear-newest.ts'
+import { hearMissed } from './hear-missed.ts'
 import { HubHorizons } from './hub-horizons.ts'
 import type { HubFacts } from './hub-outages.ts'
 import { hasLate, LateRefolds } from './late-refolds.ts'
@@ -261,7 +261,7 @@ export class Session {
     this.#horizons.open(unit)
     if (!hasLate(unit)) return
     this.#touched.add(unit)
-    if (isTakenUp(unit)) await hearNewest(unit, { reads: this.#options.reads, aside: this.#aside })
+    if (isTakenUp(unit)) await hearMissed(unit, { ...this.#options, aside: this.#aside })
   }
 
   /** By itself: what is refused again is refused to it alone. */
