@@ -79,8 +79,10 @@ export class Evaluator {
       statementTimeoutMs: settings.DATABASE_STATEMENT_TIMEOUT_MS,
       now: this.#now,
       signal: this.#end.signal,
-      onWait: (error) =>
-        log.warn({ err: error }, 'nothing is evaluated until a read that takes too long is answered'),
+      onWait: (error) => {
+        this.#setActive(false)
+        log.warn({ err: error }, 'nothing is evaluated until a read that takes too long is answered')
+      },
     })
     this.handOver = new HandOver(settings.EVALUATOR_HANDED_ROWS_MAX)
   }

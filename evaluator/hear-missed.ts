@@ -20,13 +20,17 @@ export async function hearMissed(
   unit: UnitContext,
   { reads, aside, now }: Pick<SessionOptions, 'reads' | 'now'> & { aside: Pick<SetAside, 'setAside'> },
 ): Promise<void> {
+  const { unitId } = unit.config
+  if (reads.timeouts >= TIMEOUTS_MAX) {
+    aside.setAside(unitId, new Error('it is not read yet: others have taken too long'))
+    return
+  }
   try {
-    if (reads.timeouts >= TIMEOUTS_MAX) throw new RangeError('others have taken too long to be read')
     for (const device of unit.devices.values())
       await hearDevice(unit, device, { once: reads.once, nowMs: now() })
   } catch (error) {
     if (!isOfDevice(error)) throw error
-    aside.setAside(unit.config.unitId, error)
+    aside.setAside(unitId, error)
   }
 }
 

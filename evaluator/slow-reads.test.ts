@@ -2,7 +2,10 @@
 import { afterEach, expect, test } from 'vitest'
 import { databaseError } from '../db/errors.ts'
 import { until } from '../db/testing/poll.ts'
+import { hearMissed } from './hear-missed.ts'
+import { loadUnits } from './load-units.ts'
 import { type EvaluatedFleet, openEvaluatedFleet, TOO_WARM } from './testing/evaluated-fleet.ts'
+import { readsOf } from './testing/reads.ts'
 
 const STATEMENT_TIMEOUT_MS = 500
 const TIMED_OUT = '57014'
@@ -51,11 +54,12 @@ test.each(['pipeline.ingest_batches', 'sensor_readings', 'hubs', 'pipeline.regis
       if (isForRows) await ledger.query('ROLLBACK')
       await until('it says so', () => evaluator.failing !== undefined)
       expect(databaseError(evaluator.failing?.error)?.code).toBe(TIMED_OUT)
+      expect(evaluator.isActive).toBe(false)
     })
     await ledger.query('ROLLBACK')
     ledger.release()
     await fleet.evaluated()
-    await until('it says so no more', () => evaluator.failing === undefined)
+    await until('it says so no more', () => evaluator.failing === undefined && evaluator.isActive)
     expect(await fleet.alerts()).toMatchObject([RAISED])
     expect(await fleet.failures()).toBe(0)
   },
@@ -96,6 +100,28 @@ test('a unit of which it cannot be read in a start what was last heard is set as
   fleet.startEvaluator()
   await until('it is judged', async () => (await fleet.alerts()).length > 0)
   expect(await fleet.alerts()).toMatchObject([{ ...RAISED, peak: SLOW_CELSIUS }])
+})
+
+test('after two reads of a turn that took too long, further units are left to a try of their own', async () => {
+  fleet = await openEvaluatedFleet({ rules: [TOO_WARM], minutes: 30 })
+  const { $client: pool } = fleet.db
+  const reads = readsOf(pool, STATEMENT_TIMEOUT_MS)
+  const options = { nowMs: Date.now(), pauses: [], offsets: new Map(), onDefect: () => {} }
+  const [unit] = await loadUnits(reads.once, options)
+  if (!unit) throw new Error('The unit of the fleet was expected')
+  const asides: number[] = []
+  const aside = { setAside: (unitId: number) => asides.push(unitId) }
+  for (let count = 0; count < 2; count += 1) {
+    await hearMissed(unit, { reads, now: Date.now, aside })
+    const slow = reads.once((client) => client.query('SELECT pg_sleep(60)'))
+    await expect(slow).rejects.toMatchObject({ code: TIMED_OUT })
+  }
+  expect(asides).toEqual([])
+  await hearMissed(unit, { reads, now: Date.now, aside })
+  expect(asides).toEqual([fleet.unitId])
+  reads.beginTurn()
+  await hearMissed(unit, { reads, now: Date.now, aside })
+  expect(asides).toEqual([fleet.unitId])
 })
 
 test('a unit that is set aside, and cannot be read to be tried again, holds up no turn', async () => {
