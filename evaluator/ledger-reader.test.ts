@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openCursor } from '../db/evaluation/cursor.ts'
-import { until } from '../db/testing/poll.ts'
 import { LedgerReader } from './ledger-reader.ts'
 import { type EvaluatedFleet, openEvaluatedFleet } from './testing/evaluated-fleet.ts'
+import { untilShown } from './testing/ledger-shown.ts'
 import { readsOf } from './testing/reads.ts'
 
 const ROWS = 60
@@ -14,17 +14,6 @@ beforeAll(async () => {
 })
 afterAll(() => fleet.close())
 
-/** Transactions of other tests hold the ledger back for a moment. */
-function untilShown(): Promise<void> {
-  const pool = fleet.db.$client
-  return until('the ledger shows all', async () => {
-    const { rows } = await pool.query(
-      'SELECT FROM pipeline.ingest_batches WHERE tx >= pg_snapshot_xmin(pg_current_snapshot())',
-    )
-    return rows.length === 0
-  })
-}
-
 test('shows each batch once, a page of so many rows at a time, and not what was handed over', async () => {
   const pool = fleet.db.$client
   const { cursor } = await openCursor(pool, 'pages')
@@ -33,7 +22,7 @@ test('shows each batch once, a page of so many rows at a time, and not what was 
     const readings = Array.from({ length: ROWS }, (_, row) => [batch + row / ROWS, 4] as const)
     ids.push((await fleet.commit(readings)).id)
   }
-  await untilShown()
+  await untilShown(fleet.db.$client)
   const reader = new LedgerReader(cursor, ROWS * 2 + 1)
   const [first = 0n, second = 0n, third = 0n, ...others] = ids
   // Those cost nothing: they are not read.
@@ -56,7 +45,7 @@ test('one batch that is larger than a page is a page', async () => {
   const pool = fleet.db.$client
   const { cursor } = await openCursor(pool, 'large')
   const { id } = await fleet.commit(Array.from({ length: ROWS }, (_, row) => [30 + row / ROWS, 4] as const))
-  await untilShown()
+  await untilShown(fleet.db.$client)
   const reader = new LedgerReader(cursor, 1)
   const pages: bigint[][] = []
   for (let isFull = true; isFull; ) {
