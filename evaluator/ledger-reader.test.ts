@@ -1,8 +1,10 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Client } from 'pg'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { openCursor } from '../db/evaluation/cursor.ts'
+import { until } from '../db/testing/poll.ts'
 import { LedgerReader } from './ledger-reader.ts'
 import { type EvaluatedFleet, openEvaluatedFleet } from './testing/evaluated-fleet.ts'
-import { untilShown } from './testing/ledger-shown.ts'
+import { isShown, untilShown } from './testing/ledger-shown.ts'
 import { readsOf } from './testing/reads.ts'
 
 const ROWS = 60
@@ -13,6 +15,15 @@ beforeAll(async () => {
   fleet = await openEvaluatedFleet({ rules: [], minutes: 60 })
 })
 afterAll(() => fleet.close())
+
+/** A transaction that somebody has left open, with an identity of its own. */
+async function leaveOpen(): Promise<Client> {
+  const client = new Client({ connectionString: fleet.url })
+  await client.connect()
+  onTestFinished(() => client.end())
+  await client.query('BEGIN; SELECT pg_current_xact_id()')
+  return client
+}
 
 test('shows each batch once, a page of so many rows at a time, and not what was handed over', async () => {
   const pool = fleet.db.$client
@@ -55,4 +66,56 @@ test('one batch that is larger than a page is a page', async () => {
   }
   expect(pages.at(-1)).toEqual([id])
   expect(pages.every(({ length }) => length === 1)).toBe(true)
+})
+
+test('behind a transaction that is left open each batch is shown once, and not again when that ends', async () => {
+  const pool = fleet.db.$client
+  await untilShown(fleet.db.$client)
+  const { cursor } = await openCursor(pool, 'held back')
+  const reader = new LedgerReader(cursor, ROWS, 100)
+  const shown: bigint[] = []
+  const look = async () => {
+    const news = await reader.next(readsOf(pool).once, () => false)
+    shown.push(...news.batches.map(({ id }) => id))
+    return news
+  }
+  while ((await look()).batches.length > 0);
+  shown.length = 0
+
+  const idle = await leaveOpen()
+  const committed: bigint[] = []
+  const commit = async (minute: number) => {
+    const { id } = await fleet.commit(
+      Array.from({ length: ROWS }, (_, row) => [minute + row / ROWS, 4] as const),
+    )
+    committed.push(id)
+    return id
+  }
+  for (const minute of [40, 41, 42]) await commit(minute)
+  const handed = await commit(43)
+  expect(reader.takeHanded(handed)).toBe(true)
+  await until(
+    'all that was not handed over is shown',
+    async () => (await look()).batches.length === 0 && shown.length >= 3,
+  )
+  // In flight while the one after it is looked at.
+  const flight = await leaveOpen()
+  await flight.query('INSERT INTO pipeline.ingest_batches (id, readings) VALUES (1, 1)')
+  await commit(44)
+  await until('the one after it is shown', async () => (await look()).batches.length > 0)
+  await flight.query('COMMIT')
+  committed.push(1n)
+  await until('it is shown', async () => (await look()).batches.length > 0)
+  const expected = committed.filter((id) => id !== handed)
+  expect(shown).toEqual(expected)
+  expect(reader.takeHanded(expected[0] ?? 0n)).toBe(false)
+
+  const cursorHeld = reader.cursor
+
+  await idle.query('ROLLBACK')
+  await until('the cursor has passed them', async () => {
+    await look()
+    return reader.cursor.batchId !== cursorHeld.batchId && (await isShown(fleet.db.$client))
+  })
+  expect(shown).toEqual(expected)
 })

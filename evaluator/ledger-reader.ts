@@ -1,11 +1,15 @@
 import type { LedgerCursor } from '../db/evaluation/cursor.ts'
 import { type LedgerBatch, type LedgerPage, ledgerPage } from '../db/evaluation/ledger-page.ts'
+import { HeldBack } from './held-back.ts'
 import type { Read } from './reads.ts'
 
 /** Batches asked for at once. */
 const PAGE_BATCHES = 256
 /** Batches that are ahead of the ledger, and those that it has just shown; beyond it, some are looked at twice. */
 const REMEMBERED_MAX = 100_000
+
+/** Longer than ingest's own transactions take under load: what passes them comes out of order, and costs refolds. */
+const SETTLE_MS = 5_000
 
 /** What the ledger shows next. */
 export interface LedgerNews {
@@ -17,13 +21,17 @@ export interface LedgerNews {
   oldestCommittedAtMs: number | null
 }
 
-/** Reads the ledger from its cursor on, past what was handed over in memory before. */
+/**
+ * Reads the ledger from its cursor on, past what was handed over in memory before; and what a transaction that somebody leaves
+ * open keeps from the cursor.
+ */
 export class LedgerReader {
   readonly #rowsMax: number
   /** Applied, and not yet shown by the ledger. */
   readonly #ahead = new Set<bigint>()
   /** Shown by the ledger, and perhaps still to be handed over. */
   readonly #shown = new Set<bigint>()
+  readonly #heldBack: HeldBack
   /** Everything up to it has been applied. */
   cursor: LedgerCursor
   /** The highest id seen. */
@@ -31,14 +39,15 @@ export class LedgerReader {
   /** The highest id that the ledger has shown. */
   shownId = 0n
 
-  constructor(cursor: LedgerCursor, rowsMax: number) {
+  constructor(cursor: LedgerCursor, rowsMax: number, settleMs = SETTLE_MS) {
     this.cursor = cursor
     this.#rowsMax = rowsMax
+    this.#heldBack = new HeldBack({ limit: PAGE_BATCHES, settleMs })
   }
 
   /** Takes note of a batch that was handed over; false when the ledger has shown it before. */
   takeHanded(id: bigint): boolean {
-    if (this.#shown.delete(id)) return false
+    if (this.#shown.delete(id) || this.#ahead.has(id)) return false
     this.#noteId(id)
     remember(this.#ahead, id)
     return true
@@ -54,51 +63,79 @@ export class LedgerReader {
    */
   async next(read: Read, isAwaited: (id: bigint) => boolean): Promise<LedgerNews> {
     const page = await read((client) => ledgerPage(client, this.cursor, { limit: PAGE_BATCHES }))
-    const { batches, cursor, isFull } = this.#withinRows(this.#untilAwaited(page, isAwaited))
+    const { batches, cursor, isFull } = this.#withinRows(
+      this.#untilAwaited(page, isAwaited, this.cursor),
+      this.cursor,
+    )
     this.cursor = cursor
     const unseen = batches.filter(({ id }) => {
-      this.#noteId(id)
-      if (id > this.shownId) this.shownId = id
+      this.#noteShown(id)
       if (this.#ahead.delete(id)) return false
       remember(this.#shown, id)
       return true
     })
-    return {
-      // In the order of their arrival, as far as can be told.
-      batches: unseen.sort((a, b) => (a.id < b.id ? -1 : 1)),
-      isFull,
-      oldestCommittedAtMs: unseen.reduce<number | null>(
-        (oldest, { committedAtMs }) =>
-          committedAtMs === null ? oldest : Math.min(oldest ?? committedAtMs, committedAtMs),
-        null,
-      ),
-    }
+    if (isFull || unseen.length > 0) return newsOf(unseen, isFull)
+    return this.#nextHeldBack(read, isAwaited)
   }
 
-  #untilAwaited(page: LedgerPage, isAwaited: (id: bigint) => boolean): LedgerPage {
-    const { batches } = page
-    const end = batches.findIndex(({ id }) => !this.#ahead.has(id) && isAwaited(id))
-    if (end < 0) return page
-    return this.#upTo(batches, end, { isFull: false })
+  async #nextHeldBack(read: Read, isAwaited: (id: bigint) => boolean): Promise<LedgerNews> {
+    const page = await this.#heldBack.next(read, this.cursor)
+    if (!page) return newsOf([], false)
+    const { after } = this.#heldBack
+    const taken = this.#withinRows(this.#untilAwaited(page, isAwaited, after), after)
+    this.#heldBack.noteTaken(page, taken)
+    const unseen = taken.batches.filter(({ id }) => !this.#ahead.has(id))
+    for (const { id } of unseen) {
+      this.#noteShown(id)
+      remember(this.#ahead, id)
+    }
+    return newsOf(unseen, taken.isFull)
+  }
+
+  #noteShown(id: bigint): void {
+    this.#noteId(id)
+    if (id > this.shownId) this.shownId = id
+  }
+
+  #untilAwaited(page: LedgerPage, isAwaited: (id: bigint) => boolean, before: LedgerCursor): LedgerPage {
+    const end = page.batches.findIndex(({ id }) => !this.#ahead.has(id) && isAwaited(id))
+    return end < 0 ? page : upTo(page.batches, end, { before, isFull: false })
   }
 
   /** So much is judged at once: between pages the clock gets its turn. */
-  #withinRows(page: LedgerPage): LedgerPage {
+  #withinRows(page: LedgerPage, before: LedgerCursor): LedgerPage {
     let rows = 0
     const end = page.batches.findIndex(({ id, readings, doors }, index) => {
       if (!this.#ahead.has(id)) rows += readings + doors
       return index > 0 && rows > this.#rowsMax
     })
-    return end < 0 ? page : this.#upTo(page.batches, end, { isFull: true })
+    return end < 0 ? page : upTo(page.batches, end, { before, isFull: true })
   }
+}
 
-  #upTo(batches: readonly LedgerBatch[], end: number, { isFull }: { isFull: boolean }): LedgerPage {
-    const last = batches[end - 1]
-    return {
-      batches: batches.slice(0, end),
-      cursor: last ? { tx: last.tx, batchId: last.id } : this.cursor,
-      isFull,
-    }
+function upTo(
+  batches: readonly LedgerBatch[],
+  end: number,
+  { before, isFull }: { before: LedgerCursor; isFull: boolean },
+): LedgerPage {
+  const last = batches[end - 1]
+  return {
+    batches: batches.slice(0, end),
+    cursor: last ? { tx: last.tx, batchId: last.id } : before,
+    isFull,
+  }
+}
+
+function newsOf(unseen: readonly LedgerBatch[], isFull: boolean): LedgerNews {
+  return {
+    // In the order of their arrival, as far as can be told.
+    batches: unseen.toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+    isFull,
+    oldestCommittedAtMs: unseen.reduce<number | null>(
+      (oldest, { committedAtMs }) =>
+        committedAtMs === null ? oldest : Math.min(oldest ?? committedAtMs, committedAtMs),
+      null,
+    ),
   }
 }
 

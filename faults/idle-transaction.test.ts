@@ -33,17 +33,23 @@ test('an idle transaction delays neither the start nor a commit', async () => {
   })
 })
 
-test('readings become an alert while it is open, though the ledger cannot show them', async () => {
-  const service = await startTestService()
+const WARM = [
+  [0, 7],
+  [5, 7],
+  [10, 7],
+] as const
+
+// The evaluator reads from the ledger what was not handed over in memory.
+test.each([
+  ['handed over', {}],
+  ['read from the ledger', { EVALUATOR_HANDED_ROWS_MAX: '0' }],
+])('readings that are %s become an alert while it is open', async (_, env) => {
+  const service = await startTestService({ env })
   onTestFinished(() => service.close())
   const fleet = await JudgedFleet.open(service, { number: 1, rules: [TOO_WARM], minutes: 15 })
   await onServer(service.url, async (idle) => {
     await idle.query('BEGIN; SELECT pg_current_xact_id()')
-    await fleet.publish([
-      [0, 7],
-      [5, 7],
-      [10, 7],
-    ])
+    await fleet.publish(WARM)
     await until('it is raised', async () => (await fleet.alerts()).length > 0)
     await until('operators were told', () => fleet.transitions().includes('raised'))
     await idle.query('ROLLBACK')

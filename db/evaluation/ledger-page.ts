@@ -25,6 +25,15 @@ export interface LedgerPage {
   isFull: boolean
 }
 
+/** Which batches are read past a transaction that is still open: those that `to` shows and `from` did not. */
+export interface SnapshotSpan {
+  /** As `pg_current_snapshot()` writes it; undefined: nothing was looked at before. */
+  from: string | undefined
+  to: string
+  /** Within the span. */
+  after: LedgerCursor
+}
+
 interface Row {
   id: string
   tx: string
@@ -34,6 +43,9 @@ interface Row {
   to_ms: number | null
   committed_ms: number | null
 }
+
+const COLUMNS = `id, tx, readings, doors, ${epochMs('recorded_from')} AS from_ms, ${epochMs('recorded_to')} AS to_ms,
+  ${epochMs('committed_at')} AS committed_ms`
 
 /**
  * The next batches after the cursor, none left out: identities and times are not in the order of commits, so only
@@ -46,17 +58,51 @@ export async function ledgerPage(
   { limit }: { limit: number },
 ): Promise<LedgerPage> {
   const { rows } = await client.query<Row>(
-    `SELECT id, tx, readings, doors, ${epochMs('recorded_from')} AS from_ms, ${epochMs('recorded_to')} AS to_ms,
-       ${epochMs('committed_at')} AS committed_ms
-     FROM pipeline.ingest_batches
+    `SELECT ${COLUMNS} FROM pipeline.ingest_batches
      WHERE (tx, id) > ($1::xid8, $2::bigint) AND tx < pg_snapshot_xmin(pg_current_snapshot())
      ORDER BY tx, id LIMIT $3`,
     [cursor.tx, cursor.batchId, limit],
   )
+  return toPage(rows, cursor, limit)
+}
+
+/** What the database shows at this moment: also what `ledgerPage` does not, behind a transaction that is still open. */
+export async function currentSnapshot(client: ClientBase): Promise<string> {
+  const { rows } = await client.query<{ now: string }>('SELECT pg_current_snapshot()::text AS now')
+  return rows[0]?.now ?? ''
+}
+
+/**
+ * The next committed batches of a span behind the cursor, also those that are newer than a transaction still open. One span
+ * after the other they leave none out: what `from` did not show was either in flight then, or had not begun.
+ */
+export async function heldBackPage(
+  client: ClientBase,
+  cursor: LedgerCursor,
+  { from, to, after, limit }: SnapshotSpan & { limit: number },
+): Promise<LedgerPage> {
+  // Else the index would be read from the cursor on each time, however long the transaction has been open.
+  const ofSpan =
+    from === undefined
+      ? 'NOT MATERIALIZED (SELECT * FROM pipeline.ingest_batches)'
+      : `MATERIALIZED (SELECT * FROM pipeline.ingest_batches
+         WHERE tx >= pg_snapshot_xmax($7::pg_snapshot) OR tx = ANY (ARRAY(SELECT pg_snapshot_xip($7::pg_snapshot))))`
+  const { rows } = await client.query<Row>(
+    `WITH of_span AS ${ofSpan}
+     SELECT ${COLUMNS} FROM of_span
+     WHERE (tx, id) > ($1::xid8, $2::bigint) AND (tx, id) > ($3::xid8, $4::bigint)
+       AND pg_visible_in_snapshot(tx, $5::pg_snapshot)
+     ORDER BY tx, id LIMIT $6`,
+    [cursor.tx, cursor.batchId, after.tx, after.batchId, to, limit, ...(from === undefined ? [] : [from])],
+  )
+  return toPage(rows, after, limit)
+}
+
+function toPage(rows: readonly Row[], before: LedgerCursor, limit: number): LedgerPage {
   const last = rows.at(-1)
   return {
     batches: rows.filter(({ readings, doors }) => readings + doors > 0).map(toBatch),
-    cursor: last ? { tx: last.tx, batchId: BigInt(last.id) } : cursor,
+    cursor: last ? { tx: last.tx, batchId: BigInt(last.id) } : before,
     isFull: rows.length === limit,
   }
 }

@@ -87,6 +87,8 @@ export interface EvaluatedFleet {
     events: readonly (readonly [minute: number, state: 'open' | 'closed'])[],
     arrivalMinute?: number,
   ): Promise<CommittedBatch>
+  /** Takes a batch out of the ledger: of its rows the evaluator hears what is handed over, or nothing. */
+  hideFromLedger(id: bigint): Promise<void>
   startEvaluator(options?: {
     now?: () => number
     env?: Record<string, string>
@@ -198,6 +200,9 @@ export async function openEvaluatedFleet(options: {
           return { ...row, occurredAtMs, state }
         }),
       )
+    },
+    async hideFromLedger(id) {
+      await pool.query('DELETE FROM pipeline.ingest_batches WHERE id = $1', [id])
     },
     startEvaluator({ now = Date.now, env = {}, statementTimeoutMs = STATEMENT_TIMEOUT_MS } = {}) {
       const shape = { ...evaluatorSettings, ...pagingSettings }
