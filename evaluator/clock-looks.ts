@@ -1,4 +1,3 @@
-import { onConnection } from '../db/batches/transaction.ts'
 import { readOpenHubAlerts } from '../db/evaluation/alert-rows.ts'
 import { readHubStates } from '../db/evaluation/hub-states.ts'
 import type { AlertFacts } from './core/types.ts'
@@ -28,7 +27,7 @@ export interface Due extends Omit<Overdue, 'units'> {
 
 /** Lets the clock judge what does not come from what arrives: silence, doors that stay open, hubs that are away, what is overdue. */
 export class ClockLooks {
-  readonly #options: Pick<SessionOptions, 'pool' | 'now'>
+  readonly #options: Pick<SessionOptions, 'reads' | 'now'>
   readonly #memory: FleetMemory
   readonly #horizons: HubHorizons
   readonly #aside: SetAside
@@ -38,7 +37,7 @@ export class ClockLooks {
   #nextOverdueMs = 0
 
   constructor(
-    options: Pick<SessionOptions, 'pool' | 'now'>,
+    options: Pick<SessionOptions, 'reads' | 'now'>,
     on: { memory: FleetMemory; horizons: HubHorizons; aside: SetAside },
   ) {
     this.#options = options
@@ -49,11 +48,10 @@ export class ClockLooks {
 
   /** Takes note of the hubs as they are, and of what was said of them. */
   async begin(): Promise<void> {
-    await onConnection(this.#options.pool, async (client) => {
-      this.#outages.update(await readHubStates(client), this.#options.now())
-      const running = await readOpenHubAlerts(client, null)
-      this.#outages.resume(running.map(({ facts }) => facts as AlertFacts))
-    })
+    const { reads, now } = this.#options
+    this.#outages.update(await reads.untilAnswered(readHubStates), now())
+    const running = await reads.untilAnswered((client) => readOpenHubAlerts(client, null))
+    this.#outages.resume(running.map(({ facts }) => facts as AlertFacts))
     for (const unit of this.#memory.units.values()) this.open(unit)
   }
 
@@ -73,18 +71,20 @@ export class ClockLooks {
     this.#aside.forgetGone()
     const units = [...this.#memory.units.values()]
     const { hubs, changed } = await this.#lookAtHubs(units, nowMs)
-    const { unitFacts, ranges, units: overdue } = await this.#lookForOverdue(units, nowMs)
-    const old = units.filter(hasOld)
-    const due: Due = { units: new Set([...changed, ...overdue]), old, hubs, unitFacts, ranges }
+    const due = new Set(changed)
     for (const unit of units) {
       this.#aside.guard(unit, () => {
-        if (lookAtSilence(unit, nowMs, this.#looks) || hasLate(unit)) due.units.add(unit)
+        if (lookAtSilence(unit, nowMs, this.#looks) || hasLate(unit)) due.add(unit)
+        if (!hasOpenDoor(unit)) return
+        unit.doorsFromMs ??= Infinity
+        due.add(unit)
       })
-      if (this.#aside.has(unit.config.unitId) || !hasOpenDoor(unit)) continue
-      unit.doorsFromMs ??= Infinity
-      due.units.add(unit)
+      // Of one that was set aside by that, nothing more is said.
+      if (this.#aside.has(unit.config.unitId)) due.delete(unit)
     }
-    return due
+    const there = units.filter(({ config }) => !this.#aside.has(config.unitId))
+    const { unitFacts, ranges, units: overdue } = await this.#lookForOverdue(there, nowMs)
+    return { units: due.union(new Set(overdue)), old: there.filter(hasOld), hubs, unitFacts, ranges }
   }
 
   /** Before the devices: while their hub is away they are not silent. */
@@ -92,7 +92,7 @@ export class ClockLooks {
     units: readonly UnitContext[],
     nowMs: number,
   ): Promise<{ hubs: HubFacts[]; changed: UnitContext[] }> {
-    const states = await onConnection(this.#options.pool, readHubStates)
+    const states = await this.#options.reads.untilAnswered(readHubStates)
     this.#horizons.setConnected(
       new Set(states.flatMap(({ hubId, isOnline, isGone }) => (isOnline && !isGone ? [hubId] : []))),
     )
@@ -107,6 +107,6 @@ export class ClockLooks {
   async #lookForOverdue(units: readonly UnitContext[], nowMs: number): Promise<Overdue> {
     if (performance.now() < this.#nextOverdueMs) return NOTHING_OVERDUE
     this.#nextOverdueMs = performance.now() + OVERDUE_MS
-    return onConnection(this.#options.pool, (client) => this.#overdue.look(client, units, nowMs))
+    return this.#overdue.look(this.#options.reads.untilAnswered, units, nowMs)
   }
 }

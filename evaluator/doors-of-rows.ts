@@ -1,18 +1,18 @@
-import type { ClientBase } from 'pg'
 import { doorRows, openDoorRows } from '../db/evaluation/door-rows.ts'
 import { type DoorTimeline, doorTimeline } from './core/doors.ts'
 import type { ReadingInput } from './core/types.ts'
 import { DOORS_KEPT_MS, DOORS_MAX } from './held-doors.ts'
+import type { Read } from './reads.ts'
 import type { UnitContext } from './unit-context.ts'
 
 /** The doors of a unit beside rows that are read: those that are held, and for earlier rows those of the database. */
 export class DoorsOfRows {
-  readonly #client: ClientBase
+  readonly #once: Read
   readonly #unit: UnitContext
   #timeline: DoorTimeline
 
-  constructor(client: ClientBase, unit: UnitContext) {
-    this.#client = client
+  constructor(once: Read, unit: UnitContext) {
+    this.#once = once
     this.#unit = unit
     this.#timeline = unit.timeline
   }
@@ -41,8 +41,12 @@ export class DoorsOfRows {
       return Infinity
     }
     const { unitId } = config
-    const open = await openDoorRows(this.#client, { unitId, fromMs: fromMs - DOORS_KEPT_MS, toMs: fromMs })
-    const events = await doorRows(this.#client, { unitId, fromMs, toMs: toMs + 1, limit: DOORS_MAX })
+    const open = await this.#once((client) =>
+      openDoorRows(client, { unitId, fromMs: fromMs - DOORS_KEPT_MS, toMs: fromMs }),
+    )
+    const events = await this.#once((client) =>
+      doorRows(client, { unitId, fromMs, toMs: toMs + 1, limit: DOORS_MAX }),
+    )
     this.#timeline = doorTimeline([...open, ...events])
     if (events.length < DOORS_MAX) return Infinity
     // At least one row: of a moment with more events than are read, the others are left out.

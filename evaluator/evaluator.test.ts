@@ -3,6 +3,7 @@ import { afterEach, expect, test } from 'vitest'
 import { until } from '../db/testing/poll.ts'
 import { type EvaluatedFleet, openEvaluatedFleet, TOO_WARM } from './testing/evaluated-fleet.ts'
 import { hand } from './testing/handing.ts'
+import { untilShown } from './testing/ledger-shown.ts'
 
 /** Time in which changed rules are noticed. */
 const LOOK_MS = 1_500
@@ -123,7 +124,7 @@ test('a rule that is changed between two stores of a state loses neither state n
   await sleep(LOOK_MS)
   await commitAndHand(EXCURSION.slice(1, 2))
   // Its cursor does not pass what the ledger does not show, and nobody comes after it.
-  await fleet.shown()
+  await untilShown(fleet.db.$client)
   await sleep(LOOK_MS)
   await evaluator.stop()
   await fleet.evaluated()

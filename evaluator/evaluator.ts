@@ -12,6 +12,7 @@ import { HandOver } from './hand-over.ts'
 import { giveLeaseBack, type HeldLease, LeaseLostError, waitForLease } from './lease.ts'
 import type { EvaluatorMetrics } from './metrics.ts'
 import { type PagingSettings, pagingLimits } from './paging/config.ts'
+import { Reads } from './reads.ts'
 import { Session } from './session.ts'
 import { EVALUATOR } from './session-writer.ts'
 import type { EvaluatorSettings } from './settings.ts'
@@ -58,6 +59,7 @@ export class Evaluator {
   readonly #holder: string
   readonly #now: () => number
   readonly #clock: ClockWatch
+  readonly #reads: Reads
   #running: Promise<void> | undefined
   #failing: EvaluatorFailure | undefined
   #isActive = false
@@ -71,7 +73,18 @@ export class Evaluator {
     this.#holder = options.holder ?? randomUUID()
     this.#now = options.now ?? Date.now
     this.#clock = new ClockWatch(this.#now(), performance.now())
-    this.handOver = new HandOver(options.settings.EVALUATOR_HANDED_ROWS_MAX)
+    const { pool, log, settings } = options
+    this.#reads = new Reads({
+      pool,
+      statementTimeoutMs: settings.DATABASE_STATEMENT_TIMEOUT_MS,
+      now: this.#now,
+      signal: this.#end.signal,
+      onWait: (error) => {
+        this.#setActive(false)
+        log.warn({ err: error }, 'nothing is evaluated until a read that takes too long is answered')
+      },
+    })
+    this.handOver = new HandOver(settings.EVALUATOR_HANDED_ROWS_MAX)
   }
 
   /** Whether this process is the one that evaluates. */
@@ -81,7 +94,7 @@ export class Evaluator {
 
   /** Undefined while it works, or waits for the one that does. */
   get failing(): EvaluatorFailure | undefined {
-    return this.#failing
+    return this.#failing ?? this.#reads.waiting
   }
 
   #setActive(isActive: boolean): void {
@@ -174,6 +187,7 @@ export class Evaluator {
     return Session.open(
       {
         pool,
+        reads: this.#reads,
         lease,
         handOver: this.handOver,
         metrics,

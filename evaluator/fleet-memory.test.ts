@@ -13,6 +13,8 @@ import { loadUnitConfigs } from './config/unit-configs.ts'
 import { newDeviceState } from './core/device.ts'
 import { newHearing } from './core/silence.ts'
 import { FleetMemory } from './fleet-memory.ts'
+import type { Read } from './reads.ts'
+import { readsOf } from './testing/reads.ts'
 
 const SEED = randomSeed()
 const MANY_UNITS = 10_000
@@ -66,10 +68,26 @@ const rule = (scope: { siteId?: number; unitId?: number; limit?: number } = {}) 
     'critical', 'temperature_above', '{"limit": ${scope.limit ?? 5}}')`
 const device = () => fleet.devices[0]?.id ?? 0
 
-async function openMemory(): Promise<FleetMemory> {
-  const memory = new FleetMemory({ pool, nowMs: Date.now, onDefect: () => {} })
+async function openMemory(onRows: (count: number) => void = () => {}): Promise<FleetMemory> {
+  const once = countedReads(onRows)
+  const reads = { once, untilAnswered: once }
+  const memory = new FleetMemory({ reads, nowMs: Date.now, onDefect: () => {} })
   await memory.load()
   return memory
+}
+
+/** Reads that tell how many rows each statement has got. */
+function countedReads(onRows: (count: number) => void): Read {
+  return (read) =>
+    readsOf(pool).once((client) => {
+      const query = client.query.bind(client) as (...given: unknown[]) => Promise<{ rows: unknown[] }>
+      const counting = async (...given: unknown[]) => {
+        const result = await query(...given)
+        onRows(result.rows.length)
+        return result
+      }
+      return read(Object.create(client, { query: { value: counting } }))
+    })
 }
 
 describe('a change concerns', () => {
@@ -256,16 +274,12 @@ test('of ten thousand units, those are loaded again that a change is about', asy
     `INSERT INTO units (organization_id, area_id, name, unit_type)
      SELECT organization_id, area_id, 'Unit ' || n, 'fridge' FROM units, generate_series(1, ${MANY_UNITS}) n WHERE id = ${other.unitId}`,
   )
-  const memory = await openMemory()
-  expect(memory.units.size).toBeGreaterThan(MANY_UNITS)
   let rows = 0
-  const query = pool.query.bind(pool) as (...given: unknown[]) => Promise<{ rows: unknown[] }>
-  const counting = async (...given: unknown[]) => {
-    const result = await query(...given)
-    rows += result.rows.length
-    return result
-  }
-  Object.assign(pool, { query: counting })
+  const memory = await openMemory((count) => {
+    rows += count
+  })
+  expect(memory.units.size).toBeGreaterThan(MANY_UNITS)
+  expect(rows).toBeGreaterThan(MANY_UNITS)
   const refreshed = async (sql: string) => {
     await pool.query(sql)
     rows = 0

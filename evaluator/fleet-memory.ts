@@ -1,6 +1,4 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Pool } from 'pg'
-import { onConnection } from '../db/batches/transaction.ts'
 import { readCalibrations } from '../db/evaluation/calibrations.ts'
 import { configChangesSince } from '../db/evaluation/config-changes.ts'
 import { configVersion } from '../db/evaluation/config-version.ts'
@@ -9,6 +7,7 @@ import { loadUnitConfigs } from './config/unit-configs.ts'
 import { allPauses, type Pause } from './core/pauses.ts'
 import type { UnitConfig } from './core/types.ts'
 import { loadUnits, openUnits } from './load-units.ts'
+import type { Read, Reads } from './reads.ts'
 import {
   noteLate,
   openUnit,
@@ -24,7 +23,7 @@ import type { Offsets } from './work.ts'
 const PAUSES_KEPT_MS = 30 * 24 * 3_600_000
 
 interface MemoryOptions {
-  pool: Pool
+  reads: Pick<Reads, 'once' | 'untilAnswered'>
   nowMs: () => number
   onDefect: (message: string) => void
 }
@@ -44,13 +43,14 @@ export class FleetMemory {
   }
 
   async load(): Promise<void> {
-    const { pool, nowMs, onDefect } = this.#options
+    const { nowMs, onDefect } = this.#options
+    const read = this.#options.reads.untilAnswered
     // First: what changes meanwhile is loaded again.
-    this.#version = await configVersion(pool)
-    this.offsets = await loadOffsets(pool)
-    this.downtimes = await loadDowntimes(pool, nowMs())
+    this.#version = await read(configVersion)
+    this.offsets = await loadOffsets(read)
+    this.downtimes = await read((client) => readDowntime(client, nowMs() - PAUSES_KEPT_MS))
     const pauses = allPauses(this.downtimes, [])
-    for (const unit of await loadUnits(pool, { nowMs: nowMs(), pauses, offsets: this.offsets, onDefect })) {
+    for (const unit of await loadUnits(read, { nowMs: nowMs(), pauses, offsets: this.offsets, onDefect })) {
       this.units.set(unit.config.unitId, unit)
     }
   }
@@ -63,12 +63,12 @@ export class FleetMemory {
 
   /**
    * Reads a closed unit from the database. All is late that has come to its devices since it was stored, or behind a time that
-   * is given for one. Undefined: it is no more.
+   * is given for one. Undefined: it is no more. Fails where that takes too long.
    */
   async reopen(unitId: number, fromMs: ReadonlyMap<number, number>): Promise<UnitContext | undefined> {
-    const { pool, nowMs, onDefect } = this.#options
+    const { reads, nowMs, onDefect } = this.#options
     const pauses = allPauses(this.downtimes, [])
-    const [unit] = await loadUnits(pool, {
+    const [unit] = await loadUnits(reads.once, {
       unitIds: [unitId],
       nowMs: nowMs(),
       pauses,
@@ -85,16 +85,17 @@ export class FleetMemory {
 
   /** Takes over what was changed; returns the units that must be judged again. */
   async refresh(): Promise<UnitContext[]> {
-    const { pool, nowMs, onDefect } = this.#options
-    const { version, concerned } = await configChangesSince(pool, this.#version)
+    const { nowMs, onDefect } = this.#options
+    const read = this.#options.reads.untilAnswered
+    const { version, concerned } = await read((client) => configChangesSince(client, this.#version))
     if (version === this.#version) return []
     const unitIds = concerned && [...new Set([...concerned.unitIds, ...this.#leaving()])]
-    const configs = await loadUnitConfigs(pool, unitIds, { onDefect, isLiveOnly: true })
-    const offsets = await loadOffsets(pool, concerned?.deviceIds)
+    const configs = await read((client) => loadUnitConfigs(client, unitIds, { onDefect, isLiveOnly: true }))
+    const offsets = await loadOffsets(read, concerned?.deviceIds)
     const opened = configs.filter(({ unitId }) => !this.#closed.has(unitId))
     // One that was deleted once may come back.
     const added = await openUnits(
-      pool,
+      read,
       opened.filter(({ unitId }) => !this.units.has(unitId)),
       { nowMs: nowMs(), pauses: allPauses(this.downtimes, []), offsets: this.offsets },
     )
@@ -167,9 +168,10 @@ function takeUnwritten(unit: UnitContext, before: UnitContext): void {
   }
 }
 
-async function loadOffsets(pool: Pool, deviceIds?: readonly number[]): Promise<Offsets> {
+async function loadOffsets(read: Read, deviceIds?: readonly number[]): Promise<Offsets> {
   if (deviceIds?.length === 0) return new Map()
-  return Map.groupBy(await readCalibrations(pool, deviceIds), ({ deviceId }) => deviceId)
+  const calibrations = await read((client) => readCalibrations(client, deviceIds))
+  return Map.groupBy(calibrations, ({ deviceId }) => deviceId)
 }
 
 function replaced(before: Offsets, given: Offsets, deviceIds: readonly number[]): Offsets {
@@ -177,10 +179,6 @@ function replaced(before: Offsets, given: Offsets, deviceIds: readonly number[])
   const offsets = new Map(before)
   for (const deviceId of deviceIds) offsets.set(deviceId, given.get(deviceId) ?? [])
   return offsets
-}
-
-function loadDowntimes(pool: Pool, nowMs: number): Promise<Pause[]> {
-  return onConnection(pool, (client) => readDowntime(client, nowMs - PAUSES_KEPT_MS))
 }
 
 /** The earliest time from which two configurations of a unit may judge otherwise; Infinity: from its next reading on. */

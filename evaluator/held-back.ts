@@ -1,6 +1,6 @@
-import type { ClientBase } from 'pg'
 import { LEDGER_START, type LedgerCursor } from '../db/evaluation/cursor.ts'
 import { currentSnapshot, heldBackPage, type LedgerPage } from '../db/evaluation/ledger-page.ts'
+import type { Read } from './reads.ts'
 
 /**
  * The cursor of the ledger stops at the oldest transaction that is still open, whoever left it so, in whichever database of the
@@ -23,12 +23,12 @@ export class HeldBack {
   }
 
   /** Behind the cursor; undefined: it is not time to look. `noteTaken` then says how far it was read. */
-  async next(client: ClientBase, cursor: LedgerCursor): Promise<LedgerPage | undefined> {
-    this.#next ??= { snapshot: await currentSnapshot(client), takenAtMs: performance.now() }
+  async next(read: Read, cursor: LedgerCursor): Promise<LedgerPage | undefined> {
+    this.#next ??= { snapshot: await read(currentSnapshot), takenAtMs: performance.now() }
     const { snapshot, takenAtMs } = this.#next
     if (performance.now() - takenAtMs < this.#settleMs) return undefined
     const span = { from: this.#read, to: snapshot, after: this.after, limit: this.#limit }
-    return heldBackPage(client, cursor, span)
+    return read((client) => heldBackPage(client, cursor, span))
   }
 
   /** `taken`: the beginning of the page, or all of it. */

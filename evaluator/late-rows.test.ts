@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { LateRows } from './late-rows.ts'
 import { loadUnits } from './load-units.ts'
 import { type EvaluatedFleet, openEvaluatedFleet, TOO_WARM } from './testing/evaluated-fleet.ts'
+import { readsOf } from './testing/reads.ts'
 import { type DeviceContext, noteLate } from './unit-context.ts'
 
 const MINUTE_MS = 60_000
@@ -28,7 +29,7 @@ beforeAll(async () => {
     2,
   )
   const options = { nowMs: Date.now(), pauses: [], offsets: new Map(), onDefect: () => {} }
-  const [unit] = await loadUnits(fleet.db.$client, options)
+  const [unit] = await loadUnits(readsOf(fleet.db.$client).once, options)
   devices = fleet.devices.flatMap((id) => unit?.devices.get(id) ?? [])
 })
 afterAll(() => fleet.close())
@@ -46,7 +47,7 @@ function late(minutes: readonly (number | null)[]): DeviceContext[] {
 }
 
 const read = (given: DeviceContext[], statementTimeoutMs = 30_000) =>
-  LateRows.read({ pool: fleet.db.$client, statementTimeoutMs }, given)
+  LateRows.read(readsOf(fleet.db.$client, statementTimeoutMs).once, given)
 
 const minutesOf = (rows: LateRows, index: number, fromMinute: number, toMinute = 1_000) =>
   rows

@@ -1,19 +1,15 @@
-import type { ClientBase } from 'pg'
-import { inReadOnly } from '../db/batches/transaction.ts'
 import type { StoredReading } from '../db/evaluation/inputs.ts'
 import { rowsOfDevices } from '../db/evaluation/reading-rows.ts'
 import type { ReadingInput } from './core/types.ts'
+import type { Read } from './reads.ts'
 import { BACK_INTERVALS_FIRST, intervalAt } from './refold.ts'
-import { isOfDevice } from './refusals.ts'
-import type { SessionOptions } from './session-options.ts'
+import { isOfDevice, isTimeout } from './refusals.ts'
 import type { DeviceContext } from './unit-context.ts'
 
 /** Late by about the same: their rows are read together. */
 const TOGETHER_MS = 3_600_000
 /** Rows of a group that are held in memory at once. */
 const ROWS_MAX = 100_000
-
-type Reading = Pick<SessionOptions, 'pool' | 'statementTimeoutMs'>
 
 interface Span {
   fromMs: number
@@ -23,14 +19,16 @@ interface Span {
 /** Rows from a time on of devices that are late together. */
 export class LateRows {
   readonly #rows = new Map<DeviceContext, { fromMs: number; rows: readonly ReadingInput[] }>()
+  /** A group has taken too long: no further one is read, as each of them might take as long. */
+  #hasTimedOut = false
 
   /**
    * Reads what is worth it: of one device alone nothing, of too many rows a half after the other. What cannot be read is left to each
    * device by itself, so that only those stay behind that cannot be read.
    */
-  static async read(reading: Reading, devices: readonly DeviceContext[]): Promise<LateRows> {
+  static async read(once: Read, devices: readonly DeviceContext[]): Promise<LateRows> {
     const read = new LateRows()
-    for (const group of together(devices)) await read.#readGroup(reading, group)
+    for (const group of together(devices)) await read.#readGroup(once, group)
     return read
   }
 
@@ -41,16 +39,16 @@ export class LateRows {
     return known.rows.filter(({ atMs }) => atMs >= fromMs && atMs < toMs)
   }
 
-  async #readGroup(reading: Reading, group: readonly DeviceContext[]): Promise<void> {
-    if (group.length < 2) return
+  async #readGroup(once: Read, group: readonly DeviceContext[]): Promise<void> {
+    if (group.length < 2 || this.#hasTimedOut) return
     const fromMs = group.reduce((first, device) => Math.min(first, neededFromMs(device)), Infinity)
     const deviceIds = group.map(({ config }) => config.deviceId)
-    const rows = await readTogether(reading, { deviceIds, fromMs })
+    const rows = await this.#readTogether(once, { deviceIds, fromMs })
     if (rows === 'unreadable') return
     if (rows === 'too many') {
       const half = Math.ceil(group.length / 2)
-      await this.#readGroup(reading, group.slice(0, half))
-      await this.#readGroup(reading, group.slice(half))
+      await this.#readGroup(once, group.slice(0, half))
+      await this.#readGroup(once, group.slice(half))
       return
     }
     const byDevice = Map.groupBy(rows, ({ deviceId }) => deviceId)
@@ -61,18 +59,18 @@ export class LateRows {
       this.#rows.set(device, { fromMs, rows: own })
     }
   }
-}
 
-async function readTogether(
-  { pool, statementTimeoutMs }: Reading,
-  span: { deviceIds: readonly number[]; fromMs: number },
-): Promise<StoredReading[] | 'too many' | 'unreadable'> {
-  try {
-    const read = (client: ClientBase) => rowsOfDevices(client, { ...span, limit: ROWS_MAX })
-    return (await inReadOnly(pool, statementTimeoutMs, read)) ?? 'too many'
-  } catch (error) {
-    if (isOfDevice(error)) return 'unreadable'
-    throw error
+  async #readTogether(
+    once: Read,
+    span: { deviceIds: readonly number[]; fromMs: number },
+  ): Promise<StoredReading[] | 'too many' | 'unreadable'> {
+    try {
+      return (await once((client) => rowsOfDevices(client, { ...span, limit: ROWS_MAX }))) ?? 'too many'
+    } catch (error) {
+      if (!isOfDevice(error)) throw error
+      this.#hasTimedOut = isTimeout(error)
+      return 'unreadable'
+    }
   }
 }
 

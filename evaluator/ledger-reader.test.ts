@@ -1,10 +1,11 @@
 import { Client } from 'pg'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
-import { onConnection } from '../db/batches/transaction.ts'
 import { openCursor } from '../db/evaluation/cursor.ts'
 import { until } from '../db/testing/poll.ts'
 import { LedgerReader } from './ledger-reader.ts'
 import { type EvaluatedFleet, openEvaluatedFleet } from './testing/evaluated-fleet.ts'
+import { isShown, untilShown } from './testing/ledger-shown.ts'
+import { readsOf } from './testing/reads.ts'
 
 const ROWS = 60
 const BATCHES = 6
@@ -24,16 +25,6 @@ async function leaveOpen(): Promise<Client> {
   return client
 }
 
-/** Transactions of other tests hold the ledger back for a moment. */
-const untilShown = () => until('the ledger shows all', isShown)
-
-async function isShown(): Promise<boolean> {
-  const { rows } = await fleet.db.$client.query(
-    'SELECT FROM pipeline.ingest_batches WHERE tx >= pg_snapshot_xmin(pg_current_snapshot())',
-  )
-  return rows.length === 0
-}
-
 test('shows each batch once, a page of so many rows at a time, and not what was handed over', async () => {
   const pool = fleet.db.$client
   const { cursor } = await openCursor(pool, 'pages')
@@ -42,12 +33,12 @@ test('shows each batch once, a page of so many rows at a time, and not what was 
     const readings = Array.from({ length: ROWS }, (_, row) => [batch + row / ROWS, 4] as const)
     ids.push((await fleet.commit(readings)).id)
   }
-  await untilShown()
+  await untilShown(fleet.db.$client)
   const reader = new LedgerReader(cursor, ROWS * 2 + 1)
   const [first = 0n, second = 0n, third = 0n, ...others] = ids
   // Those cost nothing: they are not read.
   expect(reader.takeHanded(second)).toBe(true)
-  const page = () => onConnection(pool, (client) => reader.next(client, () => false))
+  const page = () => reader.next(readsOf(pool).once, () => false)
   const shown = async () => {
     const { batches, isFull } = await page()
     return { ids: batches.map(({ id }) => id), isFull }
@@ -65,11 +56,11 @@ test('one batch that is larger than a page is a page', async () => {
   const pool = fleet.db.$client
   const { cursor } = await openCursor(pool, 'large')
   const { id } = await fleet.commit(Array.from({ length: ROWS }, (_, row) => [30 + row / ROWS, 4] as const))
-  await untilShown()
+  await untilShown(fleet.db.$client)
   const reader = new LedgerReader(cursor, 1)
   const pages: bigint[][] = []
   for (let isFull = true; isFull; ) {
-    const news = await onConnection(pool, (client) => reader.next(client, () => false))
+    const news = await reader.next(readsOf(pool).once, () => false)
     pages.push(news.batches.map((batch) => batch.id))
     isFull = news.isFull
   }
@@ -79,12 +70,12 @@ test('one batch that is larger than a page is a page', async () => {
 
 test('behind a transaction that is left open each batch is shown once, and not again when that ends', async () => {
   const pool = fleet.db.$client
-  await untilShown()
+  await untilShown(fleet.db.$client)
   const { cursor } = await openCursor(pool, 'held back')
   const reader = new LedgerReader(cursor, ROWS, 100)
   const shown: bigint[] = []
   const look = async () => {
-    const news = await onConnection(pool, (client) => reader.next(client, () => false))
+    const news = await reader.next(readsOf(pool).once, () => false)
     shown.push(...news.batches.map(({ id }) => id))
     return news
   }
@@ -124,7 +115,7 @@ test('behind a transaction that is left open each batch is shown once, and not a
   await idle.query('ROLLBACK')
   await until('the cursor has passed them', async () => {
     await look()
-    return reader.cursor.batchId !== cursorHeld.batchId && (await isShown())
+    return reader.cursor.batchId !== cursorHeld.batchId && (await isShown(fleet.db.$client))
   })
   expect(shown).toEqual(expected)
 })

@@ -1,7 +1,7 @@
-import type { ClientBase } from 'pg'
 import type { LedgerCursor } from '../db/evaluation/cursor.ts'
 import { type LedgerBatch, type LedgerPage, ledgerPage } from '../db/evaluation/ledger-page.ts'
 import { HeldBack } from './held-back.ts'
+import type { Read } from './reads.ts'
 
 /** Batches asked for at once. */
 const PAGE_BATCHES = 256
@@ -61,8 +61,8 @@ export class LedgerReader {
    * The next page, up to the first batch that is about to be handed over. Its batches must be applied before the next one is
    * asked for.
    */
-  async next(client: ClientBase, isAwaited: (id: bigint) => boolean): Promise<LedgerNews> {
-    const page = await ledgerPage(client, this.cursor, { limit: PAGE_BATCHES })
+  async next(read: Read, isAwaited: (id: bigint) => boolean): Promise<LedgerNews> {
+    const page = await read((client) => ledgerPage(client, this.cursor, { limit: PAGE_BATCHES }))
     const { batches, cursor, isFull } = this.#withinRows(
       this.#untilAwaited(page, isAwaited, this.cursor),
       this.cursor,
@@ -75,11 +75,11 @@ export class LedgerReader {
       return true
     })
     if (isFull || unseen.length > 0) return newsOf(unseen, isFull)
-    return this.#nextHeldBack(client, isAwaited)
+    return this.#nextHeldBack(read, isAwaited)
   }
 
-  async #nextHeldBack(client: ClientBase, isAwaited: (id: bigint) => boolean): Promise<LedgerNews> {
-    const page = await this.#heldBack.next(client, this.cursor)
+  async #nextHeldBack(read: Read, isAwaited: (id: bigint) => boolean): Promise<LedgerNews> {
+    const page = await this.#heldBack.next(read, this.cursor)
     if (!page) return newsOf([], false)
     const { after } = this.#heldBack
     const taken = this.#withinRows(this.#untilAwaited(page, isAwaited, after), after)

@@ -1,5 +1,3 @@
-import type { Pool } from 'pg'
-import { onConnection } from '../db/batches/transaction.ts'
 import { readUnitStatuses } from '../db/evaluation/unit-statuses.ts'
 import { readRuleStates } from '../db/evaluation/write-states.ts'
 import { loadUnitConfigs } from './config/unit-configs.ts'
@@ -7,6 +5,7 @@ import type { Pause } from './core/pauses.ts'
 import type { UnitConfig } from './core/types.ts'
 import { readHeldDoors } from './held-doors.ts'
 import { nothingSaved, readSaved } from './read-saved.ts'
+import type { Read } from './reads.ts'
 import { openUnit, type SavedDevice, type UnitContext, viewOf } from './unit-context.ts'
 import type { Offsets } from './work.ts'
 
@@ -27,14 +26,15 @@ interface LoadOptions extends OpenOptions {
 }
 
 /** Units with what is known of them; all that are live when none are named. */
-export async function loadUnits(pool: Pool, options: LoadOptions): Promise<UnitContext[]> {
+export async function loadUnits(read: Read, options: LoadOptions): Promise<UnitContext[]> {
   const { unitIds, onDefect, isLiveOnly = unitIds === undefined } = options
-  return openUnits(pool, await loadUnitConfigs(pool, unitIds, { onDefect, isLiveOnly }), options)
+  const configs = await read((client) => loadUnitConfigs(client, unitIds, { onDefect, isLiveOnly }))
+  return openUnits(read, configs, options)
 }
 
 /** The same of units whose configuration is loaded. */
 export async function openUnits(
-  pool: Pool,
+  read: Read,
   configs: readonly UnitConfig[],
   { nowMs, pauses, offsets }: OpenOptions,
 ): Promise<UnitContext[]> {
@@ -42,9 +42,10 @@ export async function openUnits(
   for (let start = 0; start < configs.length; start += UNITS_AT_ONCE) {
     const some = configs.slice(start, start + UNITS_AT_ONCE)
     const ids = some.map(({ unitId }) => unitId)
-    await onConnection(pool, async (client) => {
+    const opened = await read(async (client) => {
       const states = Map.groupBy(await readRuleStates(client, ids), ({ unitId }) => unitId)
       const statuses = await readUnitStatuses(client, ids)
+      const found: UnitContext[] = []
       for (const config of some) {
         const saved = (states.get(config.unitId) ?? []).map(({ deviceId, state }): [number, SavedDevice] => [
           deviceId,
@@ -52,9 +53,11 @@ export async function openUnits(
         ])
         const doors = await readHeldDoors(client, config, nowMs)
         const status = statuses.get(config.unitId) ?? 'offline'
-        units.push(openSaved(config, { saved: new Map(saved), doors, status, pauses, offsets }))
+        found.push(openSaved(config, { saved: new Map(saved), doors, status, pauses, offsets }))
       }
+      return found
     })
+    units.push(...opened)
   }
   return units
 }

@@ -1,13 +1,19 @@
 /** What is more than seven days older than the newest reading of its device: judged, but behind what is live. */
 import { afterEach, expect, test } from 'vitest'
+import type { ReadingRow } from '../db/copy/readings.ts'
+import { storeBatch } from '../db/evaluation/testing/batches.ts'
 import { until } from '../db/testing/poll.ts'
 import { applyInputs } from './apply-inputs.ts'
 import { loadUnits } from './load-units.ts'
 import { type EvaluatedFleet, openEvaluatedFleet, TOO_WARM } from './testing/evaluated-fleet.ts'
+import { untilShown } from './testing/ledger-shown.ts'
+import { readsOf } from './testing/reads.ts'
 
 /** Without a time of its own: it is longer while a door is open. */
 const BY_DOORS = { name: 'Warm', condition: { type: 'temperature_above', limit: 5 }, severity: 'critical' }
 const DAY_MINUTES = 24 * 60
+/** A temperature at which the database is made to refuse to read the row. */
+const UNREADABLE = 6.66
 /** Beyond at once, raised ten minutes later, over after twenty. */
 const OUT = [6, 6, 6, 6, 3, 3]
 
@@ -33,7 +39,7 @@ test.each([
   await open()
   await fleet.commit(excursion(-days * DAY_MINUTES))
   await fleet.commit(excursion(5).slice(0, 4), 1)
-  await fleet.shown()
+  await untilShown(fleet.db.$client)
   fleet.startEvaluator()
   await until('both are found', async () => (await fleet.alerts()).length === 2)
   const [old, live] = await fleet.alerts()
@@ -69,7 +75,7 @@ test('what a door of long ago may change is to be stored', async () => {
   await fleet.evaluated()
   await evaluator.stop()
   const options = { nowMs: Date.now(), pauses: [], offsets: new Map(), onDefect: () => {} }
-  const [unit] = await loadUnits(fleet.db.$client, options)
+  const [unit] = await loadUnits(readsOf(fleet.db.$client).once, options)
   const device = unit?.devices.get(fleet.devices[0] ?? 0)
   if (!unit || !device) throw new Error('The unit of the fleet, with its device, was expected')
   expect(device).toMatchObject({ isUnsaved: false, old: undefined })
@@ -84,6 +90,65 @@ test('what a door of long ago may change is to be stored', async () => {
   applyInputs(unit, { readings: [], doors: [{ ...door, isOpen: true }] })
   expect(device).toMatchObject({ isUnsaved: true, old: { fromMs: atMs } })
 })
+
+test('a unit of which something old cannot be judged keeps no other one waiting', async () => {
+  fleet = await openEvaluatedFleet({ rules: [TOO_WARM], devices: 2, minutes: 30 })
+  const { $client: pool } = fleet.db
+  const [first = 0, second = 0] = fleet.devices
+  const other = await anotherUnit(second)
+  const store = (unitId: number, deviceId: number, temperatures: readonly (readonly [number, number])[]) =>
+    storeBatch(pool, { readings: temperatures.map((one) => rowOf({ ...other, unitId, deviceId }, one)) })
+  // Each turn looks for what is old.
+  fleet.startEvaluator({ env: { EVALUATOR_POLL_MS: '1100' } })
+  await store(fleet.unitId, first, [[0, 3]])
+  await store(other.unitId, second, [[0, 3]])
+  await store(fleet.unitId, first, [[-20 * DAY_MINUTES, UNREADABLE]])
+  await fleet.evaluated()
+  await pool.query(`
+    CREATE OR REPLACE FUNCTION pipeline.centi(celsius real) RETURNS integer LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$ SELECT (floor($1::float8 * 100 + 0.5) / (CASE WHEN $1 = ${UNREADABLE}::real THEN 0 ELSE 1 END))::integer $$`)
+  await store(fleet.unitId, first, [[-20 * DAY_MINUTES + 5, 3]])
+  await store(other.unitId, second, excursion(-20 * DAY_MINUTES))
+  await until('the other one is judged', async () => (await fleet.alerts()).length > 0)
+  expect(await fleet.alerts()).toMatchObject([{ started: -20 * DAY_MINUTES }])
+})
+
+interface Place {
+  unitId: number
+  deviceId: number
+  organizationId: number
+}
+
+/** A second unit, behind the first one, to which a device is moved. */
+async function anotherUnit(deviceId: number): Promise<Place> {
+  const { rows } = await fleet.db.$client.query<Place>(
+    `WITH added AS (
+       INSERT INTO units (organization_id, area_id, name, unit_type)
+       SELECT organization_id, area_id, 'Another', 'walk_in_cooler' FROM units WHERE id = $1 RETURNING id, organization_id)
+     SELECT id AS "unitId", organization_id AS "organizationId", $2::int AS "deviceId" FROM added`,
+    [fleet.unitId, deviceId],
+  )
+  const [place] = rows
+  if (!place) throw new Error('Another unit was expected')
+  await fleet.db.$client.query('UPDATE devices SET unit_id = $1 WHERE id = $2', [place.unitId, deviceId])
+  return place
+}
+
+function rowOf(place: Place, [minute, temperature]: readonly [number, number]): ReadingRow {
+  const recordedAtMs = fleet.beginMs + minute * 60_000
+  return {
+    ...place,
+    recordedAtMs,
+    receivedAtMs: Date.now(),
+    temperature,
+    humidity: null,
+    battery: null,
+    rssi: null,
+    snr: null,
+    fault: null,
+    source: 'hub',
+  }
+}
 
 test('what is old takes its place in an alert that runs', async () => {
   await open()

@@ -1,9 +1,9 @@
-import type { ClientBase } from 'pg'
 import type { EpisodeRange } from '../db/evaluation/episodes.ts'
 import { readCalibrationTerms, readManualLogs } from '../db/evaluation/overdue-rows.ts'
 import { noteEpisodes } from './apply-inputs.ts'
 import { calibrationEpisodes, manualLogAlerts } from './core/overdue.ts'
 import type { AlertFacts, ConditionType, RuleTrack } from './core/types.ts'
+import type { Read } from './reads.ts'
 import type { UnitContext } from './unit-context.ts'
 
 /** Alerts of a rule in a unit that are known whole, not by episodes of its devices. */
@@ -27,9 +27,9 @@ const LOGS_MAX = 100
 export class OverdueLooks {
   readonly #found = new Map<string, string>()
 
-  async look(client: ClientBase, units: readonly UnitContext[], nowMs: number): Promise<Overdue> {
-    const unitFacts = await this.#manualLogs(client, units, nowMs)
-    return { unitFacts, ...(await this.#calibrations(client, units, nowMs)) }
+  async look(read: Read, units: readonly UnitContext[], nowMs: number): Promise<Overdue> {
+    const unitFacts = await this.#manualLogs(read, units, nowMs)
+    return { unitFacts, ...(await this.#calibrations(read, units, nowMs)) }
   }
 
   /** The next look finds all of a unit again. */
@@ -37,11 +37,11 @@ export class OverdueLooks {
     for (const key of this.#found.keys()) if (key.startsWith(`${unitId} `)) this.#found.set(key, '')
   }
 
-  async #manualLogs(client: ClientBase, units: readonly UnitContext[], nowMs: number): Promise<UnitFacts[]> {
+  async #manualLogs(read: Read, units: readonly UnitContext[], nowMs: number): Promise<UnitFacts[]> {
     const ruled = ruledBy(units, 'manual_log_overdue')
     if (ruled.length === 0) return []
     const ids = [...new Set(ruled.map(({ unit }) => unit.config.unitId))]
-    const logs = await readManualLogs(client, ids, LOGS_MAX)
+    const logs = await read((client) => readManualLogs(client, ids, LOGS_MAX))
     return ruled.flatMap(({ unit, track }) => {
       const { unitId } = unit.config
       const logsMs = logs.get(unitId) ?? []
@@ -54,14 +54,15 @@ export class OverdueLooks {
   }
 
   async #calibrations(
-    client: ClientBase,
+    read: Read,
     units: readonly UnitContext[],
     nowMs: number,
   ): Promise<Pick<Overdue, 'ranges' | 'units'>> {
     const ruled = ruledBy(units, 'calibration_due')
     if (ruled.length === 0) return { ranges: [], units: [] }
     const ids = [...new Set(ruled.flatMap(({ unit }) => [...unit.devices.keys()]))]
-    const terms = Map.groupBy(await readCalibrationTerms(client, ids), ({ deviceId }) => deviceId)
+    const rows = await read((client) => readCalibrationTerms(client, ids))
+    const terms = Map.groupBy(rows, ({ deviceId }) => deviceId)
     const ranges: EpisodeRange[] = []
     const touched = new Set<UnitContext>()
     for (const { unit, track } of ruled) {

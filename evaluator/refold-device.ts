@@ -1,11 +1,11 @@
-import type { ClientBase } from 'pg'
 import type { EpisodeRange } from '../db/evaluation/episodes.ts'
 import { deviceRowPages, timeOfLastRow } from '../db/evaluation/reading-rows.ts'
 import { isOfTheClock, neededDoorsFromMs, noteEpisodes } from './apply-inputs.ts'
 import { isInOrder } from './core/device.ts'
 import { DoorsOfRows } from './doors-of-rows.ts'
 import type { LateRows } from './late-rows.ts'
-import { type DeviceReader, intervalAt, refold } from './refold.ts'
+import type { Read } from './reads.ts'
+import { type DeviceReader, pageMsAt, refold } from './refold.ts'
 import type { DeviceContext, Late, UnitContext } from './unit-context.ts'
 import type { Arrival } from './work.ts'
 
@@ -20,27 +20,28 @@ interface Refolding {
   onPage: () => Promise<void>
 }
 
-/** Check-ins whose time is asked for at first. */
-const PAGE_INTERVALS = 2_000
-
-/** Folds a device again because of what came late. Returns what is to be forgotten of its episodes. */
+/**
+ * Folds a device again because of what came late. Returns what is to be forgotten of its episodes. Each page of rows is read by
+ * itself: what is stored meanwhile behind it has its turn later, and is late then.
+ */
 export async function refoldDevice(
-  client: ClientBase,
+  once: Read,
   unit: UnitContext,
   device: DeviceContext,
   { late, held, nowMs, rows, onPage }: Refolding,
 ): Promise<EpisodeRange> {
   const { state, judging, config } = device
   const ofDevice = { unitId: unit.config.unitId, deviceId: config.deviceId }
-  const pageMs = PAGE_INTERVALS * intervalAt(judging, late.fromMs)
-  const doors = Number.isFinite(neededDoorsFromMs(unit)) ? new DoorsOfRows(client, unit) : undefined
+  const pageMs = pageMsAt(judging, late.fromMs)
+  const doors = Number.isFinite(neededDoorsFromMs(unit)) ? new DoorsOfRows(once, unit) : undefined
   const read: DeviceReader = {
-    timeOfLast: (count, beforeMs) => timeOfLastRow(client, { ...ofDevice, beforeMs, count }),
+    timeOfLast: (count, beforeMs) =>
+      once((client) => timeOfLastRow(client, { ...ofDevice, beforeMs, count })),
     pages: async function* (span) {
       const known = rows?.of(device, span)
       for await (const page of known
         ? [known]
-        : deviceRowPages(client, { ...ofDevice, ...span }, { pageMs, newestMs: nowMs })) {
+        : deviceRowPages(once, { ...ofDevice, ...span }, { pageMs, newestMs: nowMs })) {
         await onPage()
         if (doors) yield* doors.parts(page)
         else yield page

@@ -95,6 +95,14 @@ async function foldedBefore(read: DeviceReader, judging: Judging, beforeMs: numb
   return { folding, renewedAtMs: folding.lastRenewalMs ?? fromMs }
 }
 
+/** Check-ins whose time is asked for at first. */
+const PAGE_INTERVALS = 2_000
+
+/** The time that the first page of a device's rows asks for. */
+export function pageMsAt(judging: Judging, atMs: number): number {
+  return PAGE_INTERVALS * intervalAt(judging, atMs)
+}
+
 export function intervalAt({ device }: Judging, atMs: number): number {
   return device.intervalMs.findLast(({ fromMs }) => fromMs <= atMs)?.value ?? INTERVAL_MS_DEFAULT
 }

@@ -10,9 +10,14 @@ const OF_WHAT_IS_WRITTEN: Record<string, string> = {
 /** The server has given up a statement. Where it is away or hangs, there is no such answer. */
 const STATEMENT_TIMEOUT = '57014'
 
+/** Whether a statement has taken longer than it may. */
+export function isTimeout(error: unknown): boolean {
+  return databaseError(error)?.code === STATEMENT_TIMEOUT
+}
+
 /** Whether reading or folding the rows of a device would fail again at once, while other devices would not. */
 export function isOfDevice(error: unknown): boolean {
-  return databaseError(error)?.code === STATEMENT_TIMEOUT || isOfData(error)
+  return isTimeout(error) || isOfData(error)
 }
 
 /**

@@ -3,10 +3,13 @@ import type { HandOver } from './hand-over.ts'
 import type { HeldLease } from './lease.ts'
 import type { EvaluatorMetrics } from './metrics.ts'
 import type { PagingLimits } from './paging/types.ts'
+import type { Reads } from './reads.ts'
 import type { EvaluatorSettings } from './settings.ts'
 
 export interface SessionOptions {
+  /** To write. */
   pool: Pool
+  reads: Reads
   lease: HeldLease
   handOver: HandOver
   metrics: EvaluatorMetrics

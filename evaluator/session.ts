@@ -1,4 +1,3 @@
-import { onConnection } from '../db/batches/transaction.ts'
 import { batchRows } from '../db/evaluation/batch-rows.ts'
 import type { LedgerCursor } from '../db/evaluation/cursor.ts'
 import type { EpisodeRange } from '../db/evaluation/episodes.ts'
@@ -7,7 +6,7 @@ import { applyArrivals, noteWritten } from './arrivals.ts'
 import { ClockLooks } from './clock-looks.ts'
 import { FleetMemory } from './fleet-memory.ts'
 import type { HandedBatch } from './hand-over.ts'
-import { hearNewest, newestReadings } from './hear-newest.ts'
+import { hearMissed } from './hear-missed.ts'
 import { HubHorizons } from './hub-horizons.ts'
 import type { HubFacts } from './hub-outages.ts'
 import { hasLate, LateRefolds } from './late-refolds.ts'
@@ -55,7 +54,8 @@ export class Session {
   #isBehind = true
 
   static async open(options: SessionOptions, cursor: LedgerCursor): Promise<Session> {
-    const memory = new FleetMemory({ pool: options.pool, nowMs: options.now, onDefect: options.onDefect })
+    options.reads.beginTurn()
+    const memory = new FleetMemory({ ...options, nowMs: options.now })
     await memory.load()
     const session = new Session(options, memory, cursor)
     await session.#unproven.read()
@@ -72,9 +72,12 @@ export class Session {
     this.#aside = new SetAside({ ...options, memory, onClosed: (unitId) => this.#forget(unitId) })
     this.#clock = new ClockLooks(options, { memory, horizons: this.#horizons, aside: this.#aside })
     this.#writer = new SessionWriter(options, { cursor, aside: this.#aside })
-    this.#unproven = new Unproven(options.pool)
-    const onPage = () => this.#writer.holdLease()
-    this.#refolds = new LateRefolds({ ...options, aside: this.#aside, onPage })
+    this.#unproven = new Unproven(options.reads.untilAnswered)
+    this.#refolds = new LateRefolds({
+      ...options,
+      aside: this.#aside,
+      onPage: () => this.#writer.holdLease(),
+    })
   }
 
   /** Whether the ledger shows more than can be taken at once. */
@@ -84,7 +87,8 @@ export class Session {
 
   /** Judges what has come and what the clock makes due, and commits what that changes. */
   async turn(): Promise<void> {
-    const { handOver, now } = this.#options
+    const { handOver, now, reads } = this.#options
+    reads.beginTurn()
     await this.#writer.holdLease()
     const handed = handOver.take()
     await this.#applyHanded(handed)
@@ -98,8 +102,9 @@ export class Session {
     if (isTick) await this.#tick(nowMs)
     await this.#settle(nowMs)
     await this.#write({ nowMs, isTick })
-    await this.#retryAside(nowMs)
-    await this.#foldOld(nowMs)
+    // What is live comes before what may take long once more.
+    if (reads.timeouts === 0) await this.#retryAside(nowMs)
+    if (reads.timeouts === 0) await this.#foldOld(nowMs)
   }
 
   notices(): string[] {
@@ -122,10 +127,8 @@ export class Session {
   }
 
   async #readLedger(): Promise<void> {
-    const { metrics, now, handOver, pool, settings } = this.#options
-    const news = await onConnection(pool, (client) =>
-      this.#ledger.next(client, (id) => handOver.isAwaited(id)),
-    )
+    const { metrics, now, handOver, reads, settings } = this.#options
+    const news = await this.#ledger.next(reads.untilAnswered, (id) => handOver.isAwaited(id))
     const ageMs = news.oldestCommittedAtMs === null ? 0 : Math.max(0, now() - news.oldestCommittedAtMs)
     metrics.lagSeconds.set(ageMs / 1_000)
     this.#noteDropped()
@@ -139,10 +142,10 @@ export class Session {
   }
 
   async #readBatches(batches: readonly LedgerBatch[], lagMs: number): Promise<void> {
-    const { pool, utilization } = this.#options
+    const { reads, utilization } = this.#options
     const startedAtMs = performance.now()
     this.#writer.noteCommitted(startedAtMs - lagMs)
-    await this.#apply(storedWork(await onConnection(pool, (client) => batchRows(client, batches))))
+    await this.#apply(storedWork(await reads.untilAnswered((client) => batchRows(client, batches))))
     if (!this.#isBehind) return
     await restAfter(startedAtMs, { utilization: utilization(), isArriving: this.#noteDropped() > 0, lagMs })
   }
@@ -216,8 +219,7 @@ export class Session {
 
   /** Refolds and doors of the units of this turn. `held`: messages whose turn is still to come. */
   async #settle(nowMs: number, held?: Work): Promise<void> {
-    await this.#refolds.prepare(this.#touched)
-    for (const unit of this.#touched) {
+    for (const unit of await this.#refolds.prepare(this.#touched)) {
       await this.#writer.holdLease()
       this.#ranges.push(...(await this.#refolds.run(unit, held?.get(unit.config.unitId) ?? [])))
       const judged = this.#aside.guard(unit, () => judgeByClock(unit, this.#horizons, nowMs))
@@ -259,9 +261,7 @@ export class Session {
     this.#horizons.open(unit)
     if (!hasLate(unit)) return
     this.#touched.add(unit)
-    if (!isTakenUp(unit)) return
-    const newest = await onConnection(this.#options.pool, (client) => newestReadings(client, unit))
-    this.#aside.guard(unit, () => hearNewest(unit, newest))
+    if (isTakenUp(unit)) await hearMissed(unit, { ...this.#options, aside: this.#aside })
   }
 
   /** By itself: what is refused again is refused to it alone. */
@@ -277,7 +277,7 @@ export class Session {
 
   /** What is very old comes behind all that is live: one unit a turn. */
   async #foldOld(nowMs: number): Promise<void> {
-    const unit = [...this.#old].find((one) => this.#refolds.isOldDue(one))
+    const unit = this.#refolds.nextOld(this.#old)
     if (!unit) return
     this.#old.delete(unit)
     // It was set aside, or is configured otherwise by now.

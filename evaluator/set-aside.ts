@@ -3,6 +3,7 @@ import type { LateMark } from '../db/evaluation/late-marks.ts'
 import type { FleetMemory } from './fleet-memory.ts'
 import type { HubFacts } from './hub-outages.ts'
 import type { EvaluatorMetrics } from './metrics.ts'
+import { isOfDevice, isTimeout } from './refusals.ts'
 import { OPEN_END_MS, type UnitContext } from './unit-context.ts'
 import type { Arrival, Work } from './work.ts'
 
@@ -56,6 +57,8 @@ export class SetAside {
   /** With the unit in which each could not be folded. */
   readonly #devices = new Map<number, number>()
   #pages: Retry | undefined
+  /** Until then no unit is opened again: one has taken too long, and all that is live has waited for it. */
+  #restUntilMs = -Infinity
 
   constructor(options: SetAsideOptions) {
     this.#options = options
@@ -113,8 +116,13 @@ export class SetAside {
     for (const { kind, deviceId, afterMs } of onClosed(unitId)) {
       if (kind === 'readings') lower(aside, deviceId, afterMs)
     }
+    this.#restAfter(error)
     if (!before) onSetAside(`unit ${unitId}`, error)
     this.#count()
+  }
+
+  #restAfter(error: unknown): void {
+    if (isTimeout(error)) this.#restUntilMs = performance.now() + RETRY_MAX_MS
   }
 
   /** Takes away what has come for units that are aside: it is read again with all of theirs. */
@@ -148,16 +156,34 @@ export class SetAside {
     for (const aside of this.#units.values()) aside.isMarked = true
   }
 
-  /** The next unit that is due; undefined: none, or it is no more. Its states are folded again with the next turn. */
+  /** The next unit that is due; undefined: none, or it is no more, or cannot be read. Its states are folded again with the next turn. */
   async reopen(): Promise<UnitContext | undefined> {
+    if (performance.now() < this.#restUntilMs) return undefined
     const due = [...this.#units].find(([, { notBeforeMs }]) => performance.now() >= notBeforeMs)
     if (!due) return undefined
     const [unitId, aside] = due
-    const unit = await this.#options.memory.reopen(unitId, aside.fromMs)
+    // At the end, so that one that cannot be read does not keep the others from their try.
+    this.#units.delete(unitId)
+    this.#units.set(unitId, { ...aside, ...retryOf(aside) })
+    const unit = await this.#reopened(unitId, aside.fromMs)
+    if (unit === 'unreadable') return undefined
     this.#units.delete(unitId)
     if (unit) this.#trying.set(unitId, aside)
     this.#count()
     return unit
+  }
+
+  async #reopened(
+    unitId: number,
+    fromMs: ReadonlyMap<number, number>,
+  ): Promise<UnitContext | 'unreadable' | undefined> {
+    try {
+      return await this.#options.memory.reopen(unitId, fromMs)
+    } catch (error) {
+      if (!isOfDevice(error)) throw error
+      this.#restAfter(error)
+      return 'unreadable'
+    }
   }
 
   /** A unit that was reopened is written. */

@@ -1,16 +1,15 @@
-import type { Pool } from 'pg'
-import { onConnection } from '../db/batches/transaction.ts'
 import { readUnproven } from '../db/evaluation/alert-rows.ts'
 import type { EpisodeScope } from '../db/evaluation/episodes.ts'
 import type { WrittenChange } from './alert-changes.ts'
+import type { Read } from './reads.ts'
 
 /** Alerts without an episode, kept while their device is still out: they are looked at again whenever something comes of their unit. */
 export class Unproven {
-  readonly #pool: Pool
+  readonly #read: Read
   #scopes = new Map<number, EpisodeScope[]>()
 
-  constructor(pool: Pool) {
-    this.#pool = pool
+  constructor(read: Read) {
+    this.#read = read
   }
 
   ofUnit(unitId: number): readonly EpisodeScope[] {
@@ -18,7 +17,7 @@ export class Unproven {
   }
 
   async read(): Promise<void> {
-    const stored = await onConnection(this.#pool, readUnproven)
+    const stored = await this.#read(readUnproven)
     const scopes = stored.map((scope) => ({ ...scope, fromMs: Infinity }))
     this.#scopes = Map.groupBy(scopes, ({ unitId }) => unitId)
   }

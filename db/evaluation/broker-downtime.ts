@@ -1,4 +1,5 @@
 import type { Pool } from 'pg'
+import { queryWithLimit } from '../limited-query.ts'
 import { BROKER_AWAY_MS } from '../publishing/brokers.ts'
 
 /** A broker's return ends what is begun here: see `noteBroker`. Where there was never one, nothing is known. */
@@ -19,7 +20,7 @@ const LOOK = `
  * lasts: another answer than before means that silence is to be judged otherwise.
  */
 export async function lookAtBrokers(pool: Pool): Promise<string> {
-  const { rows } = await pool.query<{ id: number; isOpen: boolean }>(LOOK, [BROKER_AWAY_MS])
+  const { rows } = await queryWithLimit<{ id: number; isOpen: boolean }>(pool, LOOK, [BROKER_AWAY_MS])
   const [last] = rows
   return last ? `${last.id} ${last.isOpen ? 'lasts' : 'is over'}` : 'none'
 }

@@ -1,7 +1,7 @@
-import type { Pool } from 'pg'
+import type { ClientBase } from 'pg'
 import type { configChanges } from '../schema/index.ts'
 
-type Queryable = Pick<Pool, 'query'>
+type Queryable = Pick<ClientBase, 'query'>
 type Scope = (typeof configChanges.scope.enumValues)[number]
 
 export interface ConfigChanges {

@@ -1,7 +1,7 @@
-import type { Pool } from 'pg'
+import type { ClientBase } from 'pg'
 import { epochMs } from './instants.ts'
 
-type Queryable = Pick<Pool, 'query'>
+type Queryable = Pick<ClientBase, 'query'>
 
 /** From then on, until the next one; epoch milliseconds, -Infinity for the first. */
 interface ConfigPeriod<T> {

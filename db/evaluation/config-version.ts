@@ -1,7 +1,7 @@
-import type { Pool } from 'pg'
+import type { ClientBase } from 'pg'
 
 /** Grows with every change of rules, units, devices, places and calibrations that the evaluator has to know. */
-export async function configVersion(pool: Pick<Pool, 'query'>): Promise<bigint> {
+export async function configVersion(pool: Pick<ClientBase, 'query'>): Promise<bigint> {
   const { rows } = await pool.query<{ config_version: string }>(
     'SELECT config_version FROM pipeline.registry_version WHERE id = 1',
   )

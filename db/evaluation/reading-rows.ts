@@ -105,10 +105,11 @@ const PAGE_MS_MIN = 60_000
 
 /**
  * The same page by page, to the end. PostgreSQL puts all rows of the time that it is asked for in order before it answers: so each
- * page asks for about as much time as it needs, first for `pageMs`. What is newer than `newestMs` is little.
+ * page asks for about as much time as it needs, first for `pageMs`. What is newer than `newestMs` is little. `read` is called once for
+ * each page: in transactions of their own no page holds up for long whoever wants the table for itself.
  */
 export async function* deviceRowPages(
-  client: ClientBase,
+  read: (page: (client: ClientBase) => Promise<StoredReading[]>) => Promise<StoredReading[]>,
   span: DeviceSpan & { fromMs: number; toMs: number },
   { pageMs, newestMs }: { pageMs: number; newestMs: number },
 ): AsyncGenerator<StoredReading[]> {
@@ -119,13 +120,8 @@ export async function* deviceRowPages(
   for (;;) {
     const isLast = !Number.isFinite(fromMs) || fromMs + forMs >= Math.min(newestMs, span.toMs)
     const endMs = isLast ? span.toMs : fromMs + forMs
-    const page = await deviceRows(client, {
-      ...span,
-      fromMs,
-      toMs: endMs,
-      limit,
-      ...(after ? { after } : {}),
-    })
+    const asked = { ...span, fromMs, toMs: endMs, limit, ...(after ? { after } : {}) }
+    const page = await read((client) => deviceRows(client, asked))
     if (page.length > 0) yield page
     after = page.at(-1) ?? after
     const nextLimit = Math.min(limit * 2, PAGE_ROWS_MAX)

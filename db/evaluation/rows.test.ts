@@ -293,7 +293,7 @@ describe('the readings of a device', () => {
     const pages = async (given: { fromMs: number; toMs: number; pageMs: number; newestMs: number }) => {
       const { fromMs, toMs, ...by } = given
       const found = []
-      for await (const page of deviceRowPages(client, { ...span(), fromMs, toMs }, by))
+      for await (const page of deviceRowPages((page) => page(client), { ...span(), fromMs, toMs }, by))
         found.push(times(page))
       return found
     }
@@ -321,7 +321,11 @@ describe('the readings of a device', () => {
     for (const pageMs of [1, 100_000, 86_400_000]) {
       const found: number[] = []
       const by = { pageMs, newestMs: T0 + count * 1_000 }
-      for await (const page of deviceRowPages(client, { ...span(), fromMs: T0, toMs: Infinity }, by)) {
+      for await (const page of deviceRowPages(
+        (page) => page(client),
+        { ...span(), fromMs: T0, toMs: Infinity },
+        by,
+      )) {
         found.push(...page.map(({ recordedAtMs }) => (recordedAtMs - T0) / 1_000))
       }
       expect(found).toEqual(Array.from({ length: count }, (_, i) => i))

@@ -1,4 +1,4 @@
-import type { Pool } from 'pg'
+import type { ClientBase } from 'pg'
 import {
   type DeviceRow,
   loadDevices,
@@ -22,7 +22,7 @@ export interface LoadOptions {
 
 /** What decides about these units, with its past, in order of id; about all live ones when none are named. */
 export async function loadUnitConfigs(
-  db: Pick<Pool, 'query'>,
+  db: Pick<ClientBase, 'query'>,
   unitIds?: readonly number[],
   { onDefect = () => {}, isLiveOnly = unitIds === undefined }: LoadOptions = {},
 ): Promise<UnitConfig[]> {

@@ -34,9 +34,6 @@ const AS_OF_YESTERDAY = `
   UPDATE units SET created_at = now() - interval '3 days';
   COMMIT`
 
-/** Batches that the ledger does not show yet. */
-const HIDDEN = 'SELECT FROM pipeline.ingest_batches WHERE tx >= pg_snapshot_xmin(pg_current_snapshot())'
-
 /** A rule as a fleet file has it. */
 export interface TestRule {
   name: string
@@ -92,11 +89,6 @@ export interface EvaluatedFleet {
   ): Promise<CommittedBatch>
   /** Takes a batch out of the ledger: of its rows the evaluator hears what is handed over, or nothing. */
   hideFromLedger(id: bigint): Promise<void>
-  /**
-   * Waits until the ledger shows all that is committed, and an evaluator finds it together: every transaction of the server that
-   * is older holds it back, also that of another test.
-   */
-  shown(): Promise<void>
   startEvaluator(options?: {
     now?: () => number
     env?: Record<string, string>
@@ -212,8 +204,6 @@ export async function openEvaluatedFleet(options: {
     async hideFromLedger(id) {
       await pool.query('DELETE FROM pipeline.ingest_batches WHERE id = $1', [id])
     },
-    shown: () =>
-      until('the ledger shows all that is committed', async () => (await pool.query(HIDDEN)).rowCount === 0),
     startEvaluator({ now = Date.now, env = {}, statementTimeoutMs = STATEMENT_TIMEOUT_MS } = {}) {
       const shape = { ...evaluatorSettings, ...pagingSettings }
       const settings = {

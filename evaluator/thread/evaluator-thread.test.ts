@@ -1,7 +1,11 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Worker } from 'node:worker_threads'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { databaseSettings } from '../../db/config.ts'
 import { until } from '../../db/testing/poll.ts'
 import type { CommittedBatch } from '../../ingest/committed.ts'
@@ -9,7 +13,8 @@ import { logSettings, parseSettings } from '../../settings.ts'
 import { pagingSettings } from '../paging/config.ts'
 import { evaluatorSettings } from '../settings.ts'
 import { type EvaluatedFleet, openEvaluatedFleet, TOO_WARM } from '../testing/evaluated-fleet.ts'
-import { EvaluatorThread, openThread } from './evaluator-thread.ts'
+import { EvaluatorThread, type EvaluatorThreadOptions, openThread } from './evaluator-thread.ts'
+import type { ThreadData } from './messages.ts'
 
 const EXCURSION = [
   [0, 3],
@@ -35,7 +40,7 @@ interface Opened {
   metric(name: string): Promise<number>
 }
 
-function open(env: Record<string, string> = {}): Opened {
+function open(env: Record<string, string> = {}, options: Partial<EvaluatorThreadOptions> = {}): Opened {
   const shape = { ...databaseSettings, ...evaluatorSettings, ...pagingSettings, ...logSettings }
   const settings = parseSettings(shape, {
     EVALUATOR_SAVE_MS: '100',
@@ -56,8 +61,9 @@ function open(env: Record<string, string> = {}): Opened {
     onTold: () => {
       told += 1
     },
+    ...options,
     open: (data) => {
-      const worker = openThread(data)
+      const worker = (options.open ?? openThread)(data)
       workers.push(worker)
       return worker
     },
@@ -143,6 +149,76 @@ test('a thread that dies is said, and another one goes on where it was', async (
   await fleet.evaluated()
   expect(await fleet.alerts()).toMatchObject([RUNS])
   expect(lines.map(({ msg }) => msg)).toContain("the evaluator's thread has ended: it is started again")
+})
+
+describe('a thread that does not answer', () => {
+  const HUNG_AFTER_MS = 4_000
+  const hasEnded = ({ lines }: Opened) => lines.some(({ msg }) => msg.includes('has hung'))
+
+  test('because it computes without an end is said, ended, and another one goes on where it was', async () => {
+    fleet = await openEvaluatedFleet({ rules: [TOO_WARM], minutes: 15 })
+    const loops = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+    const looping = new URL('../testing/looping-worker.ts', import.meta.url)
+    let isFirst = true
+    const openFirstLooping = (data: ThreadData) => {
+      const given = { ...data, loops }
+      const script = isFirst ? looping : undefined
+      isFirst = false
+      return openThread(given, script)
+    }
+    const running = open({}, { open: openFirstLooping, hungAfterMs: HUNG_AFTER_MS })
+    const { thread, workers, metric } = running
+    thread.start()
+    await fleet.commit(EXCURSION.slice(0, 2))
+    await fleet.evaluated()
+    expect(thread.notices()).toEqual([])
+    Atomics.store(loops, 0, 1)
+    await until('it is said', () => thread.notices().length > 0)
+    expect(thread.notices()).toEqual([
+      expect.stringMatching(/has not answered for \d s\. After 4 s it is ended/),
+    ])
+    const batch = await fleet.commit(EXCURSION.slice(2))
+    thread.committed(batch, batch.id)
+    await until('another one is started', () => workers.length === 2)
+    expect(hasEnded(running)).toBe(true)
+    await fleet.evaluated()
+    expect(await fleet.alerts()).toMatchObject([RUNS])
+    await until('nothing is said any more', () => thread.notices().length === 0)
+    expect(await metric('evaluator_thread_ends_total')).toBe(1)
+  })
+
+  test('because all of the process stands still is left alone', async () => {
+    fleet = await openEvaluatedFleet({ rules: [TOO_WARM], minutes: 15 })
+    const running = open({}, { hungAfterMs: HUNG_AFTER_MS })
+    running.thread.start()
+    await fleet.commit(EXCURSION)
+    await fleet.evaluated()
+    const stopFor = HUNG_AFTER_MS / 1_000 + 1
+    const stopping = `kill -STOP ${process.pid}; sleep ${stopFor}; kill -CONT ${process.pid}`
+    await once(spawn('sh', ['-c', stopping]), 'exit')
+    await sleep(1_000)
+    expect(running.thread.notices()).toEqual([])
+    expect(running.workers).toHaveLength(1)
+  })
+
+  test('because its database is silent is left alone', async () => {
+    fleet = await openEvaluatedFleet({ rules: [], minutes: 15 })
+    const sockets: Socket[] = []
+    const silent = createServer((socket) => sockets.push(socket)).listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    const { port } = silent.address() as AddressInfo
+    const running = open(
+      { DATABASE_CONNECT_TIMEOUT_MS: '60000' },
+      { hungAfterMs: HUNG_AFTER_MS, url: `postgres://postgres@127.0.0.1:${port}/test` },
+    )
+    running.thread.start()
+    await until('it asks', () => sockets.length > 0)
+    await sleep(HUNG_AFTER_MS + 1_000)
+    expect(hasEnded(running)).toBe(false)
+    expect(running.workers).toHaveLength(1)
+    for (const socket of sockets) socket.destroy()
+    silent.close()
+  })
 })
 
 test('its log is that of the service, and its metrics are there before it is', async () => {

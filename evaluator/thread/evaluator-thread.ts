@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { Worker } from 'node:worker_threads'
 import type { Logger } from 'pino'
-import type { Registry } from 'prom-client'
+import { Counter, type Registry } from 'prom-client'
 import type { CommitListener } from '../../ingest/committed.ts'
 import { within } from '../../ingest/within.ts'
 import { BatchPacker } from '../packed-batch.ts'
 import { AheadBatches } from './ahead.ts'
+import { HangWatch } from './hang-watch.ts'
 import type { FromThread, MetricSaid, ThreadData, ThreadSettings, ToThread } from './messages.ts'
 import { relayLine } from './relayed-log.ts'
 import { SharedNumbers } from './shared-numbers.ts'
@@ -22,6 +23,8 @@ export interface EvaluatorThreadOptions {
   onTold: () => void
   /** `openThread`. */
   open?: (data: ThreadData) => Worker
+  /** A thread that has not beaten for so long is ended. */
+  hungAfterMs?: number
 }
 
 const DRIZZLE_IMPORTS = new URL('../../drizzle-imports.mjs', import.meta.url).href
@@ -30,8 +33,10 @@ const ENDED = "nothing is evaluated: the evaluator's thread has ended, and is st
 
 /** How often it is looked whether what was to come before a batch has. */
 const AHEAD_POLL_MS = 10
-/** How often the thread is told how busy this one is. */
-const BUSY_MS = 500
+/** How often the thread is told how busy this one is, and looked at. */
+const LOOK_MS = 500
+/** Longer than any step of its work takes, also where others leave it little of the processor. */
+const HUNG_AFTER_MS = 60_000
 /** After so long it is started again. */
 const RESTART_MS = 1_000
 /** A thread that computes answers late. */
@@ -41,7 +46,7 @@ const STOP_MS = 8_000
 
 /**
  * The evaluator in a thread of its own, as ingest and the service see it. What cannot be handed to it is in the ledger, so nothing
- * is lost when it dies; then it is started again.
+ * is lost when it dies; then it is started again. One that computes without an end is ended.
  */
 export class EvaluatorThread {
   readonly #options: EvaluatorThreadOptions
@@ -52,8 +57,10 @@ export class EvaluatorThread {
   #calls = 0
   #worker: Worker | undefined
   #shared = new SharedNumbers()
+  #watch: HangWatch | undefined
+  readonly #ends: Counter
   #aheadTimer: NodeJS.Timeout | undefined
-  #busyTimer: NodeJS.Timeout | undefined
+  #lookTimer: NodeJS.Timeout | undefined
   #busyBefore = performance.eventLoopUtilization()
   #restartTimer: NodeJS.Timeout | undefined
   /** The highest id that was not handed over, because there was no thread, or no room on the way to it: it is told of it. */
@@ -67,6 +74,11 @@ export class EvaluatorThread {
   constructor(options: EvaluatorThreadOptions) {
     this.#options = options
     registerThreadMetrics(options.metrics, () => this.#askMetrics())
+    this.#ends = new Counter({
+      name: 'frostguard_evaluator_thread_ends_total',
+      help: "Times that the evaluator's thread has died, or was ended because it computed without an end",
+      registers: [options.metrics],
+    })
     // It takes a while to load: it does so while the service starts.
     this.#openThread()
   }
@@ -104,7 +116,7 @@ export class EvaluatorThread {
   /** Begins in the background. The database must have been migrated. */
   start(): void {
     this.#isStarted = true
-    this.#busyTimer ??= setInterval(() => this.#noteBusy(), BUSY_MS).unref()
+    this.#lookTimer ??= setInterval(() => this.#look(), LOOK_MS).unref()
     this.#postLeft()
     this.#post({ kind: 'start' })
   }
@@ -123,6 +135,7 @@ export class EvaluatorThread {
     this.#notices = []
     const { url, settings } = this.#options
     this.#shared = new SharedNumbers()
+    this.#watch = new HangWatch({ lookMs: LOOK_MS, hungAfterMs: this.#options.hungAfterMs ?? HUNG_AFTER_MS })
     const open = this.#options.open ?? openThread
     const worker = open({ url, settings, holder: this.#holder, words: this.#shared.words })
     worker.on('message', (message: FromThread) => this.#heard(worker, message))
@@ -131,9 +144,9 @@ export class EvaluatorThread {
     this.#worker = worker
   }
 
-  /** What an operator is told: units that cannot be evaluated. */
+  /** What an operator is told: that it does not evaluate, or units that cannot be evaluated. */
   notices(): readonly string[] {
-    return this.#notices
+    return [...(this.#watch?.notices() ?? []), ...this.#notices]
   }
 
   /** What is under way is stored. Ends within a few seconds, also while the database hangs. */
@@ -141,7 +154,7 @@ export class EvaluatorThread {
     this.#isStopping = true
     clearTimeout(this.#restartTimer)
     clearInterval(this.#aheadTimer)
-    clearInterval(this.#busyTimer)
+    clearInterval(this.#lookTimer)
     const worker = this.#worker
     if (!worker) return
     const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
@@ -161,6 +174,13 @@ export class EvaluatorThread {
     else if (worker !== this.#worker) return
     else if (message.kind === 'notices') this.#notices = message.notices
     else this.#answered(message.call, message.metrics)
+  }
+
+  #look(): void {
+    this.#noteBusy()
+    if (!this.#worker || !this.#watch?.look(this.#shared.beats)) return
+    this.#options.log.error("the evaluator's thread has hung: it computes without an end, and is ended")
+    void this.#worker.terminate()
   }
 
   /** Where batches are full, more waits than the database takes, however much time this thread has left. */
@@ -210,6 +230,8 @@ export class EvaluatorThread {
     this.#notices = []
     for (const call of this.#pendingMetrics.keys()) this.#answered(call, undefined)
     if (this.#isStopping) return
+    this.#ends.inc()
+    this.#watch = undefined
     this.#notices = [ENDED]
     this.#options.log.error({ err: error }, "the evaluator's thread has ended: it is started again")
     this.#restartTimer = setTimeout(() => {
@@ -219,9 +241,11 @@ export class EvaluatorThread {
   }
 }
 
+const WORKER = new URL('./evaluator-worker.ts', import.meta.url)
+
 /** Opens the thread. */
-export function openThread(workerData: ThreadData): Worker {
-  return new Worker(new URL('./evaluator-worker.ts', import.meta.url), {
+export function openThread(workerData: ThreadData, script = WORKER): Worker {
+  return new Worker(script, {
     name: 'evaluator',
     workerData,
     // Of ours: what this process was started with, for example a test runner's loader, is not for it.

@@ -18,10 +18,14 @@ const CONNECTIONS = 3
 const POOL_END_MS = 1_000
 
 const NOTICES_MS = 500
+/** A thread that computes without an end does not beat. */
+const BEAT_MS = 500
 
 /** Evaluates when it is told to start, until it is told to stop. */
 export function runThread(port: MessagePort, { url, settings, holder, words }: ThreadData): void {
   const shared = new SharedNumbers(words)
+  shared.beat()
+  setInterval(() => shared.beat(), BEAT_MS).unref()
   const post = (message: FromThread) => port.postMessage(message)
   const log = pino({ level: settings.LOG_LEVEL }, { write: (line: string) => post({ kind: 'log', line }) })
   const { $client: pool } = createDatabase({

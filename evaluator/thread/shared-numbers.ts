@@ -1,11 +1,12 @@
 const PARTS = 1_000
+const WORDS = 3
 
 /** What both sides see at any moment. */
 export class SharedNumbers {
   readonly words: Int32Array<SharedArrayBuffer>
 
   /** In the thread: of the words that it was given. */
-  constructor(words = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT))) {
+  constructor(words = new Int32Array(new SharedArrayBuffer(WORDS * Int32Array.BYTES_PER_ELEMENT))) {
     this.words = words
   }
 
@@ -25,5 +26,14 @@ export class SharedNumbers {
 
   set utilization(share: number) {
     Atomics.store(this.words, 1, Math.round(share * PARTS))
+  }
+
+  /** How often the thread has shown that it goes on; it begins anew at some time. */
+  get beats(): number {
+    return Atomics.load(this.words, 2)
+  }
+
+  beat(): void {
+    Atomics.add(this.words, 2, 1)
   }
 }

@@ -1,0 +1,79 @@
+import type { Pool, PoolClient } from 'pg'
+import { inReadOnly } from '../db/batches/transaction.ts'
+import { isTimeout } from './refusals.ts'
+
+/** Reads on a connection, each statement for as long as one may take. */
+export type Read = <T>(read: (client: PoolClient) => Promise<T>) => Promise<T>
+
+interface ReadsOptions {
+  pool: Pool
+  statementTimeoutMs: number
+  /** Epoch milliseconds. */
+  now: () => number
+  /** Aborted when nothing is to be waited for any more. */
+  signal?: AbortSignal
+  /** Told when a read that is asked again and again has taken too long for the first time. */
+  onWait?: (error: unknown) => void
+}
+
+/**
+ * How the evaluator reads. The server ends a statement that takes too long (57014); where it does not even do that, the pool gives
+ * up, and all begins anew.
+ */
+export class Reads {
+  readonly #options: ReadsOptions
+  #waiting: { sinceMs: number; error: unknown } | undefined
+  #timeouts = 0
+
+  constructor(options: ReadsOptions) {
+    this.#options = options
+  }
+
+  /** What nothing can go on without, and since when (epoch milliseconds); undefined: there is an answer. */
+  get waiting(): { sinceMs: number; error: unknown } | undefined {
+    return this.#waiting
+  }
+
+  /** How many have taken too long in this turn: each has held up all that is live. */
+  get timeouts(): number {
+    return this.#timeouts
+  }
+
+  beginTurn(): void {
+    this.#timeouts = 0
+  }
+
+  /** For what concerns one unit, or can be done without: it fails where it takes too long. */
+  readonly once: Read = async (read) => {
+    const { pool, statementTimeoutMs } = this.#options
+    try {
+      return await inReadOnly(pool, statementTimeoutMs, read)
+    } catch (error) {
+      if (isTimeout(error)) this.#timeouts += 1
+      throw error
+    }
+  }
+
+  /**
+   * For what nothing can go on without: where it takes too long, it is asked again until it is answered. To give up would be
+   * worse: all that is held in memory would have to be read again, too, from where it takes just as long.
+   */
+  readonly untilAnswered: Read = async (read) => {
+    const { now, signal, onWait } = this.#options
+    const sinceMs = now()
+    for (;;) {
+      try {
+        const answer = await this.once(read)
+        this.#waiting = undefined
+        return answer
+      } catch (error) {
+        if (!isTimeout(error) || signal?.aborted) {
+          this.#waiting = undefined
+          throw error
+        }
+        if (!this.#waiting) onWait?.(error)
+        this.#waiting ??= { sinceMs, error }
+      }
+    }
+  }
+}

@@ -1,0 +1,177 @@
+/** Reads that take longer than a statement may: what cannot go on without them waits, and all else does not. */
+import { afterEach, expect, test } from 'vitest'
+import { databaseError } from '../db/errors.ts'
+import { until } from '../db/testing/poll.ts'
+import { hearMissed } from './hear-missed.ts'
+import { loadUnits } from './load-units.ts'
+import { type EvaluatedFleet, openEvaluatedFleet, TOO_WARM } from './testing/evaluated-fleet.ts'
+import { readsOf } from './testing/reads.ts'
+
+const STATEMENT_TIMEOUT_MS = 500
+const TIMED_OUT = '57014'
+const EXCURSION = [
+  [5, 6],
+  [10, 6],
+  [15, 6],
+] as const
+const RAISED = { rule: 'Too warm', status: 'active', started: 5, triggered: 15 }
+
+/** A reading of this temperature takes longer to read than a statement may. */
+const SLOW_CELSIUS = 6.66
+const centi = (slow: string) => `
+  CREATE OR REPLACE FUNCTION pipeline.centi(celsius real) RETURNS integer LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+  AS $$ SELECT CASE WHEN $1 = ${slow}::real THEN (SELECT 0 FROM pg_sleep(60))
+    ELSE floor($1::float8 * 100 + 0.5)::integer END $$`
+
+let fleet: EvaluatedFleet
+afterEach(() => fleet.close())
+
+/** Does something while a transaction that has run this is open. */
+async function holding(sql: string, work: () => Promise<void>): Promise<void> {
+  const client = await fleet.db.$client.connect()
+  try {
+    await client.query(`BEGIN; ${sql}`)
+    await work()
+  } finally {
+    await client.query('ROLLBACK')
+    client.release()
+  }
+}
+
+test.each(['pipeline.ingest_batches', 'sensor_readings', 'hubs', 'pipeline.registry_version'])(
+  'while %s is locked, it says what it waits for, and goes on with what it holds when it is not',
+  async (table) => {
+    fleet = await openEvaluatedFleet({ rules: [TOO_WARM], minutes: 30 })
+    const evaluator = fleet.startEvaluator({ statementTimeoutMs: STATEMENT_TIMEOUT_MS })
+    await fleet.commit([[0, 3]])
+    await fleet.evaluated()
+    const isForRows = table === 'sensor_readings'
+    // So that the ledger shows it when the table is locked.
+    const ledger = await fleet.db.$client.connect()
+    await ledger.query('BEGIN; SELECT pg_current_xact_id()')
+    await fleet.commit(EXCURSION)
+    await holding(`LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`, async () => {
+      if (isForRows) await ledger.query('ROLLBACK')
+      await until('it says so', () => evaluator.failing !== undefined)
+      expect(databaseError(evaluator.failing?.error)?.code).toBe(TIMED_OUT)
+      expect(evaluator.isActive).toBe(false)
+    })
+    await ledger.query('ROLLBACK')
+    ledger.release()
+    await fleet.evaluated()
+    await until('it says so no more', () => evaluator.failing === undefined && evaluator.isActive)
+    expect(await fleet.alerts()).toMatchObject([RAISED])
+    expect(await fleet.failures()).toBe(0)
+  },
+)
+
+test('an end is not held up by a read that is asked again', async () => {
+  fleet = await openEvaluatedFleet({ rules: [TOO_WARM], minutes: 30 })
+  const evaluator = fleet.startEvaluator({ statementTimeoutMs: STATEMENT_TIMEOUT_MS })
+  await until('it evaluates', () => evaluator.isActive)
+  await holding('LOCK TABLE pipeline.ingest_batches IN ACCESS EXCLUSIVE MODE', async () => {
+    await until('it waits', () => evaluator.failing !== undefined)
+    await evaluator.stop()
+    const { rows } = await fleet.db.$client.query('SELECT FROM pipeline.leases')
+    expect(rows).toEqual([])
+  })
+})
+
+test('a unit of which it cannot be read in a start what was last heard is set aside', async () => {
+  fleet = await openEvaluatedFleet({ rules: [TOO_WARM], minutes: 30 })
+  const first = fleet.startEvaluator()
+  await fleet.commit([
+    [0, 3],
+    [20, SLOW_CELSIUS],
+  ])
+  await fleet.evaluated()
+  await first.stop()
+  const { $client: pool } = fleet.db
+  await pool.query(`UPDATE pipeline.rule_states SET state = '"garbage"'`)
+  await pool.query(centi(String(SLOW_CELSIUS)))
+  const second = fleet.startEvaluator({ statementTimeoutMs: STATEMENT_TIMEOUT_MS })
+  await until('it evaluates', () => second.isActive)
+  expect(second.notices()).toEqual([expect.stringMatching(`: unit ${fleet.unitId}; the log`)])
+  await fleet.commit(EXCURSION)
+  await fleet.evaluated()
+  expect(await fleet.failures()).toBe(0)
+  await second.stop()
+  await pool.query(centi('0'))
+  fleet.startEvaluator()
+  await until('it is judged', async () => (await fleet.alerts()).length > 0)
+  expect(await fleet.alerts()).toMatchObject([{ ...RAISED, peak: SLOW_CELSIUS }])
+})
+
+test('after two reads of a turn that took too long, further units are left to a try of their own', async () => {
+  fleet = await openEvaluatedFleet({ rules: [TOO_WARM], minutes: 30 })
+  const { $client: pool } = fleet.db
+  const reads = readsOf(pool, STATEMENT_TIMEOUT_MS)
+  const options = { nowMs: Date.now(), pauses: [], offsets: new Map(), onDefect: () => {} }
+  const [unit] = await loadUnits(reads.once, options)
+  if (!unit) throw new Error('The unit of the fleet was expected')
+  const asides: number[] = []
+  const aside = { setAside: (unitId: number) => asides.push(unitId) }
+  for (let count = 0; count < 2; count += 1) {
+    await hearMissed(unit, { reads, now: Date.now, aside })
+    const slow = reads.once((client) => client.query('SELECT pg_sleep(60)'))
+    await expect(slow).rejects.toMatchObject({ code: TIMED_OUT })
+  }
+  expect(asides).toEqual([])
+  await hearMissed(unit, { reads, now: Date.now, aside })
+  expect(asides).toEqual([fleet.unitId])
+  reads.beginTurn()
+  await hearMissed(unit, { reads, now: Date.now, aside })
+  expect(asides).toEqual([fleet.unitId])
+})
+
+test('a unit that is set aside, and cannot be read to be tried again, holds up no turn', async () => {
+  fleet = await openEvaluatedFleet({ rules: [TOO_WARM], minutes: 30 })
+  const { $client: pool } = fleet.db
+  await pool.query(`ALTER TABLE alerts ADD CONSTRAINT refused CHECK (unit_id <> ${fleet.unitId})`)
+  const evaluator = fleet.startEvaluator({ statementTimeoutMs: STATEMENT_TIMEOUT_MS })
+  await until('it evaluates', () => evaluator.isActive)
+  await fleet.commit(EXCURSION)
+  await until('it is aside', () => evaluator.notices().length > 0)
+  // Its doors are read with it.
+  await holding('LOCK TABLE door_events IN ACCESS EXCLUSIVE MODE', async () => {
+    await until('it is tried', async () => (await waitingFor('door_events')) > 0)
+    await until('it is given up', async () => (await waitingFor('door_events')) === 0)
+  })
+  await fleet.commit([[20, 6]])
+  await fleet.evaluated()
+  expect(evaluator.notices()).toHaveLength(1)
+  expect(await fleet.failures()).toBe(0)
+})
+
+/** Statements that wait for this table. */
+async function waitingFor(table: string): Promise<number> {
+  const { rows } = await fleet.db.$client.query(
+    'SELECT FROM pg_locks WHERE NOT granted AND relation = $1::regclass',
+    [table],
+  )
+  return rows.length
+}
+
+test('of many devices that cannot be read in time, one is tried in a turn, and what is live is judged', async () => {
+  const slow = 5
+  fleet = await openEvaluatedFleet({ rules: [TOO_WARM], devices: slow + 1, minutes: 60 })
+  const { $client: pool } = fleet.db
+  const evaluator = fleet.startEvaluator({ statementTimeoutMs: STATEMENT_TIMEOUT_MS })
+  for (let device = 0; device < slow; device += 1) await fleet.commit([[20, SLOW_CELSIUS]], device)
+  await fleet.commit([[0, 3]], slow)
+  await fleet.evaluated()
+  await pool.query(centi(String(SLOW_CELSIUS)))
+  await holding('SELECT pg_current_xact_id()', async () => {
+    for (let device = 0; device < slow; device += 1) await fleet.commit([[10, 3]], device)
+    await fleet.commit(EXCURSION, slow)
+  })
+  await until('what is live is judged', async () => (await fleet.alerts()).length > 0)
+  const named = () =>
+    evaluator
+      .notices()
+      .join()
+      .match(/device \d+/g)?.length ?? 0
+  expect(named()).toBe(1)
+  await until('the next one has been tried', () => named() === 2)
+  expect(await fleet.failures()).toBe(0)
+})

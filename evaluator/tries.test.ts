@@ -1,0 +1,84 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { Tries } from './tries.ts'
+
+const STATEMENT_MS = 30_000
+const TURN_MS = 1_000
+const TIMED_OUT = { isTimeout: true }
+
+interface Thing {
+  name: string
+  isSlow: boolean
+  tries: number
+}
+
+let tries: Tries<Thing>
+let slow: Thing
+let other: Thing
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['performance'] })
+  vi.advanceTimersByTime(1)
+  tries = new Tries()
+  slow = { name: 'slow', isSlow: true, tries: 0 }
+  other = { name: 'other', isSlow: true, tries: 0 }
+})
+afterEach(() => vi.useRealTimers())
+
+const later = (ms: number) => vi.advanceTimersByTime(ms)
+
+/** Tries all that is due, in its order. */
+function turn(things: readonly Thing[]): void {
+  for (const thing of tries.inOrder(things, (one) => [one])) {
+    if (!tries.isDue(thing)) continue
+    thing.tries += 1
+    if (thing.isSlow) later(STATEMENT_MS)
+    if (thing.isSlow) tries.failed(thing, TIMED_OUT)
+    else tries.succeeded(thing)
+  }
+}
+
+test('one that takes too long puts the others off, those that have never failed for a moment', () => {
+  turn([slow, other])
+  expect([slow.tries, other.tries]).toEqual([1, 0])
+  later(1_000)
+  expect(tries.isDue(other)).toBe(false)
+  later(1_000)
+  expect(tries.isDue(other)).toBe(true)
+  expect(tries.isDue(slow)).toBe(false)
+})
+
+test('while all take too long, they are tried ever less often; what succeeds ends that', () => {
+  const isDueAfter = (ms: number) => {
+    later(ms - 1)
+    const before = tries.isDue({ name: 'new', isSlow: false, tries: 0 })
+    later(1)
+    return !before && tries.isDue({ name: 'new', isSlow: false, tries: 0 })
+  }
+  for (const ms of [2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]) {
+    tries.failed(slow, TIMED_OUT)
+    expect(isDueAfter(ms), `${ms}`).toBe(true)
+  }
+  tries.succeeded(other)
+  tries.failed(slow, TIMED_OUT)
+  expect(isDueAfter(2_000)).toBe(true)
+})
+
+test('what fails at once puts nobody off but itself', () => {
+  tries.failed(slow, { isTimeout: false })
+  expect([tries.isDue(slow), tries.isDue(other)]).toEqual([false, true])
+})
+
+test('nobody waits for ever behind others that take too long, also of those that have', () => {
+  const things = ['a', 'b', 'c', 'd'].map((name) => ({ name, isSlow: true, tries: 0 }))
+  for (let turns = 0; turns < 600; turns += 1) {
+    turn(things)
+    later(TURN_MS)
+  }
+  const counts = things.map((thing) => thing.tries)
+  expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1)
+  expect(Math.min(...counts)).toBeGreaterThan(1)
+  expect(tries.next(things, (one) => [one])).toBe(undefined)
+  later(60_000)
+  const [oldest] = tries.inOrder(things, (one) => [one])
+  expect(tries.next(things, (one) => [one])).toBe(oldest)
+  expect(tries.next([...things, other], (one) => [one])).toBe(other)
+})
