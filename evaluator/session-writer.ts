@@ -6,6 +6,7 @@ import type { EpisodeRange, EpisodeScope } from '../db/evaluation/episodes.ts'
 import { writeLateMarks } from '../db/evaluation/late-marks.ts'
 import { keepLease } from '../db/evaluation/lease.ts'
 import { writeWatermark } from '../db/evaluation/watermark.ts'
+import { together } from '../db/together.ts'
 import type { WrittenChange } from './alert-changes.ts'
 import type { HubFacts } from './hub-outages.ts'
 import { LeaseLostError } from './lease.ts'
@@ -189,10 +190,15 @@ export class SessionWriter {
   #transact(turn: Turn, changes: TurnChanges, isSaving: boolean): Promise<TurnResult> {
     const { pool, lease, limits, statementTimeoutMs } = this.#options
     return onConnection(pool, async (client) => {
-      await client.query(`BEGIN; SET LOCAL statement_timeout = ${Math.trunc(statementTimeoutMs)}`)
-      if (!(await keepLease(client, lease.lease))) throw new LeaseLostError()
-      const result = await writeTurn(client, changes, { nowMs: turn.nowMs, limits })
-      if (isSaving) await this.#save(client, turn)
+      const [, isHeld] = await together(client, [
+        () => client.query(`BEGIN; SET LOCAL statement_timeout = ${Math.trunc(statementTimeoutMs)}`),
+        () => keepLease(client, lease.lease),
+      ])
+      if (!isHeld) throw new LeaseLostError()
+      const [result] = await together(client, [
+        () => writeTurn(client, changes, { nowMs: turn.nowMs, limits }),
+        async () => (isSaving ? this.#save(client, turn) : undefined),
+      ])
       if (turn.isTick || result.alerts.length > 0) await this.#countAlerts(client)
       await client.query('COMMIT')
       return result
@@ -200,11 +206,13 @@ export class SessionWriter {
   }
 
   async #save(client: PoolClient, { cursor, newestId, isEnd }: Turn): Promise<void> {
-    await writeLateMarks(client, this.#aside.marks(), OPEN_END_MS)
-    await moveCursor(client, EVALUATOR, { from: this.#savedCursor, to: cursor })
-    if (!isEnd && performance.now() < this.#watermarkAtMs + WATERMARK_MS) return
-    await writeWatermark(client, EVALUATOR, { cursor, newestId })
-    this.#watermarkAtMs = performance.now()
+    const isWatermarkDue = isEnd || performance.now() >= this.#watermarkAtMs + WATERMARK_MS
+    await together(client, [
+      () => writeLateMarks(client, this.#aside.marks(), OPEN_END_MS),
+      () => moveCursor(client, EVALUATOR, { from: this.#savedCursor, to: cursor }),
+      async () => (isWatermarkDue ? writeWatermark(client, EVALUATOR, { cursor, newestId }) : undefined),
+    ])
+    if (isWatermarkDue) this.#watermarkAtMs = performance.now()
   }
 
   async #countAlerts(client: ClientBase): Promise<void> {
