@@ -14,6 +14,8 @@ const PATIENT_RESTS = 9
 interface Beside {
   /** Share of the time in which the thread that takes what arrives was busy. */
   utilization: number
+  /** Whether more waits than is judged in a moment. While it keeps up, a rest would only put its work off. */
+  isBehind: boolean
   /** Whether something has arrived meanwhile. */
   isArriving: boolean
   /** How old the oldest row is that is not judged. */
@@ -21,8 +23,8 @@ interface Beside {
 }
 
 /** How long to rest after work of so many milliseconds on what is behind. */
-export function restMs(workedMs: number, { utilization, isArriving, lagMs }: Beside): number {
-  if (utilization < BUSY) return 0
+export function restMs(workedMs: number, { utilization, isBehind, isArriving, lagMs }: Beside): number {
+  if (utilization < BUSY || !isBehind) return 0
   const isPatient = isArriving && lagMs < PATIENCE_MS
   return Math.min(workedMs * (isPatient ? PATIENT_RESTS : RESTS), REST_MS_MAX)
 }

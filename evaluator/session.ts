@@ -52,7 +52,8 @@ export class Session {
   readonly #unproven: Unproven
   #nextTickMs = 0
   #nextReadMs = 0
-  #isBehind = true
+  /** Whether the ledger shows more than can be taken at once. */
+  isBehind = true
 
   static async open(options: SessionOptions, cursor: LedgerCursor): Promise<Session> {
     const memory = new FleetMemory({ pool: options.pool, nowMs: options.now, onDefect: options.onDefect })
@@ -75,11 +76,6 @@ export class Session {
     this.#unproven = new Unproven(options.pool)
     const onPage = () => this.#writer.holdLease()
     this.#refolds = new LateRefolds({ ...options, aside: this.#aside, onPage })
-  }
-
-  /** Whether the ledger shows more than can be taken at once. */
-  get isBehind(): boolean {
-    return this.#isBehind
   }
 
   /** Judges what has come and what the clock makes due, and commits what that changes. */
@@ -112,12 +108,14 @@ export class Session {
   }
 
   async #applyHanded(handed: readonly HandedBatch[]): Promise<void> {
+    const { handOver, utilization } = this.#options
     const fresh = handed.filter(({ id }) => this.#ledger.takeHanded(id))
     for (const { committedAtMs } of fresh) this.#writer.noteCommitted(committedAtMs)
     for (const work of inSlices(fresh, () => this.#memory.offsets)) {
       const startedAtMs = performance.now()
       await this.#apply(work)
-      await restAfter(startedAtMs, { utilization: this.#options.utilization(), isArriving: true, lagMs: 0 })
+      const beside = { utilization: utilization(), isBehind: handOver.isCrowded, isArriving: true, lagMs: 0 }
+      await restAfter(startedAtMs, beside)
     }
   }
 
@@ -129,7 +127,7 @@ export class Session {
     const ageMs = news.oldestCommittedAtMs === null ? 0 : Math.max(0, now() - news.oldestCommittedAtMs)
     metrics.lagSeconds.set(ageMs / 1_000)
     this.#noteDropped()
-    this.#isBehind = news.isFull
+    this.isBehind = news.isFull
     if (news.batches.length > 0) {
       if (news.isFull) handOver.close()
       await this.#readBatches(news.batches, ageMs)
@@ -143,8 +141,9 @@ export class Session {
     const startedAtMs = performance.now()
     this.#writer.noteCommitted(startedAtMs - lagMs)
     await this.#apply(storedWork(await onConnection(pool, (client) => batchRows(client, batches))))
-    if (!this.#isBehind) return
-    await restAfter(startedAtMs, { utilization: utilization(), isArriving: this.#noteDropped() > 0, lagMs })
+    if (!this.isBehind) return
+    const isArriving = this.#noteDropped() > 0
+    await restAfter(startedAtMs, { utilization: utilization(), isBehind: true, isArriving, lagMs })
   }
 
   /** Batches that were left to the ledger since the last look. */
