@@ -195,11 +195,12 @@ export class SessionWriter {
         () => keepLease(client, lease.lease),
       ])
       if (!isHeld) throw new LeaseLostError()
-      const [result] = await together(client, [
-        () => writeTurn(client, changes, { nowMs: turn.nowMs, limits }),
+      const result = await writeTurn(client, changes, { nowMs: turn.nowMs, limits })
+      const isCountDue = turn.isTick || result.alerts.length > 0
+      await together(client, [
         async () => (isSaving ? this.#save(client, turn) : undefined),
+        async () => (isCountDue ? this.#countAlerts(client) : undefined),
       ])
-      if (turn.isTick || result.alerts.length > 0) await this.#countAlerts(client)
       await client.query('COMMIT')
       return result
     })
