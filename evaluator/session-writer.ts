@@ -12,6 +12,7 @@ import type { HubFacts } from './hub-outages.ts'
 import { LeaseLostError } from './lease.ts'
 import type { UnitFacts } from './overdue-looks.ts'
 import { isOfData } from './refusals.ts'
+import { type LedgerPlace, type SavePart, SaveRound } from './save-round.ts'
 import type { SessionOptions } from './session-options.ts'
 import type { SetAside } from './set-aside.ts'
 import { changesOf, halves, type TurnPart, wholeTurn } from './turn-parts.ts'
@@ -24,6 +25,9 @@ export const EVALUATOR = 'evaluator'
 /** The cursor is moved so often though nothing arrives: when it stands, nobody has evaluated. */
 const HEARTBEAT_MS = 10_000
 const WATERMARK_MS = 60_000
+
+/** How far all is stored with a transaction; undefined: no farther than before. */
+type Saved = LedgerPlace | undefined
 
 interface Turn {
   touched: readonly UnitContext[]
@@ -45,7 +49,7 @@ interface Turn {
 
 /**
  * Commits what turns have changed. Alerts at once, with the states of their devices; the cursor and all other states every
- * `EVALUATOR_SAVE_MS`, together: what a crash loses of them is read from the ledger again.
+ * `EVALUATOR_SAVE_MS`, in parts: what a crash loses of them is read from the ledger again.
  */
 export class SessionWriter {
   readonly #options: SessionOptions
@@ -55,6 +59,8 @@ export class SessionWriter {
   readonly #heard = new Map<number, UnitContext>()
   #savedCursor: LedgerCursor
   #savedAtMs = performance.now()
+  /** The save under way. */
+  #round: SaveRound | undefined
   #watermarkAtMs = -Infinity
   #openAlerts = 1
   /** Of what is being judged, by `performance.now()`. */
@@ -74,12 +80,28 @@ export class SessionWriter {
   /** Returns what has become of alerts; undefined: nothing had to be written. */
   async write(turn: Turn): Promise<readonly WrittenChange[] | undefined> {
     for (const unit of turn.touched) this.#note(unit)
-    const isSaving = turn.isEnd || (!turn.isRound && this.#isSaveDue(turn))
-    const changes = this.#changesOf(turn, isSaving)
-    const isWriting = isSaving || hasChanges(changes)
-    const written = isWriting ? await this.#writeAll(turn, changes, isSaving) : undefined
+    const part = turn.isRound ? undefined : this.#nextPart(turn)
+    const changes = this.#changesOf(turn, part)
+    const isWriting = part !== undefined || hasChanges(changes)
+    const written = isWriting ? await this.#writeAll(turn, changes, part?.place) : undefined
     if (!turn.isRound) this.#oldestCommitMs = Infinity
     return written
+  }
+
+  /** Whether there is more to be stored than the last turn has. */
+  get isSaving(): boolean {
+    return this.#round !== undefined
+  }
+
+  #nextPart(turn: Turn): SavePart | undefined {
+    // The last one is of all.
+    if (turn.isEnd || (!this.#round && this.#isSaveDue(turn))) {
+      const unsaved = { devices: this.#unsaved.keys(), unitIds: this.#heard.keys() }
+      this.#round = new SaveRound(turn, unsaved, performance.now())
+    }
+    const part = this.#round?.next(turn.isEnd ? Infinity : performance.now())
+    if (part?.place) this.#round = undefined
+    return part
   }
 
   /** A unit was set aside: its states are no longer to be stored. */
@@ -89,25 +111,25 @@ export class SessionWriter {
   }
 
   /** In one transaction. Where what is written is at fault, part by part, so that only those units stay behind that are refused. */
-  async #writeAll(turn: Turn, changes: TurnChanges, isSaving: boolean): Promise<readonly WrittenChange[]> {
+  async #writeAll(turn: Turn, changes: TurnChanges, saved: Saved): Promise<readonly WrittenChange[]> {
     try {
-      return await this.#commit(turn, changes, isSaving)
+      return await this.#commit(turn, changes, saved)
     } catch (error) {
       if (!isOfData(error)) throw error
       const written = await this.#writePart(turn, changes, wholeTurn(changes))
-      return [...written, ...(await this.#writeRest(turn, changes, isSaving))]
+      return [...written, ...(await this.#writeRest(turn, changes, saved))]
     }
   }
 
-  async #writeRest(turn: Turn, changes: TurnChanges, isSaving: boolean): Promise<readonly WrittenChange[]> {
+  async #writeRest(turn: Turn, changes: TurnChanges, saved: Saved): Promise<readonly WrittenChange[]> {
     const rest = changesOf(changes, { unitIds: new Set(), hubIds: new Set() })
-    if (!changes.isPagingAll) return this.#commit(turn, rest, isSaving)
+    if (!changes.isPagingAll) return this.#commit(turn, rest, saved)
     try {
-      return await this.#commit(turn, { ...rest, isPagingAll: true }, isSaving)
+      return await this.#commit(turn, { ...rest, isPagingAll: true }, saved)
     } catch (error) {
       if (!isOfData(error)) throw error
       this.#aside.setPagesAside(error)
-      return this.#commit(turn, rest, isSaving)
+      return this.#commit(turn, rest, saved)
     }
   }
 
@@ -118,7 +140,7 @@ export class SessionWriter {
   async #writePart(turn: Turn, changes: TurnChanges, part: TurnPart): Promise<readonly WrittenChange[]> {
     await this.holdLease()
     try {
-      return await this.#commit(turn, changesOf(changes, part), false)
+      return await this.#commit(turn, changesOf(changes, part), undefined)
     } catch (error) {
       if (!isOfData(error)) throw error
       const two = halves(part)
@@ -151,7 +173,7 @@ export class SessionWriter {
 
   #changesOf(
     { touched, ranges, scopes, unitFacts, hubs, statuses, isTick, isPageDue }: Turn,
-    isSaving: boolean,
+    part: SavePart | undefined,
   ): TurnChanges {
     const ranged = new Set(ranges.map(({ unitId }) => unitId))
     const scoped = new Set(scopes.map(({ unitId }) => unitId))
@@ -159,8 +181,10 @@ export class SessionWriter {
       ({ changed, config: { unitId } }) => changed.size > 0 || ranged.has(unitId) || scoped.has(unitId),
     )
     const written = new Set(units)
-    const heard = isSaving ? [...this.#heard.values()] : []
-    const devices = [...this.#unsaved.values()].filter(({ unit }) => isSaving || written.has(unit))
+    const heard = [...this.#heard].flatMap(([unitId, unit]) => (part?.unitIds.has(unitId) ? [unit] : []))
+    const devices = [...this.#unsaved].flatMap(([key, unsaved]) =>
+      part?.devices.has(key) || written.has(unsaved.unit) ? [unsaved] : [],
+    )
     return {
       units,
       ranges,
@@ -181,13 +205,13 @@ export class SessionWriter {
     return elapsedMs >= (isNews ? this.#options.settings.EVALUATOR_SAVE_MS : HEARTBEAT_MS)
   }
 
-  async #commit(turn: Turn, changes: TurnChanges, isSaving: boolean): Promise<readonly WrittenChange[]> {
-    const result = await this.#transact(turn, changes, isSaving)
-    this.#stored(turn, changes, { result, isSaving })
+  async #commit(turn: Turn, changes: TurnChanges, saved: Saved): Promise<readonly WrittenChange[]> {
+    const result = await this.#transact(turn, changes, saved)
+    this.#stored(changes, result, saved)
     return result.alerts
   }
 
-  #transact(turn: Turn, changes: TurnChanges, isSaving: boolean): Promise<TurnResult> {
+  #transact(turn: Turn, changes: TurnChanges, saved: Saved): Promise<TurnResult> {
     const { pool, lease, limits, statementTimeoutMs } = this.#options
     return onConnection(pool, async (client) => {
       const [, isHeld] = await together(client, [
@@ -198,7 +222,7 @@ export class SessionWriter {
       const result = await writeTurn(client, changes, { nowMs: turn.nowMs, limits })
       const isCountDue = turn.isTick || result.alerts.length > 0
       await together(client, [
-        async () => (isSaving ? this.#save(client, turn) : undefined),
+        async () => (saved ? this.#moveTo(client, saved, turn) : undefined),
         async () => (isCountDue ? this.#countAlerts(client) : undefined),
       ])
       await client.query('COMMIT')
@@ -206,7 +230,7 @@ export class SessionWriter {
     })
   }
 
-  async #save(client: PoolClient, { cursor, newestId, isEnd }: Turn): Promise<void> {
+  async #moveTo(client: PoolClient, { cursor, newestId }: LedgerPlace, { isEnd }: Turn): Promise<void> {
     const isWatermarkDue = isEnd || performance.now() >= this.#watermarkAtMs + WATERMARK_MS
     await together(client, [
       () => writeLateMarks(client, this.#aside.marks(), OPEN_END_MS),
@@ -223,11 +247,7 @@ export class SessionWriter {
   }
 
   /** After the commit. */
-  #stored(
-    turn: Turn,
-    changes: TurnChanges,
-    { result, isSaving }: { result: TurnResult; isSaving: boolean },
-  ): void {
+  #stored(changes: TurnChanges, result: TurnResult, saved: Saved): void {
     const { metrics, onTold } = this.#options
     for (const saved of changes.devices) {
       saved.device.isUnsaved = false
@@ -239,9 +259,9 @@ export class SessionWriter {
     }
     for (const { config } of changes.heard) this.#heard.delete(config.unitId)
     this.#aside.said(changes)
-    if (isSaving) {
+    if (saved) {
       this.#aside.marked()
-      this.#savedCursor = turn.cursor
+      this.#savedCursor = saved.cursor
       this.#savedAtMs = performance.now()
     }
     if (result.alerts.length > 0 && Number.isFinite(this.#oldestCommitMs)) {

@@ -52,8 +52,7 @@ export class Session {
   readonly #unproven: Unproven
   #nextTickMs = 0
   #nextReadMs = 0
-  /** Whether the ledger shows more than can be taken at once. */
-  isBehind = true
+  #isBehind = true
 
   static async open(options: SessionOptions, cursor: LedgerCursor): Promise<Session> {
     const memory = new FleetMemory({ pool: options.pool, nowMs: options.now, onDefect: options.onDefect })
@@ -78,8 +77,8 @@ export class Session {
     this.#refolds = new LateRefolds({ ...options, aside: this.#aside, onPage })
   }
 
-  /** Judges what has come and what the clock makes due, and commits what that changes. */
-  async turn(): Promise<void> {
+  /** Judges what has come and what the clock makes due, and commits what that changes. Returns whether there is more at once. */
+  async turn(): Promise<boolean> {
     const { handOver, now } = this.#options
     await this.#writer.holdLease()
     const handed = handOver.take()
@@ -96,6 +95,7 @@ export class Session {
     await this.#write({ nowMs, isTick })
     await this.#retryAside(nowMs)
     await this.#foldOld(nowMs)
+    return this.#isBehind || this.#writer.isSaving
   }
 
   notices(): string[] {
@@ -127,7 +127,7 @@ export class Session {
     const ageMs = news.oldestCommittedAtMs === null ? 0 : Math.max(0, now() - news.oldestCommittedAtMs)
     metrics.lagSeconds.set(ageMs / 1_000)
     this.#noteDropped()
-    this.isBehind = news.isFull
+    this.#isBehind = news.isFull
     if (news.batches.length > 0) {
       if (news.isFull) handOver.close()
       await this.#readBatches(news.batches, ageMs)
@@ -141,7 +141,7 @@ export class Session {
     const startedAtMs = performance.now()
     this.#writer.noteCommitted(startedAtMs - lagMs)
     await this.#apply(storedWork(await onConnection(pool, (client) => batchRows(client, batches))))
-    if (!this.isBehind) return
+    if (!this.#isBehind) return
     const isArriving = this.#noteDropped() > 0
     await restAfter(startedAtMs, { utilization: utilization(), isBehind: true, isArriving, lagMs })
   }
