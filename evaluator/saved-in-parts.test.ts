@@ -21,7 +21,7 @@ test('the states of many devices are stored a part at a time, and all before the
   const pool = fleet.db.$client
   await pool.query(NOTE_MOVES)
   const batches = await Promise.all(fleet.devices.map((_, device) => fleet.commit([[5, 3]], device)))
-  const lastId = batches.reduce((last, { id }) => (id > last ? id : last), 0n)
+  const ids = batches.map(({ id }) => id).sort((a, b) => (a < b ? -1 : 1))
   const evaluator = fleet.startEvaluator()
   await until('it evaluates', () => evaluator.isActive)
   await fleet.evaluated()
@@ -33,7 +33,7 @@ test('the states of many devices are stored a part at a time, and all before the
   expect(Math.max(...parts.map(({ states }) => states))).toBeLessThanOrEqual(100)
   const { rows: moves } = await pool.query<{ states: number }>(
     'SELECT states FROM moves WHERE batch_id >= $1 ORDER BY states LIMIT 1',
-    [lastId],
+    [ids.at(-1)],
   )
   expect(moves).toEqual([{ states: DEVICES }])
 })
