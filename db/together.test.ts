@@ -17,7 +17,7 @@ describe.each([true, false])('on a connection whose pipelining is %s', (pipeline
     pool = createDatabase({
       url: database.url,
       poolMax: 1,
-      statementTimeoutMs: 10_000,
+      statementTimeoutMs: 500,
       connectTimeoutMs: 5_000,
       pipelined,
       onIdleError: () => {},
@@ -73,6 +73,16 @@ describe.each([true, false])('on a connection whose pipelining is %s', (pipeline
       ])
     })
     await expect(lost).rejects.toThrow()
+    expect(await noted()).toEqual([])
+  })
+
+  test('one that is not answered in time fails all of them, and the pool goes on', async () => {
+    // Longer than it is waited for; and what comes next waits for its end.
+    const late = onConnection(pool, async (client) => {
+      await client.query('BEGIN')
+      await together(client, [note(client, 1), () => client.query('SELECT pg_sleep(4)'), note(client, 2)])
+    })
+    await expect(late).rejects.toThrow('Query read timeout')
     expect(await noted()).toEqual([])
   })
 

@@ -249,9 +249,9 @@ export class SessionWriter {
   /** After the commit. */
   #stored(changes: TurnChanges, result: TurnResult, saved: Saved): void {
     const { metrics, onTold } = this.#options
-    for (const saved of changes.devices) {
-      saved.device.isUnsaved = false
-      this.#unsaved.delete(deviceKey(saved))
+    for (const stored of changes.devices) {
+      stored.device.isUnsaved = false
+      this.#unsaved.delete(deviceKey(stored))
     }
     for (const unit of changes.units) {
       unit.changed.clear()

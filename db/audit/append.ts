@@ -45,7 +45,8 @@ export async function appendAuditEvents(
 }
 
 /**
- * The same for several organizations. In the order of their ids, so that two that write to several chains cannot wait for each other.
+ * The same for several organizations, in few round trips: see `together`. In the order of their ids, so that two that write to several
+ * chains cannot wait for each other.
  */
 export async function appendToAuditChains(
   client: PoolClient,
