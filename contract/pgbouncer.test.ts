@@ -15,6 +15,7 @@ import { openDatabaseServer } from '../db/database-server.ts'
 import { until } from '../db/testing/poll.ts'
 import { createTestDatabase, execute, type TestDatabase } from '../db/testing/test-database.ts'
 import { makeTestFolder, removeTestFolder } from '../db/testing/test-folder.ts'
+import { together } from '../db/together.ts'
 import { interpolate, serviceOf } from '../deploy/testing/compose.ts'
 import { STORED_ONCE } from '../faults/testing/compare.ts'
 import { startLoadedService } from '../faults/testing/loaded-service.ts'
@@ -300,6 +301,36 @@ describe.skipIf(!hasPgBouncer)(`when something dies${SKIPPED}`, () => {
     await until('all are free', async () =>
       (await connections('SERVERS')).every((row) => row['state'] === 'idle'),
     )
+  })
+
+  test('statements that are sent together: in one transaction, and gone with it when one is refused', async () => {
+    const { $client: pool } = createDatabase({
+      url: pooler.url,
+      poolMax: 4,
+      statementTimeoutMs: 10_000,
+      connectTimeoutMs: 5_000,
+      pipelined: true,
+      onIdleError: () => {},
+    })
+    onTestFinished(() => pool.end())
+    const notes = `notes_${process.pid}`
+    await pool.query(`CREATE TABLE ${notes} (id int PRIMARY KEY)`)
+    const noteAll = (ids: readonly number[]) =>
+      onConnection(pool, async (client) => {
+        await client.query('BEGIN')
+        await together(
+          client,
+          ids.map((id) => () => client.query(`INSERT INTO ${notes} VALUES ($1)`, [id])),
+        )
+        await client.query('COMMIT')
+      })
+    // More at once than PgBouncer has connections to give: each transaction keeps its own to its end.
+    const threeOf = (first: number) => [first, first + 1, first + 2]
+    await Promise.all(Array.from({ length: 8 }, (_, place) => noteAll(threeOf(place * 3))))
+    await expect(noteAll([100, 5, 101])).rejects.toMatchObject({ code: '23505' })
+    await noteAll([102])
+    const { rows } = await pool.query<{ id: number }>(`SELECT id FROM ${notes} ORDER BY id`)
+    expect(rows.map(({ id }) => id)).toEqual([...Array.from({ length: 24 }, (_, id) => id), 102])
   })
 
   test(`PgBouncer, killed after ${PAUSES_MS.join(', ')} ms under load for ${AWAY_MS.join(', ')} ms: what was acknowledged is stored once`, async () => {

@@ -22,6 +22,8 @@ export interface DatabaseOptions {
   connectTimeoutMs: number
   /** Keep idle connections, so that nobody else can take their places at the server. */
   keepIdle?: boolean
+  /** Statements are sent without waiting for the answers of those before them: see `together`. It takes no COPY. */
+  pipelined?: boolean
   /** Seen in pg_stat_activity. */
   applicationName?: string
   /** Told when a connection breaks while it is idle and the pool goes on; it is replaced by itself. */
@@ -46,6 +48,7 @@ export function createDatabase(options: DatabaseOptions): Database {
     connectionTimeoutMillis: options.connectTimeoutMs,
     query_timeout: options.statementTimeoutMs + ANSWER_GRACE_MS,
     application_name: options.applicationName ?? 'frostguard',
+    pipeline: options.pipelined ?? false,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     // 0 is for ever.

@@ -7,6 +7,7 @@ import {
   updateAlerts,
   withdrawAlerts,
 } from '../db/evaluation/write-alerts.ts'
+import { together } from '../db/together.ts'
 import type { AlertChange } from './core/reconcile.ts'
 import type { AlertRow } from './core/take-over.ts'
 import type { AlertFacts } from './core/types.ts'
@@ -37,13 +38,15 @@ export async function writeAlertChanges(
       ? [{ organizationId, facts: change.facts, retrospective: change.retrospective }]
       : [],
   )
-  await withdrawAlerts(client, idsOf('withdraw'), nowMs)
-  await markUnproven(client, idsOf('keep_unproven'), nowMs)
   const closing = updates.filter(({ status }) => status !== 'reopen')
   const opening = updates.filter(({ status }) => status === 'reopen')
-  await updateAlerts(client, closing, nowMs)
-  await updateAlerts(client, opening, nowMs)
-  const inserted = await insertAlerts(client, inserts, nowMs)
+  const [, , , , inserted] = await together(client, [
+    () => withdrawAlerts(client, idsOf('withdraw'), nowMs),
+    () => markUnproven(client, idsOf('keep_unproven'), nowMs),
+    () => updateAlerts(client, closing, nowMs),
+    () => updateAlerts(client, opening, nowMs),
+    () => insertAlerts(client, inserts, nowMs),
+  ])
   return changes.map((owned) => {
     const { change } = owned
     return { ...owned, alertId: change.kind === 'insert' ? (inserted.shift() ?? 0) : change.id }

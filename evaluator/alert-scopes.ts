@@ -1,6 +1,7 @@
 import type { ClientBase } from 'pg'
 import { readUnitAlerts, type StoredAlert } from '../db/evaluation/alert-rows.ts'
 import { type EpisodeRow, type EpisodeScope, readEpisodes } from '../db/evaluation/episodes.ts'
+import { together } from '../db/together.ts'
 
 /** All of one rule in one unit from a time on: what was found, and the alerts that there are. */
 export interface ScopeContents {
@@ -39,10 +40,13 @@ export async function readScopes(
   const done: ScopeContents[] = []
   let open = distinctScopes(scopes)
   while (open.length > 0) {
-    const episodes = Map.groupBy(await readEpisodes(client, open), scopeKey)
-    const alerts = Map.groupBy(await readUnitAlerts(client, open), ({ facts }) =>
-      scopeKey({ ...facts, unitId: facts.unitId ?? 0 }),
-    )
+    const scopesNow = open
+    const [readNow, alertsNow] = await together(client, [
+      () => readEpisodes(client, scopesNow),
+      () => readUnitAlerts(client, scopesNow),
+    ])
+    const episodes = Map.groupBy(readNow, scopeKey)
+    const alerts = Map.groupBy(alertsNow, ({ facts }) => scopeKey({ ...facts, unitId: facts.unitId ?? 0 }))
     const grown: EpisodeScope[] = []
     for (const scope of open) {
       const key = scopeKey(scope)

@@ -161,11 +161,12 @@ export class Evaluator {
       this.#brokers = await lookAtBrokers(pool)
       const session = await held.during(() => this.#open(held))
       this.#session = session
+      let isMore = true
       while (!signal.aborted) {
-        if (!session.isBehind) await this.handOver.news(settings.EVALUATOR_POLL_MS, signal)
+        if (!isMore) await this.handOver.news(settings.EVALUATOR_POLL_MS, signal)
         // What is known of silence is read again.
         if ((await this.#isClockSet()) || (await this.#isBrokerOther())) return
-        await held.during(() => session.turn())
+        isMore = await held.during(() => session.turn())
         this.#setActive(true)
         this.#failing = undefined
       }

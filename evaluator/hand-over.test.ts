@@ -32,6 +32,17 @@ test('a batch waits a moment for older messages of its clients, and those after 
   await until('it is handed over', () => handOver.take().length > 0)
 })
 
+test('is crowded once more than half of what it has room for waits', () => {
+  const handOver = new HandOver(10)
+  handOver.open(0n)
+  handOver.offer(handed(batch(1n, 5)), 1n)
+  expect(handOver.isCrowded).toBe(false)
+  handOver.offer(handed(batch(2n, 1)), 2n)
+  expect(handOver.isCrowded).toBe(true)
+  handOver.take()
+  expect(handOver.isCrowded).toBe(false)
+})
+
 test('does not wait for ever for a batch that is not committed', async () => {
   const handOver = new HandOver(100)
   handOver.open(0n)

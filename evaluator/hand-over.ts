@@ -125,6 +125,11 @@ export class HandOver {
     return this.#isWhole && this.#batches.length > 0
   }
 
+  /** Whether so many rows wait that there may soon be no room. */
+  get isCrowded(): boolean {
+    return this.#rows * 2 > this.#rowsMax
+  }
+
   /** Those whose turn it is, in order; the first of them where they are many. */
   take(): HandedBatch[] {
     if (!this.#isWhole) return []

@@ -6,11 +6,13 @@ import type { EpisodeRange, EpisodeScope } from '../db/evaluation/episodes.ts'
 import { writeLateMarks } from '../db/evaluation/late-marks.ts'
 import { keepLease } from '../db/evaluation/lease.ts'
 import { writeWatermark } from '../db/evaluation/watermark.ts'
+import { together } from '../db/together.ts'
 import type { WrittenChange } from './alert-changes.ts'
 import type { HubFacts } from './hub-outages.ts'
 import { LeaseLostError } from './lease.ts'
 import type { UnitFacts } from './overdue-looks.ts'
 import { isOfData } from './refusals.ts'
+import { type LedgerPlace, type SavePart, SaveRound } from './save-round.ts'
 import type { SessionOptions } from './session-options.ts'
 import type { SetAside } from './set-aside.ts'
 import { changesOf, halves, type TurnPart, wholeTurn } from './turn-parts.ts'
@@ -23,6 +25,9 @@ export const EVALUATOR = 'evaluator'
 /** The cursor is moved so often though nothing arrives: when it stands, nobody has evaluated. */
 const HEARTBEAT_MS = 10_000
 const WATERMARK_MS = 60_000
+
+/** How far all is stored with a transaction; undefined: no farther than before. */
+type Saved = LedgerPlace | undefined
 
 interface Turn {
   touched: readonly UnitContext[]
@@ -44,7 +49,7 @@ interface Turn {
 
 /**
  * Commits what turns have changed. Alerts at once, with the states of their devices; the cursor and all other states every
- * `EVALUATOR_SAVE_MS`, together: what a crash loses of them is read from the ledger again.
+ * `EVALUATOR_SAVE_MS`, in parts: what a crash loses of them is read from the ledger again.
  */
 export class SessionWriter {
   readonly #options: SessionOptions
@@ -54,6 +59,8 @@ export class SessionWriter {
   readonly #heard = new Map<number, UnitContext>()
   #savedCursor: LedgerCursor
   #savedAtMs = performance.now()
+  /** The save under way. */
+  #round: SaveRound | undefined
   #watermarkAtMs = -Infinity
   #openAlerts = 1
   /** Of what is being judged, by `performance.now()`. */
@@ -73,12 +80,28 @@ export class SessionWriter {
   /** Returns what has become of alerts; undefined: nothing had to be written. */
   async write(turn: Turn): Promise<readonly WrittenChange[] | undefined> {
     for (const unit of turn.touched) this.#note(unit)
-    const isSaving = turn.isEnd || (!turn.isRound && this.#isSaveDue(turn))
-    const changes = this.#changesOf(turn, isSaving)
-    const isWriting = isSaving || hasChanges(changes)
-    const written = isWriting ? await this.#writeAll(turn, changes, isSaving) : undefined
+    const part = turn.isRound ? undefined : this.#nextPart(turn)
+    const changes = this.#changesOf(turn, part)
+    const isWriting = part !== undefined || hasChanges(changes)
+    const written = isWriting ? await this.#writeAll(turn, changes, part?.place) : undefined
     if (!turn.isRound) this.#oldestCommitMs = Infinity
     return written
+  }
+
+  /** Whether there is more to be stored than the last turn has. */
+  get isSaving(): boolean {
+    return this.#round !== undefined
+  }
+
+  #nextPart(turn: Turn): SavePart | undefined {
+    // The last one is of all.
+    if (turn.isEnd || (!this.#round && this.#isSaveDue(turn))) {
+      const unsaved = { devices: this.#unsaved.keys(), unitIds: this.#heard.keys() }
+      this.#round = new SaveRound(turn, unsaved, performance.now())
+    }
+    const part = this.#round?.next(turn.isEnd ? Infinity : performance.now())
+    if (part?.place) this.#round = undefined
+    return part
   }
 
   /** A unit was set aside: its states are no longer to be stored. */
@@ -88,25 +111,25 @@ export class SessionWriter {
   }
 
   /** In one transaction. Where what is written is at fault, part by part, so that only those units stay behind that are refused. */
-  async #writeAll(turn: Turn, changes: TurnChanges, isSaving: boolean): Promise<readonly WrittenChange[]> {
+  async #writeAll(turn: Turn, changes: TurnChanges, saved: Saved): Promise<readonly WrittenChange[]> {
     try {
-      return await this.#commit(turn, changes, isSaving)
+      return await this.#commit(turn, changes, saved)
     } catch (error) {
       if (!isOfData(error)) throw error
       const written = await this.#writePart(turn, changes, wholeTurn(changes))
-      return [...written, ...(await this.#writeRest(turn, changes, isSaving))]
+      return [...written, ...(await this.#writeRest(turn, changes, saved))]
     }
   }
 
-  async #writeRest(turn: Turn, changes: TurnChanges, isSaving: boolean): Promise<readonly WrittenChange[]> {
+  async #writeRest(turn: Turn, changes: TurnChanges, saved: Saved): Promise<readonly WrittenChange[]> {
     const rest = changesOf(changes, { unitIds: new Set(), hubIds: new Set() })
-    if (!changes.isPagingAll) return this.#commit(turn, rest, isSaving)
+    if (!changes.isPagingAll) return this.#commit(turn, rest, saved)
     try {
-      return await this.#commit(turn, { ...rest, isPagingAll: true }, isSaving)
+      return await this.#commit(turn, { ...rest, isPagingAll: true }, saved)
     } catch (error) {
       if (!isOfData(error)) throw error
       this.#aside.setPagesAside(error)
-      return this.#commit(turn, rest, isSaving)
+      return this.#commit(turn, rest, saved)
     }
   }
 
@@ -117,7 +140,7 @@ export class SessionWriter {
   async #writePart(turn: Turn, changes: TurnChanges, part: TurnPart): Promise<readonly WrittenChange[]> {
     await this.holdLease()
     try {
-      return await this.#commit(turn, changesOf(changes, part), false)
+      return await this.#commit(turn, changesOf(changes, part), undefined)
     } catch (error) {
       if (!isOfData(error)) throw error
       const two = halves(part)
@@ -150,7 +173,7 @@ export class SessionWriter {
 
   #changesOf(
     { touched, ranges, scopes, unitFacts, hubs, statuses, isTick, isPageDue }: Turn,
-    isSaving: boolean,
+    part: SavePart | undefined,
   ): TurnChanges {
     const ranged = new Set(ranges.map(({ unitId }) => unitId))
     const scoped = new Set(scopes.map(({ unitId }) => unitId))
@@ -158,8 +181,10 @@ export class SessionWriter {
       ({ changed, config: { unitId } }) => changed.size > 0 || ranged.has(unitId) || scoped.has(unitId),
     )
     const written = new Set(units)
-    const heard = isSaving ? [...this.#heard.values()] : []
-    const devices = [...this.#unsaved.values()].filter(({ unit }) => isSaving || written.has(unit))
+    const heard = [...this.#heard].flatMap(([unitId, unit]) => (part?.unitIds.has(unitId) ? [unit] : []))
+    const devices = [...this.#unsaved].flatMap(([key, unsaved]) =>
+      part?.devices.has(key) || written.has(unsaved.unit) ? [unsaved] : [],
+    )
     return {
       units,
       ranges,
@@ -180,31 +205,39 @@ export class SessionWriter {
     return elapsedMs >= (isNews ? this.#options.settings.EVALUATOR_SAVE_MS : HEARTBEAT_MS)
   }
 
-  async #commit(turn: Turn, changes: TurnChanges, isSaving: boolean): Promise<readonly WrittenChange[]> {
-    const result = await this.#transact(turn, changes, isSaving)
-    this.#stored(turn, changes, { result, isSaving })
+  async #commit(turn: Turn, changes: TurnChanges, saved: Saved): Promise<readonly WrittenChange[]> {
+    const result = await this.#transact(turn, changes, saved)
+    this.#stored(changes, result, saved)
     return result.alerts
   }
 
-  #transact(turn: Turn, changes: TurnChanges, isSaving: boolean): Promise<TurnResult> {
+  #transact(turn: Turn, changes: TurnChanges, saved: Saved): Promise<TurnResult> {
     const { pool, lease, limits, statementTimeoutMs } = this.#options
     return onConnection(pool, async (client) => {
-      await client.query(`BEGIN; SET LOCAL statement_timeout = ${Math.trunc(statementTimeoutMs)}`)
-      if (!(await keepLease(client, lease.lease))) throw new LeaseLostError()
+      const [, isHeld] = await together(client, [
+        () => client.query(`BEGIN; SET LOCAL statement_timeout = ${Math.trunc(statementTimeoutMs)}`),
+        () => keepLease(client, lease.lease),
+      ])
+      if (!isHeld) throw new LeaseLostError()
       const result = await writeTurn(client, changes, { nowMs: turn.nowMs, limits })
-      if (isSaving) await this.#save(client, turn)
-      if (turn.isTick || result.alerts.length > 0) await this.#countAlerts(client)
+      const isCountDue = turn.isTick || result.alerts.length > 0
+      await together(client, [
+        async () => (saved ? this.#moveTo(client, saved, turn) : undefined),
+        async () => (isCountDue ? this.#countAlerts(client) : undefined),
+      ])
       await client.query('COMMIT')
       return result
     })
   }
 
-  async #save(client: PoolClient, { cursor, newestId, isEnd }: Turn): Promise<void> {
-    await writeLateMarks(client, this.#aside.marks(), OPEN_END_MS)
-    await moveCursor(client, EVALUATOR, { from: this.#savedCursor, to: cursor })
-    if (!isEnd && performance.now() < this.#watermarkAtMs + WATERMARK_MS) return
-    await writeWatermark(client, EVALUATOR, { cursor, newestId })
-    this.#watermarkAtMs = performance.now()
+  async #moveTo(client: PoolClient, { cursor, newestId }: LedgerPlace, { isEnd }: Turn): Promise<void> {
+    const isWatermarkDue = isEnd || performance.now() >= this.#watermarkAtMs + WATERMARK_MS
+    await together(client, [
+      () => writeLateMarks(client, this.#aside.marks(), OPEN_END_MS),
+      () => moveCursor(client, EVALUATOR, { from: this.#savedCursor, to: cursor }),
+      async () => (isWatermarkDue ? writeWatermark(client, EVALUATOR, { cursor, newestId }) : undefined),
+    ])
+    if (isWatermarkDue) this.#watermarkAtMs = performance.now()
   }
 
   async #countAlerts(client: ClientBase): Promise<void> {
@@ -214,15 +247,11 @@ export class SessionWriter {
   }
 
   /** After the commit. */
-  #stored(
-    turn: Turn,
-    changes: TurnChanges,
-    { result, isSaving }: { result: TurnResult; isSaving: boolean },
-  ): void {
+  #stored(changes: TurnChanges, result: TurnResult, saved: Saved): void {
     const { metrics, onTold } = this.#options
-    for (const saved of changes.devices) {
-      saved.device.isUnsaved = false
-      this.#unsaved.delete(deviceKey(saved))
+    for (const stored of changes.devices) {
+      stored.device.isUnsaved = false
+      this.#unsaved.delete(deviceKey(stored))
     }
     for (const unit of changes.units) {
       unit.changed.clear()
@@ -230,9 +259,9 @@ export class SessionWriter {
     }
     for (const { config } of changes.heard) this.#heard.delete(config.unitId)
     this.#aside.said(changes)
-    if (isSaving) {
+    if (saved) {
       this.#aside.marked()
-      this.#savedCursor = turn.cursor
+      this.#savedCursor = saved.cursor
       this.#savedAtMs = performance.now()
     }
     if (result.alerts.length > 0 && Number.isFinite(this.#oldestCommitMs)) {

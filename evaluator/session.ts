@@ -80,13 +80,8 @@ export class Session {
     })
   }
 
-  /** Whether the ledger shows more than can be taken at once. */
-  get isBehind(): boolean {
-    return this.#isBehind
-  }
-
-  /** Judges what has come and what the clock makes due, and commits what that changes. */
-  async turn(): Promise<void> {
+  /** Judges what has come and what the clock makes due, and commits what that changes. Returns whether there is more at once. */
+  async turn(): Promise<boolean> {
     const { handOver, now, reads } = this.#options
     reads.beginTurn()
     await this.#writer.holdLease()
@@ -105,6 +100,7 @@ export class Session {
     // What is live comes before what may take long once more.
     if (reads.timeouts === 0) await this.#retryAside(nowMs)
     if (reads.timeouts === 0) await this.#foldOld(nowMs)
+    return this.#isBehind || this.#writer.isSaving
   }
 
   notices(): string[] {
@@ -117,12 +113,14 @@ export class Session {
   }
 
   async #applyHanded(handed: readonly HandedBatch[]): Promise<void> {
+    const { handOver, utilization } = this.#options
     const fresh = handed.filter(({ id }) => this.#ledger.takeHanded(id))
     for (const { committedAtMs } of fresh) this.#writer.noteCommitted(committedAtMs)
     for (const work of inSlices(fresh, () => this.#memory.offsets)) {
       const startedAtMs = performance.now()
       await this.#apply(work)
-      await restAfter(startedAtMs, { utilization: this.#options.utilization(), isArriving: true, lagMs: 0 })
+      const beside = { utilization: utilization(), isBehind: handOver.isCrowded, isArriving: true, lagMs: 0 }
+      await restAfter(startedAtMs, beside)
     }
   }
 
@@ -147,7 +145,8 @@ export class Session {
     this.#writer.noteCommitted(startedAtMs - lagMs)
     await this.#apply(storedWork(await reads.untilAnswered((client) => batchRows(client, batches))))
     if (!this.#isBehind) return
-    await restAfter(startedAtMs, { utilization: utilization(), isArriving: this.#noteDropped() > 0, lagMs })
+    const isArriving = this.#noteDropped() > 0
+    await restAfter(startedAtMs, { utilization: utilization(), isBehind: true, isArriving, lagMs })
   }
 
   /** Batches that were left to the ledger since the last look. */

@@ -1,10 +1,10 @@
-import { drizzle } from 'drizzle-orm/node-postgres'
 import type { PoolClient } from 'pg'
-import { type AuditEvent, appendAuditEvents } from '../db/audit/append.ts'
+import { type AuditEvent, appendToAuditChains } from '../db/audit/append.ts'
 import { readOpenHubAlerts, readUnitAlerts } from '../db/evaluation/alert-rows.ts'
 import { type EpisodeRange, type EpisodeScope, replaceEpisodes } from '../db/evaluation/episodes.ts'
 import { writeUnitStatuses } from '../db/evaluation/unit-statuses.ts'
 import { writeRuleStates } from '../db/evaluation/write-states.ts'
+import { together } from '../db/together.ts'
 import {
   auditEventOf,
   type OwnedChange,
@@ -19,7 +19,7 @@ import type { AlertFacts } from './core/types.ts'
 import type { HubFacts } from './hub-outages.ts'
 import { judgeAlerts } from './judge-alerts.ts'
 import type { UnitFacts } from './overdue-looks.ts'
-import { planPages } from './paging/plan-pages.ts'
+import { type PagesPlanned, planPages } from './paging/plan-pages.ts'
 import type { PagingLimits } from './paging/types.ts'
 import { queueAlertTransitions, type Transition } from './publishing/queue-alerts.ts'
 import { queueUnitStatuses } from './publishing/queue-units.ts'
@@ -59,37 +59,51 @@ export async function writeTurn(
   turn: TurnChanges,
   { nowMs, limits }: { nowMs: number; limits: PagingLimits },
 ): Promise<TurnResult> {
-  await writeRuleStates(client, turn.devices.map(stateRow))
-  const changes = [
-    ...(await changesOf(client, turn)),
-    ...(await hubChanges(client, turn.hubs)),
-    ...(await factChanges(client, turn.unitFacts)),
-  ]
-  const alerts = await writeAlertChanges(client, changes, nowMs)
-  await writeUnitStatuses(client, [...new Set([...turn.statuses, ...turn.heard])].map(statusRow))
-  const transitions: Transition[] = alerts.flatMap((alert) => {
-    const transition = transitionOf(alert)
-    return transition ? [{ alertId: alert.alertId, transition }] : []
-  })
-  transitions.push(...(await pages(client, turn, alerts, { nowMs, limits })))
-  await queueAlertTransitions(client, transitions, nowMs)
-  await queueUnitStatuses(
-    client,
-    turn.statuses.map(({ config }) => ({ unitId: config.unitId, sinceMs: nowMs })),
-    nowMs,
-  )
-  await audit(client, alerts, nowMs)
+  const [, ...changes] = await together(client, [
+    () => writeRuleStates(client, turn.devices.map(stateRow)),
+    () => unitChanges(client, turn),
+    () => hubChanges(client, turn.hubs),
+    () => factChanges(client, turn.unitFacts),
+  ])
+  const [alerts] = await together(client, [
+    () => writeAlertChanges(client, changes.flat(), nowMs),
+    () => writeUnitStatuses(client, [...new Set([...turn.statuses, ...turn.heard])].map(statusRow)),
+  ])
+  const pages = await planTurnPages(client, turn, alerts, { nowMs, limits })
+  const transitions = [...transitionsOf(alerts), ...pages.transitions]
+  const statuses = turn.statuses.map(({ config }) => ({ unitId: config.unitId, sinceMs: nowMs }))
+  // As whoever changes an alert by hand: its row first, then the lock of messages, then that of the audit log.
+  await together(client, [
+    () => pages.write(),
+    () => queueAlertTransitions(client, transitions, nowMs),
+    () => queueUnitStatuses(client, statuses, nowMs),
+    () => audit(client, alerts, nowMs),
+  ])
   return { alerts, isToldOutside: transitions.length + turn.statuses.length > 0 }
 }
 
-async function changesOf(client: PoolClient, { units, ranges, scopes }: TurnChanges): Promise<OwnedChange[]> {
+function transitionsOf(alerts: readonly WrittenChange[]): Transition[] {
+  return alerts.flatMap((alert) => {
+    const transition = transitionOf(alert)
+    return transition ? [{ alertId: alert.alertId, transition }] : []
+  })
+}
+
+async function unitChanges(
+  client: PoolClient,
+  { units, ranges, scopes }: TurnChanges,
+): Promise<OwnedChange[]> {
   const byId = new Map(units.map((unit) => [unit.config.unitId, unit]))
   const episodes = units.flatMap(({ config: { unitId }, changed }) =>
     [...changed.values()].map((episode) => ({ ...episode, unitId })),
   )
-  const forgotten = await replaceEpisodes(client, ranges, episodes)
   const touched = episodes.map((episode) => ({ ...episode, fromMs: episode.startedAtMs }))
-  const contents = await readScopes(client, [...scopes, ...forgotten, ...touched])
+  const replace = () => replaceEpisodes(client, ranges, episodes)
+  const read = (forgotten: readonly EpisodeScope[]) =>
+    readScopes(client, [...scopes, ...forgotten, ...touched])
+  // Without ranges nothing else is forgotten.
+  const contents =
+    ranges.length > 0 ? await read(await replace()) : (await together(client, [replace, () => read([])]))[1]
   return contents.flatMap((content) => {
     const unit = byId.get(content.scope.unitId)
     return unit ? judgeAlerts(unit, content) : []
@@ -136,18 +150,20 @@ async function hubChanges(client: PoolClient, hubs: readonly HubFacts[]): Promis
   })
 }
 
-async function pages(
+async function planTurnPages(
   client: PoolClient,
   { isPagingAll }: TurnChanges,
   alerts: readonly WrittenChange[],
   at: { nowMs: number; limits: PagingLimits },
-): Promise<Transition[]> {
-  const alertIds = alerts.map(({ alertId }) => alertId)
-  const changed = alertIds.length > 0 ? (await planPages(client, { ...at, alertIds })).transitions : []
-  return isPagingAll ? [...changed, ...(await planPages(client, at)).transitions] : changed
+): Promise<Pick<PagesPlanned, 'transitions' | 'write'>> {
+  const ofChanged = await planPages(client, { ...at, of: alerts })
+  if (!isPagingAll) return ofChanged
+  // They are among all.
+  await ofChanged.write()
+  const ofAll = await planPages(client, at)
+  return { ...ofAll, transitions: [...ofChanged.transitions, ...ofAll.transitions] }
 }
 
-/** In the order of organizations, so that two that write to several chains cannot wait for each other. */
 async function audit(client: PoolClient, alerts: readonly WrittenChange[], nowMs: number): Promise<void> {
   const events = new Map<number, AuditEvent[]>()
   for (const alert of alerts) {
@@ -157,10 +173,7 @@ async function audit(client: PoolClient, alerts: readonly WrittenChange[], nowMs
     ofOrganization.push(event)
     events.set(alert.organizationId, ofOrganization)
   }
-  const tx = drizzle(client)
-  for (const [organizationId, ofOrganization] of [...events].sort(([a], [b]) => a - b)) {
-    await appendAuditEvents(tx, organizationId, ofOrganization)
-  }
+  await appendToAuditChains(client, events)
 }
 
 function stateRow({ unit, device }: { unit: UnitContext; device: DeviceContext }) {

@@ -50,6 +50,7 @@ export async function startEvaluatorService(
     poolMax: CONNECTIONS,
     statementTimeoutMs: settings.DATABASE_STATEMENT_TIMEOUT_MS,
     connectTimeoutMs: settings.DATABASE_CONNECT_TIMEOUT_MS,
+    pipelined: true,
     applicationName: 'frostguard evaluator',
     onIdleError: (error) => log.warn({ err: error }, 'a database connection was lost'),
   })

@@ -1,9 +1,10 @@
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { onConnection } from '../batches/transaction.ts'
 import { createDatabase, type Database } from '../client.ts'
 import { eventLogs, organizations } from '../schema/index.ts'
 import { createTestDatabase, type TestDatabase } from '../testing/test-database.ts'
-import { appendAuditEvents } from './append.ts'
+import { appendAuditEvents, appendToAuditChains } from './append.ts'
 import { verifyAuditChain } from './verify.ts'
 
 let database: TestDatabase
@@ -11,15 +12,19 @@ let db: Database
 let organizationId: number
 let organizationsMade = 0
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  db = createDatabase({
+const open = (pipelined = false) =>
+  createDatabase({
     url: database.url,
     poolMax: 8,
     statementTimeoutMs: 30_000,
     connectTimeoutMs: 10_000,
+    pipelined,
     onIdleError: () => {},
   })
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  db = open()
 })
 
 afterAll(async () => {
@@ -72,6 +77,29 @@ describe('the audit log', () => {
   it('has one chain when many write at once', async () => {
     await Promise.all(Array.from({ length: 20 }, () => append(3)))
     expect(await verifyAuditChain(db, organizationId)).toMatchObject({ intact: true, entries: 60 })
+  })
+
+  it('has one chain of each organization when many write to several at once, on pipelined connections', async () => {
+    const [other] = await db
+      .insert(organizations)
+      .values({ slug: `other-${organizationsMade}`, name: 'Other' })
+      .returning({ id: organizations.id })
+    const otherId = other?.id ?? 0
+    const { $client: pool } = open(true)
+    onTestFinished(() => pool.end())
+    const ofBoth: [number, ReturnType<typeof event>[]][] = [
+      [otherId, [event(1), event(2)]],
+      [organizationId, [event(3)]],
+    ]
+    const appendToBoth = (place: number) =>
+      onConnection(pool, async (client) => {
+        await client.query('BEGIN')
+        await appendToAuditChains(client, new Map(place % 2 === 0 ? ofBoth : ofBoth.toReversed()))
+        await client.query('COMMIT')
+      })
+    await Promise.all(Array.from({ length: 20 }, (_, place) => appendToBoth(place)))
+    expect(await verifyAuditChain(db, organizationId)).toMatchObject({ intact: true, entries: 20 })
+    expect(await verifyAuditChain(db, otherId)).toMatchObject({ intact: true, entries: 40 })
   })
 
   it('takes back what a failed transaction appended', async () => {

@@ -1,5 +1,6 @@
 import type { ClientBase } from 'pg'
 import type { alertSeverity } from '../schema/index.ts'
+import { together } from '../together.ts'
 
 /** What an episode and the alert that it is part of both say. Times are epoch milliseconds. */
 export interface EpisodeFacts {
@@ -109,25 +110,32 @@ export async function replaceEpisodes(
   ranges: readonly EpisodeRange[],
   episodes: readonly EpisodeRow[],
 ): Promise<EpisodeScope[]> {
-  const forgotten = ranges.length === 0 ? [] : await deleteRanges(client, ranges)
-  if (episodes.length === 0) return forgotten
-  const column = (field: keyof EpisodeRow) => episodes.map((episode) => episode[field])
-  await client.query(DELETE_SAME, [
-    column('unitId'),
-    column('deviceId'),
-    column('ruleId'),
-    column('conditionType'),
-    column('startedAtMs'),
-    column('triggeredAtMs'),
+  const [forgotten] = await together(client, [
+    () => deleteRanges(client, ranges),
+    () => writeEpisodes(client, episodes),
   ])
-  await client.query(
-    INSERT,
-    Object.values(COLUMNS).map(([, field]) => column(field)),
-  )
   return forgotten
 }
 
+async function writeEpisodes(client: ClientBase, episodes: readonly EpisodeRow[]): Promise<void> {
+  if (episodes.length === 0) return
+  const column = (field: keyof EpisodeRow) => episodes.map((episode) => episode[field])
+  const same = [
+    ...[column('unitId'), column('deviceId'), column('ruleId'), column('conditionType')],
+    ...[column('startedAtMs'), column('triggeredAtMs')],
+  ]
+  await together(client, [
+    () => client.query(DELETE_SAME, same),
+    () =>
+      client.query(
+        INSERT,
+        Object.values(COLUMNS).map(([, field]) => column(field)),
+      ),
+  ])
+}
+
 async function deleteRanges(client: ClientBase, ranges: readonly EpisodeRange[]): Promise<EpisodeScope[]> {
+  if (ranges.length === 0) return []
   const { rows } = await client.query<EpisodeScope>(DELETE_RANGES, [
     ranges.map(({ unitId }) => unitId),
     ranges.map(({ deviceId }) => deviceId),

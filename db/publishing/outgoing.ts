@@ -18,10 +18,12 @@ export async function lockOutgoing(client: ClientBase): Promise<void> {
   await client.query('SELECT pg_advisory_xact_lock($1, $2)', [LOCK.space, LOCK.key])
 }
 
-/** Puts messages, in their order, behind those that are there: published when, and if, the transaction commits. */
+/**
+ * Puts messages, in their order, behind those that are there: published when, and if, the transaction commits. It must have the
+ * lock (`lockOutgoing`).
+ */
 export async function putOutgoing(client: ClientBase, messages: readonly OutgoingMessage[]): Promise<void> {
   if (messages.length === 0) return
-  await lockOutgoing(client)
   await client.query(
     `INSERT INTO pipeline.outgoing_messages (topic, payload, retain)
      SELECT g.topic, g.payload, g.retain

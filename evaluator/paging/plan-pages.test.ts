@@ -32,9 +32,17 @@ beforeEach(async () => {
 afterAll(() => database.close())
 
 const plan = (nowMs: number, alertIds?: number[]) =>
-  rows.inTransaction((client) =>
-    planPages(client, { nowMs, limits: LIMITS, ...(alertIds ? { alertIds } : {}) }),
-  )
+  rows.inTransaction(async (client) => {
+    const of = alertIds ? given(alertIds) : {}
+    const { write, ...planned } = await planPages(client, { nowMs, limits: LIMITS, ...of })
+    await write()
+    return planned
+  })
+
+const given = (alertIds: readonly number[]) => {
+  const { organizationId } = rows.fleet
+  return { of: alertIds.map((alertId) => ({ alertId, organizationId })) }
+}
 
 /** An alert that is live: its device is out of range now. */
 async function raise(values: AlertValues = {}): Promise<number> {
@@ -106,9 +114,9 @@ describe('a page', () => {
     const alertId = await raise()
     const client = await rows.pool.connect()
     await client.query('BEGIN')
-    expect(await planPages(client, { nowMs: NOW, limits: LIMITS, alertIds: [alertId] })).toMatchObject({
-      deliveries: 1,
-    })
+    const planned = await planPages(client, { nowMs: NOW, limits: LIMITS, ...given([alertId]) })
+    expect(planned).toMatchObject({ deliveries: 1 })
+    await planned.write()
     await client.query('ROLLBACK')
     client.release()
     expect(await told()).toEqual([])

@@ -7,56 +7,63 @@ import {
   readAlertsToPage,
   readContacts,
 } from '../../db/paging/read-alerts.ts'
+import { together } from '../../db/together.ts'
 import { contactOf, pagedAlert, type SiteContact } from './paged-alert.ts'
 import { type AlertPlan, planAlert } from './plan-alert.ts'
-import { spread } from './spread.ts'
+import { type EarlierMessage, spread } from './spread.ts'
 import type { Delivery, PagedAlert, PagingLimits } from './types.ts'
 
 export interface PagesPlanned {
+  /** Writes them; until then nothing is. */
+  write(): Promise<void>
   /** What has become of alerts by it. */
   transitions: { alertId: number; transition: 'amended' | 'escalated' }[]
-  /** Messages written, and of these those that wait for the next message of their recipient. */
+  /** Messages to be written, and of these those that wait for the next message of their recipient. */
   deliveries: number
   grouped: number
   /** Open alerts that have not paged: for want of a fresh reading, held, or because of quiet hours. */
   waiting: { stale: number; held: number; quiet: number }
 }
 
+interface Owned {
+  alertId: number
+  organizationId: number
+}
+
 /**
- * Writes the messages that are due at `nowMs` about the given alerts, or about all that are open, within the evaluator's
- * transaction: after its changes to alerts, episodes and states, and before they are published. What it decides follows
- * from what the tables say is true and what people were told before, so a repetition says nothing twice.
+ * Plans the messages that are due at `nowMs` about the given alerts, or about all that are open, within the evaluator's
+ * transaction: after its changes to alerts, episodes and states; and they are written before those are published. What it decides
+ * follows from what the tables say is true and what people were told before, so a repetition says nothing twice.
  */
 export async function planPages(
   client: ClientBase,
-  { nowMs, limits, alertIds }: { nowMs: number; limits: PagingLimits; alertIds?: readonly number[] },
+  { nowMs, limits, of }: { nowMs: number; limits: PagingLimits; of?: readonly Owned[] },
 ): Promise<PagesPlanned> {
-  const rows = alertIds
-    ? await readAlerts(client, { alertIds, nowMs })
-    : await readAlertsToPage(client, { nowMs, escalationMs: limits.escalationMs })
-  const alerts = await readPagedAlerts(client, rows, nowMs)
+  const due = of ? undefined : await readAlertsToPage(client, { nowMs, escalationMs: limits.escalationMs })
+  const { alerts, earlier } = await readAbout(client, of ?? due ?? [], { due, nowMs, limits })
   const plans = alerts.map((alert) => ({ alert, plan: planAlert(alert, nowMs, limits) }))
-  const { deliveries, grouped } = await spreadOut(
-    client,
+  const { deliveries, grouped } = spread(
     plans.flatMap(({ plan }) => plan.deliveries),
+    earlier,
     { nowMs, limits },
   )
-  await writeDeliveries(client, deliveries, nowMs)
   const firstAtMs = firstTimes(deliveries)
   const changed = plans.filter(
     ({ alert, plan }) => plan.escalates || (alert.pagedAtMs === null && firstAtMs.has(alert.alertId)),
   )
-  await writePaged(
-    client,
-    changed.map(({ alert: { alertId }, plan }) => ({
-      alertId,
-      pagedAtMs: firstAtMs.get(alertId) ?? null,
-      escalationLevel: plan.escalationLevel,
-      escalates: plan.escalates,
-    })),
-    nowMs,
-  )
+  const paged = changed.map(({ alert: { alertId }, plan }) => ({
+    alertId,
+    pagedAtMs: firstAtMs.get(alertId) ?? null,
+    escalationLevel: plan.escalationLevel,
+    escalates: plan.escalates,
+  }))
   return {
+    async write() {
+      await together(client, [
+        () => writeDeliveries(client, deliveries, nowMs),
+        () => writePaged(client, paged, nowMs),
+      ])
+    },
     transitions: changed.map(({ alert: { alertId }, plan: { escalates } }) => ({
       alertId,
       transition: escalates ? 'escalated' : 'amended',
@@ -82,19 +89,27 @@ function waitingOf(plans: readonly AlertPlan[]): PagesPlanned['waiting'] {
   return waiting
 }
 
-async function readPagedAlerts(
+/** All that is known of these alerts, and when their organizations were last sent something. `due`: their rows, if they are read. */
+async function readAbout(
   client: ClientBase,
-  rows: readonly PagedAlertRow[],
-  nowMs: number,
-): Promise<PagedAlert[]> {
-  if (rows.length === 0) return []
-  const contacts = await readContacts(client, [...new Set(rows.map((row) => row.organizationId))])
+  about: readonly Owned[],
+  { due, nowMs, limits }: { due: PagedAlertRow[] | undefined; nowMs: number; limits: PagingLimits },
+): Promise<{ alerts: PagedAlert[]; earlier: EarlierMessage[] }> {
+  if (about.length === 0) return { alerts: [], earlier: [] }
+  const alertIds = about.map(({ alertId }) => alertId)
+  const organizationIds = [...new Set(about.map(({ organizationId }) => organizationId))]
+  const [rows, contacts, told, earlier] = await together(client, [
+    async () => due ?? readAlerts(client, { alertIds, nowMs }),
+    () => readContacts(client, organizationIds),
+    () => readDeliveries(client, alertIds),
+    () => readMessageTimes(client, { organizationIds, sinceMs: nowMs - limits.singlesWindowMs }),
+  ])
   const contactsOf = contactsBySite(contacts, nowMs)
-  const alertIds = rows.map(({ alertId }) => alertId)
-  const toldOf = Map.groupBy(await readDeliveries(client, alertIds), ({ alertId }) => alertId)
-  return rows.map((row) =>
+  const toldOf = Map.groupBy(told, ({ alertId }) => alertId)
+  const alerts = rows.map((row) =>
     pagedAlert(row, { nowMs, contacts: contactsOf(row), told: toldOf.get(row.alertId) ?? [] }),
   )
+  return { alerts, earlier }
 }
 
 /** The contacts of an alert's organization by the clock of its site, worked out once for all alerts that share them. */
@@ -109,18 +124,4 @@ function contactsBySite(contacts: readonly ContactRow[], nowMs: number) {
     known.set(key, found)
     return found
   }
-}
-
-async function spreadOut(
-  client: ClientBase,
-  deliveries: readonly Delivery[],
-  { nowMs, limits }: { nowMs: number; limits: PagingLimits },
-): Promise<{ deliveries: Delivery[]; grouped: number }> {
-  if (deliveries.length === 0) return { deliveries: [], grouped: 0 }
-  const organizationIds = [...new Set(deliveries.map(({ organizationId }) => organizationId))]
-  const earlier = await readMessageTimes(client, {
-    organizationIds,
-    sinceMs: nowMs - limits.singlesWindowMs,
-  })
-  return spread(deliveries, earlier, { nowMs, limits })
 }

@@ -1,6 +1,7 @@
 import type { ClientBase } from 'pg'
 import { type AlertFactsRow, readAlertFacts } from '../../db/publishing/alert-facts.ts'
-import { putOutgoing } from '../../db/publishing/outgoing.ts'
+import { lockOutgoing, putOutgoing } from '../../db/publishing/outgoing.ts'
+import { together } from '../../db/together.ts'
 import type { AlertMessage, AlertTransition } from '../../ingest/operator-payloads.ts'
 
 export interface Transition {
@@ -20,7 +21,10 @@ export async function queueAlertTransitions(
 ): Promise<void> {
   const wanted = worthTelling(transitions)
   if (wanted.length === 0) return
-  const rows = await readAlertFacts(client, [...new Set(wanted.map(({ alertId }) => alertId))])
+  const [, rows] = await together(client, [
+    () => lockOutgoing(client),
+    () => readAlertFacts(client, [...new Set(wanted.map(({ alertId }) => alertId))]),
+  ])
   const facts = new Map(rows.map((row) => [row.alertId, row]))
   const messages = wanted.flatMap(({ alertId, transition }) => {
     const row = facts.get(alertId)

@@ -8,6 +8,7 @@ import {
   type UnitFactsRow,
   unpublishedUnits,
 } from '../../db/publishing/unit-facts.ts'
+import { together } from '../../db/together.ts'
 import type { UnitStatusMessage } from '../../ingest/operator-payloads.ts'
 
 const UNITS_PER_TRANSACTION = 1_000
@@ -23,7 +24,10 @@ export async function queueUnitStatuses(
 ): Promise<void> {
   if (changes.length === 0) return
   const sinceMs = new Map(changes.map((change) => [change.unitId, change.sinceMs]))
-  const rows = await readUnitFacts(client, [...sinceMs.keys()])
+  const [, rows] = await together(client, [
+    () => lockOutgoing(client),
+    () => readUnitFacts(client, [...sinceMs.keys()]),
+  ])
   await putOutgoing(
     client,
     rows.map((row) => messageOf(row, { sinceMs: sinceMs.get(row.unitId) ?? nowMs, nowMs })),

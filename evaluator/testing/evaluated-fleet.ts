@@ -66,6 +66,8 @@ interface AlertSaid {
 export interface EvaluatedFleet {
   url: string
   db: Database
+  /** That of the evaluators. */
+  evaluatorPool: Pool
   /** Epoch milliseconds of minute 0: a while ago, so that the newest reading is of now. */
   beginMs: number
   unitId: number
@@ -110,15 +112,19 @@ export async function openEvaluatedFleet(options: {
   minutes?: number
 }): Promise<EvaluatedFleet> {
   const database: TestDatabase = await createTestDatabase()
-  const db = createDatabase({
-    url: database.url,
-    poolMax: 8,
-    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
-    connectTimeoutMs: 10_000,
-    applicationName: 'evaluator test',
-    onIdleError: () => {},
-  })
+  const open = (pipelined: boolean) =>
+    createDatabase({
+      url: database.url,
+      poolMax: 8,
+      statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+      connectTimeoutMs: 10_000,
+      applicationName: 'evaluator test',
+      pipelined,
+      onIdleError: () => {},
+    })
+  const db = open(false)
   const pool: Pool = db.$client
+  const { $client: evaluatorPool } = open(true)
   const folder = await makeTestFolder()
   const nextId = createBatchIds({ now: Date.now, process: 1 })
   const evaluators: Evaluator[] = []
@@ -167,6 +173,7 @@ export async function openEvaluatedFleet(options: {
   return {
     url: database.url,
     db,
+    evaluatorPool,
     beginMs,
     unitId,
     devices,
@@ -212,7 +219,7 @@ export async function openEvaluatedFleet(options: {
       }
       const log = pino({ level: process.env['TEST_LOG_LEVEL'] ?? 'silent' })
       const evaluator = new Evaluator({
-        pool,
+        pool: evaluatorPool,
         log,
         settings,
         metrics,
@@ -230,7 +237,7 @@ export async function openEvaluatedFleet(options: {
     evaluated: () => until('all that is committed is evaluated', () => isEvaluated(pool)),
     async close() {
       await Promise.all(evaluators.map((evaluator) => evaluator.stop()))
-      await pool.end()
+      await Promise.all([pool.end(), evaluatorPool.end()])
       await database.drop()
       await removeTestFolder(folder)
     },

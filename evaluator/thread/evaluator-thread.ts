@@ -5,6 +5,7 @@ import { Counter, type Registry } from 'prom-client'
 import type { CommitListener } from '../../ingest/committed.ts'
 import { within } from '../../ingest/within.ts'
 import { BatchPacker } from '../packed-batch.ts'
+import { OVERRUN } from '../rest.ts'
 import { AheadBatches } from './ahead.ts'
 import { HangWatch } from './hang-watch.ts'
 import type { FromThread, MetricSaid, ThreadData, ThreadSettings, ToThread } from './messages.ts'
@@ -183,11 +184,10 @@ export class EvaluatorThread {
     void this.#worker.terminate()
   }
 
-  /** Where batches are full, more waits than the database takes, however much time this thread has left. */
   #noteBusy(): void {
     const now = performance.eventLoopUtilization()
     const { utilization } = performance.eventLoopUtilization(now, this.#busyBefore)
-    this.#shared.utilization = this.#fullBatches * 2 > this.#batches ? 1 : utilization
+    this.#shared.utilization = this.#fullBatches * 2 > this.#batches ? OVERRUN : utilization
     this.#busyBefore = now
     this.#batches = 0
     this.#fullBatches = 0

@@ -33,6 +33,7 @@ export function runThread(port: MessagePort, { url, settings, holder, words }: T
     poolMax: CONNECTIONS,
     statementTimeoutMs: settings.DATABASE_STATEMENT_TIMEOUT_MS,
     connectTimeoutMs: settings.DATABASE_CONNECT_TIMEOUT_MS,
+    pipelined: true,
     applicationName: 'frostguard evaluator',
     onIdleError: (error) => log.warn({ err: error }, 'a database connection was lost'),
   })

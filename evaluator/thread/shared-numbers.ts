@@ -19,7 +19,7 @@ export class SharedNumbers {
     Atomics.add(this.words, 0, count)
   }
 
-  /** Share of the last moments in which the thread of ingest was busy. */
+  /** Share of the last moments in which the thread of ingest was busy, or `OVERRUN`. */
   get utilization(): number {
     return Atomics.load(this.words, 1) / PARTS
   }
