@@ -218,13 +218,7 @@ export async function openEvaluatedFleet(options: {
         DATABASE_STATEMENT_TIMEOUT_MS: statementTimeoutMs,
       }
       const log = pino({ level: process.env['TEST_LOG_LEVEL'] ?? 'silent' })
-      const evaluator = new Evaluator({
-        pool: evaluatorPool,
-        log,
-        settings,
-        metrics,
-        now,
-      })
+      const evaluator = new Evaluator({ pool: evaluatorPool, log, settings, metrics, now })
       evaluators.push(evaluator)
       evaluator.start()
       return evaluator
