@@ -57,6 +57,29 @@ test('begun while a transaction holds the ledger back, it judges what is handed 
   expect((await fleet.alerts()).length).toBeGreaterThan(0)
 })
 
+test('what a transaction has hidden for long does not keep waiting what is handed over', async () => {
+  fleet = await openEvaluatedFleet({ rules: [TOO_WARM], minutes: 15 })
+  const pool = fleet.db.$client
+  const client = await pool.connect()
+  try {
+    await client.query('BEGIN; SELECT pg_current_xact_id()')
+    // Each is a page of its own.
+    await pool.query(
+      'INSERT INTO pipeline.ingest_batches (id, readings) SELECT g, 100 FROM generate_series(1, 3000) g',
+    )
+    const evaluator = fleet.startEvaluator({ env: { EVALUATOR_PAGE_ROWS_MAX: '100' } })
+    await until('it reads what is hidden', async () => (await fleet.lagSeconds()) > 0)
+    const batch = await fleet.commit(EXCURSION)
+    await fleet.hideFromLedger(batch.id)
+    hand(evaluator, batch, batch.id)
+    await until('there is an alert', async () => (await fleet.alerts()).length > 0)
+    expect(await fleet.lagSeconds()).toBeGreaterThan(0)
+  } finally {
+    await client.query('ROLLBACK')
+    client.release()
+  }
+})
+
 let laters = 0
 /** A device says one thing of one time. */
 function later(): number {

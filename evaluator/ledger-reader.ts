@@ -17,6 +17,8 @@ export interface LedgerNews {
   batches: LedgerBatch[]
   /** There is more at once. */
   isFull: boolean
+  /** The cursor has reached its end: these are of what an open transaction hides from it. */
+  isHeldBack: boolean
   /** Of the oldest one, epoch milliseconds; null where there is none. */
   oldestCommittedAtMs: number | null
 }
@@ -74,13 +76,13 @@ export class LedgerReader {
       remember(this.#shown, id)
       return true
     })
-    if (isFull || unseen.length > 0) return newsOf(unseen, isFull)
+    if (isFull || unseen.length > 0) return newsOf(unseen, { isFull, isHeldBack: false })
     return this.#nextHeldBack(read, isAwaited)
   }
 
   async #nextHeldBack(read: Read, isAwaited: (id: bigint) => boolean): Promise<LedgerNews> {
     const page = await this.#heldBack.next(read, this.cursor)
-    if (!page) return newsOf([], false)
+    if (!page) return newsOf([], { isFull: false, isHeldBack: true })
     const { after } = this.#heldBack
     const taken = this.#withinRows(this.#untilAwaited(page, isAwaited, after), after)
     this.#heldBack.noteTaken(page, taken)
@@ -89,7 +91,7 @@ export class LedgerReader {
       this.#noteShown(id)
       remember(this.#ahead, id)
     }
-    return newsOf(unseen, taken.isFull)
+    return newsOf(unseen, { isFull: taken.isFull, isHeldBack: true })
   }
 
   #noteShown(id: bigint): void {
@@ -126,11 +128,11 @@ function upTo(
   }
 }
 
-function newsOf(unseen: readonly LedgerBatch[], isFull: boolean): LedgerNews {
+function newsOf(unseen: readonly LedgerBatch[], page: Pick<LedgerNews, 'isFull' | 'isHeldBack'>): LedgerNews {
   return {
+    ...page,
     // In the order of their arrival, as far as can be told.
     batches: unseen.toSorted((a, b) => (a.id < b.id ? -1 : 1)),
-    isFull,
     oldestCommittedAtMs: unseen.reduce<number | null>(
       (oldest, { committedAtMs }) =>
         committedAtMs === null ? oldest : Math.min(oldest ?? committedAtMs, committedAtMs),

@@ -131,11 +131,11 @@ export class Session {
     metrics.lagSeconds.set(ageMs / 1_000)
     this.#noteDropped()
     this.#isBehind = news.isFull
-    if (news.batches.length > 0) {
-      if (news.isFull) handOver.close()
-      await this.#readBatches(news.batches, ageMs)
-    }
-    if (!news.isFull) handOver.open(this.#ledger.shownId)
+    // What is hidden from the cursor may be hours of the past: what is live does not wait for it.
+    const isMissing = news.isFull && !news.isHeldBack
+    if (isMissing && news.batches.length > 0) handOver.close()
+    if (news.batches.length > 0) await this.#readBatches(news.batches, ageMs)
+    if (!isMissing) handOver.open(this.#ledger.shownId)
     this.#nextReadMs = performance.now() + settings.EVALUATOR_POLL_MS
   }
 

@@ -81,21 +81,28 @@ export async function heldBackPage(
   cursor: LedgerCursor,
   { from, to, after, limit }: SnapshotSpan & { limit: number },
 ): Promise<LedgerPage> {
+  const begin = later(cursor, after)
   // Else the index would be read from the cursor on each time, however long the transaction has been open.
   const ofSpan =
     from === undefined
       ? 'NOT MATERIALIZED (SELECT * FROM pipeline.ingest_batches)'
       : `MATERIALIZED (SELECT * FROM pipeline.ingest_batches
-         WHERE tx >= pg_snapshot_xmax($7::pg_snapshot) OR tx = ANY (ARRAY(SELECT pg_snapshot_xip($7::pg_snapshot))))`
+         WHERE tx >= greatest($1::xid8, pg_snapshot_xmax($5::pg_snapshot))
+           OR tx = ANY (ARRAY(SELECT pg_snapshot_xip($5::pg_snapshot))))`
   const { rows } = await client.query<Row>(
     `WITH of_span AS ${ofSpan}
      SELECT ${COLUMNS} FROM of_span
-     WHERE (tx, id) > ($1::xid8, $2::bigint) AND (tx, id) > ($3::xid8, $4::bigint)
-       AND pg_visible_in_snapshot(tx, $5::pg_snapshot)
-     ORDER BY tx, id LIMIT $6`,
-    [cursor.tx, cursor.batchId, after.tx, after.batchId, to, limit, ...(from === undefined ? [] : [from])],
+     WHERE (tx, id) > ($1::xid8, $2::bigint) AND pg_visible_in_snapshot(tx, $3::pg_snapshot)
+     ORDER BY tx, id LIMIT $4`,
+    [begin.tx, begin.batchId, to, limit, ...(from === undefined ? [] : [from])],
   )
   return toPage(rows, after, limit)
+}
+
+function later(one: LedgerCursor, other: LedgerCursor): LedgerCursor {
+  const [tx, otherTx] = [BigInt(one.tx), BigInt(other.tx)]
+  const isOneLater = tx === otherTx ? one.batchId > other.batchId : tx > otherTx
+  return isOneLater ? one : other
 }
 
 function toPage(rows: readonly Row[], before: LedgerCursor, limit: number): LedgerPage {

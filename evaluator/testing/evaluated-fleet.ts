@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { Pool } from 'pg'
 import { pino } from 'pino'
-import { Registry } from 'prom-client'
+import { type Counter, type Gauge, Registry } from 'prom-client'
 import { createBatchIds } from '../../db/batches/batch-id.ts'
 import { writeBatch } from '../../db/batches/write-batch.ts'
 import { createDatabase, type Database } from '../../db/client.ts'
@@ -98,6 +98,8 @@ export interface EvaluatedFleet {
   }): Evaluator
   /** How often an evaluator had to begin anew. */
   failures(): Promise<number>
+  /** How old what the ledger has shown last was. */
+  lagSeconds(): Promise<number>
   /** All alerts, in order of their beginning. */
   alerts(): Promise<AlertSaid[]>
   /** Waits until everything that is committed has been evaluated, and stored. */
@@ -223,10 +225,8 @@ export async function openEvaluatedFleet(options: {
       evaluator.start()
       return evaluator
     },
-    async failures() {
-      const { values } = await metrics.failures.get()
-      return values.reduce((sum, { value }) => sum + value, 0)
-    },
+    failures: () => sumOf(metrics.failures),
+    lagSeconds: () => sumOf(metrics.lagSeconds),
     alerts: () => readAlerts(pool, beginMs),
     evaluated: () => until('all that is committed is evaluated', () => isEvaluated(pool)),
     async close() {
@@ -236,6 +236,11 @@ export async function openEvaluatedFleet(options: {
       await removeTestFolder(folder)
     },
   }
+}
+
+async function sumOf(metric: Counter | Gauge): Promise<number> {
+  const { values } = await metric.get()
+  return values.reduce((sum, { value }) => sum + value, 0)
 }
 
 async function isEvaluated(pool: Pool): Promise<boolean> {
