@@ -19,7 +19,7 @@ interface ReadsOptions {
 }
 
 /** A read was answered, but so late that nothing that is held may be judged by the clock. */
-export class LateAnswerError extends Error {
+class LateAnswerError extends Error {
   override name = 'LateAnswerError'
 
   constructor(waitedMs: number, cause: unknown) {
