@@ -110,7 +110,7 @@ test('waits for no database of which a DROP was cut short', async () => {
   await execute(given.url, `UPDATE pg_database SET datconnlimit = -2 WHERE datname = 'dropped'`)
   const warnings: string[] = []
   const opening = open({ DATABASE_URL: url, DATABASE_START_WAIT_MS: 60_000 }, warnings)
-  await expect(opening).rejects.toThrow(/invalid database.*55000.*Drop it, and create it again/)
+  await expect(opening).rejects.toThrow(/invalid database.*55000.*DROP DATABASE of it was cut short: drop it/)
   expect(warnings).toEqual([])
 })
 

@@ -110,7 +110,7 @@ const NOT_IN_STATE = '55000'
 /** The function of PostgreSQL (its postinit.c) that refuses who comes to a closed one: `severity` is in the server's language. */
 const CLOSED_AT = 'CheckMyDatabase'
 /** What was dropped in part never opens. */
-const INVALID = /invalid database/
+const INVALID = /cannot connect to invalid database/
 
 /** What pg says, without a code, of a connection that takes too long or is gone. */
 const LOST = /timeout|Connection terminated|Client has encountered a connection error/i
@@ -136,9 +136,10 @@ export function explainUnreachable(error: unknown): Unreachable {
     const remedy = 'If nobody works on it, ALTER DATABASE … ALLOW_CONNECTIONS true opens it'
     return { reason: `${message} (${code}). ${remedy}`, isPassing: true }
   }
-  const remedy = INVALID.test(message)
-    ? 'Drop it, and create it again'
-    : 'Check that a PostgreSQL answers there'
+  const remedy =
+    code === NOT_IN_STATE && INVALID.test(message)
+      ? 'A DROP DATABASE of it was cut short: drop it, and create it anew or from a backup'
+      : 'Check that a PostgreSQL answers there'
   return { reason: `${message}${code ? ` (${code})` : ''}. ${remedy}`, isPassing: LOST.test(message) }
 }
 
