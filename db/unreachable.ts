@@ -133,8 +133,8 @@ export function explainUnreachable(error: unknown): Unreachable {
     return { reason: `the pooler says: ${message} (${code}). Look into its log`, isPassing: true }
   }
   if (isClosed(error)) {
-    const remedy = 'If nobody works on it, ALTER DATABASE … ALLOW_CONNECTIONS true opens it'
-    return { reason: `${message} (${code}). ${remedy}`, isPassing: true }
+    const opening = 'If nobody works on it, ALTER DATABASE … ALLOW_CONNECTIONS true opens it'
+    return { reason: `${message} (${code}). ${opening}`, isPassing: true }
   }
   const remedy =
     code === NOT_IN_STATE && INVALID.test(message)
