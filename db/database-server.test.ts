@@ -103,6 +103,17 @@ test('waits for a database that lets nobody in for now', async () => {
   await server.release()
 })
 
+test('waits for no database of which a DROP was cut short', async () => {
+  const url = databaseUrl(given.url, 'dropped')
+  // As PostgreSQL marks it before it drops its files.
+  await execute(given.url, 'CREATE DATABASE dropped')
+  await execute(given.url, `UPDATE pg_database SET datconnlimit = -2 WHERE datname = 'dropped'`)
+  const warnings: string[] = []
+  const opening = open({ DATABASE_URL: url, DATABASE_START_WAIT_MS: 60_000 }, warnings)
+  await expect(opening).rejects.toThrow(/invalid database.*55000.*DROP DATABASE of it was cut short: drop it/)
+  expect(warnings).toEqual([])
+})
+
 test('a killed test server comes back under its URL', async () => {
   const { pid } = given
   await given.kill()

@@ -1,6 +1,7 @@
 import { DatabaseError } from 'pg'
-import { expect, test } from 'vitest'
+import { expect, inject, test } from 'vitest'
 import { mayPass, prepareDatabase } from './prepare.ts'
+import { createTestDatabase, execute } from './testing/test-database.ts'
 import { makeTestFolder, removeTestFolder } from './testing/test-folder.ts'
 import { SILENT_LOG } from './testing/test-server.ts'
 
@@ -66,5 +67,23 @@ test('passes: a server that has taken its Unix socket away, asked for real', asy
     expect(mayPass(error)).toBe(true)
   } finally {
     await removeTestFolder(folder)
+  }
+})
+
+test('55000 passes of a log-in to a closed database, and not of a statement, asked for real', async () => {
+  const database = await createTestDatabase()
+  const serverUrl = inject('testServerUrl')
+  const name = new URL(database.url).pathname.slice(1)
+  const refused = (sql: string) => execute(database.url, sql).catch((error: unknown) => error)
+  try {
+    const statement = await refused('CREATE SEQUENCE s; SELECT currval($$s$$)')
+    expect(statement).toMatchObject({ code: '55000' })
+    expect(mayPass(new Error('Migration x failed', { cause: statement }))).toBe(false)
+    await execute(serverUrl, `ALTER DATABASE ${name} ALLOW_CONNECTIONS false`)
+    const logIn = await refused('SELECT 1')
+    expect(logIn).toMatchObject({ code: '55000' })
+    expect(mayPass(logIn)).toBe(true)
+  } finally {
+    await database.drop()
   }
 })

@@ -1,3 +1,5 @@
+import { DatabaseError } from 'pg'
+
 /** Why a database could not be reached, and whether it may come up by itself. */
 export interface Unreachable {
   /** What happened, and what to check. */
@@ -102,8 +104,13 @@ const ROWS: Row[] = [
  */
 const POOLER_ERROR = '08P01'
 
-/** What a log-in is told by a database that is closed for maintenance; of a statement it may mean something else. */
-const DATABASE_CLOSED = '55000'
+/** A log-in to a database that is closed for maintenance, or was dropped in part; of a statement, something else. */
+const NOT_IN_STATE = '55000'
+
+/** The function of PostgreSQL (its postinit.c) that refuses who comes to a closed one: `severity` is in the server's language. */
+const CLOSED_AT = 'CheckMyDatabase'
+/** What was dropped in part never opens. */
+const INVALID = /cannot connect to invalid database/
 
 /** What pg says, without a code, of a connection that takes too long or is gone. */
 const LOST = /timeout|Connection terminated|Client has encountered a connection error/i
@@ -125,12 +132,15 @@ export function explainUnreachable(error: unknown): Unreachable {
   if (code === POOLER_ERROR) {
     return { reason: `the pooler says: ${message} (${code}). Look into its log`, isPassing: true }
   }
-  if (code === DATABASE_CLOSED) {
-    const remedy = 'If nobody works on it, ALTER DATABASE … ALLOW_CONNECTIONS true opens it'
-    return { reason: `${message} (${code}). ${remedy}`, isPassing: true }
+  if (isClosed(error)) {
+    const opening = 'If nobody works on it, ALTER DATABASE … ALLOW_CONNECTIONS true opens it'
+    return { reason: `${message} (${code}). ${opening}`, isPassing: true }
   }
-  const isPassing = LOST.test(message)
-  return { reason: `${message}${code ? ` (${code})` : ''}. Check that a PostgreSQL answers there`, isPassing }
+  const remedy =
+    code === NOT_IN_STATE && INVALID.test(message)
+      ? 'A DROP DATABASE of it was cut short: drop it, and create it anew or from a backup'
+      : 'Check that a PostgreSQL answers there'
+  return { reason: `${message}${code ? ` (${code})` : ''}. ${remedy}`, isPassing: LOST.test(message) }
 }
 
 /** Where a URL leads, without its password. */
@@ -138,6 +148,13 @@ export function describeTarget(databaseUrl: string): string {
   const { hostname, port, username, pathname } = new URL(databaseUrl)
   const database = decodeURIComponent(pathname.slice(1)) || decodeURIComponent(username)
   return `database "${database}" at ${hostname}:${port || '5432'} as user "${decodeURIComponent(username)}"`
+}
+
+/** Whether a database lets nobody in for now. A pooler that hands on the code (PgBouncer) leaves out who has said it. */
+function isClosed(error: unknown): boolean {
+  if (!(error instanceof DatabaseError) || error.code !== NOT_IN_STATE) return false
+  const { routine, severity, message } = error
+  return routine === undefined ? severity === 'FATAL' && !INVALID.test(message) : routine === CLOSED_AT
 }
 
 /** A host with several addresses fails with one error for each of them. */

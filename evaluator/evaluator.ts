@@ -40,7 +40,7 @@ interface EvaluatorFailure {
 
 const RETRY_FIRST_MS = 250
 const RETRY_MAX_MS = 5_000
-/** A cursor that stood for so long: nobody has evaluated meanwhile. It is moved every few seconds. */
+/** A cursor that stood, or a read that was asked again, for so long: nobody has evaluated meanwhile. The cursor is moved every few seconds. */
 const STOOD_STILL_MS = 60_000
 /** How often it is looked whether a broker is there. */
 const BROKER_LOOK_MS = 1_000
@@ -77,6 +77,7 @@ export class Evaluator {
     this.#reads = new Reads({
       pool,
       statementTimeoutMs: settings.DATABASE_STATEMENT_TIMEOUT_MS,
+      standStillMs: STOOD_STILL_MS,
       now: this.#now,
       signal: this.#end.signal,
       onWait: (error) => {

@@ -8,12 +8,28 @@ export type Read = <T>(read: (client: PoolClient) => Promise<T>) => Promise<T>
 interface ReadsOptions {
   pool: Pool
   statementTimeoutMs: number
+  /** Of a read that is asked again: after so long an answer comes too late to go on from what is held. */
+  standStillMs: number
   /** Epoch milliseconds. */
   now: () => number
   /** Aborted when nothing is to be waited for any more. */
   signal?: AbortSignal
   /** Told when a read that is asked again and again has taken too long for the first time. */
   onWait?: (error: unknown) => void
+}
+
+/** A read was answered, but so late that nothing that is held may be judged by the clock. */
+class LateAnswerError extends Error {
+  override name = 'LateAnswerError'
+
+  constructor(waitedMs: number, cause: unknown) {
+    const seconds = Math.round(waitedMs / 1_000)
+    super(
+      `nothing could be read for ${seconds} s: that is noted as downtime, and silence is not judged across it. ` +
+        'Look for what locked the tables (pg_locks), or made the database slow',
+      { cause },
+    )
+  }
 }
 
 /**
@@ -56,14 +72,20 @@ export class Reads {
 
   /**
    * For what nothing can go on without: where it takes too long, it is asked again until it is answered. To give up would be
-   * worse: all that is held in memory would have to be read again, too, from where it takes just as long.
+   * worse: all that is held in memory would have to be read again, too, from where it takes just as long. But nobody could
+   * be heard meanwhile: after a long wait it rejects with a `LateAnswerError`, and who begins anew notes the time as downtime.
    */
   readonly untilAnswered: Read = async (read) => {
-    const { now, signal, onWait } = this.#options
+    const { now, signal, onWait, standStillMs } = this.#options
     const sinceMs = now()
+    const startedAtMs = performance.now()
     for (;;) {
       try {
         const answer = await this.once(read)
+        const waitedMs = performance.now() - startedAtMs
+        if (this.#waiting && waitedMs >= standStillMs) {
+          throw new LateAnswerError(waitedMs, this.#waiting.error)
+        }
         this.#waiting = undefined
         return answer
       } catch (error) {

@@ -87,12 +87,12 @@ export class Session {
     await this.#writer.holdLease()
     const handed = handOver.take()
     await this.#applyHanded(handed)
-    const nowMs = now()
     // News without a batch is in the ledger. It would show what waits for its turn, too.
     const waitMs = handOver.isWaiting ? LEDGER_WAIT_MS : 0
     if (performance.now() >= this.#nextReadMs + waitMs || (handed.length === 0 && waitMs === 0)) {
       await this.#readLedger()
     }
+    const nowMs = now()
     const isTick = performance.now() >= this.#nextTickMs
     if (isTick) await this.#tick(nowMs)
     await this.#settle(nowMs)

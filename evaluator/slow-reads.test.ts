@@ -65,6 +65,25 @@ test.each(['pipeline.ingest_batches', 'sensor_readings', 'hubs', 'pipeline.regis
   },
 )
 
+test.each([
+  ['goes on with an answer that comes soon enough', 60_000],
+  ['begins anew with one that comes after too long a wait', 0],
+])('%s', async (_words, standStillMs) => {
+  fleet = await openEvaluatedFleet({ rules: [] })
+  const reads = readsOf(fleet.db.$client, STATEMENT_TIMEOUT_MS, standStillMs)
+  const hubs = () => reads.untilAnswered(async (client) => (await client.query('SELECT FROM hubs')).rowCount)
+  // One that is not asked again is never late.
+  expect(await hubs()).toBe(1)
+  let answer: Promise<unknown> = Promise.resolve()
+  await holding('LOCK TABLE hubs IN ACCESS EXCLUSIVE MODE', async () => {
+    answer = hubs().catch((error: unknown) => error)
+    await until('it waits', () => reads.waiting !== undefined)
+  })
+  if (standStillMs > 0) expect(await answer).toBe(1)
+  else expect(await answer).toMatchObject({ name: 'LateAnswerError', cause: { code: TIMED_OUT } })
+  expect(reads.waiting).toBeUndefined()
+})
+
 test('an end is not held up by a read that is asked again', async () => {
   fleet = await openEvaluatedFleet({ rules: [TOO_WARM], minutes: 30 })
   const evaluator = fleet.startEvaluator({ statementTimeoutMs: STATEMENT_TIMEOUT_MS })

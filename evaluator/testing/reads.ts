@@ -2,6 +2,6 @@ import type { Pool } from 'pg'
 import { Reads } from '../reads.ts'
 
 /** Reads as an evaluator on this pool reads. */
-export function readsOf(pool: Pool, statementTimeoutMs = 30_000): Reads {
-  return new Reads({ pool, statementTimeoutMs, now: Date.now })
+export function readsOf(pool: Pool, statementTimeoutMs = 30_000, standStillMs = 60_000): Reads {
+  return new Reads({ pool, statementTimeoutMs, standStillMs, now: Date.now })
 }
