@@ -16,7 +16,10 @@ const PACKET_BYTES = 4
 export class Acknowledgements {
   readonly #client: Client
   readonly #onDropped: (count: number) => void
-  #packetIds: number[] = []
+  readonly #writeAll = () => this.#write()
+  /** Those of before are written over: most connections have few at a time, and there are many connections. */
+  readonly #packetIds: number[] = []
+  #count = 0
 
   /** `onDropped` is told how many were not written because the client had gone. */
   constructor(client: Client, onDropped: (count: number) => void) {
@@ -26,27 +29,29 @@ export class Acknowledgements {
 
   /** Written when what runs now has ended, with all that are added until then, in order. */
   add(packetId: number): void {
-    this.#packetIds.push(packetId)
-    if (this.#packetIds.length === 1) queueMicrotask(() => this.#write())
+    this.#packetIds[this.#count] = packetId
+    this.#count += 1
+    if (this.#count === 1) queueMicrotask(this.#writeAll)
   }
 
   #write(): void {
-    const packetIds = this.#packetIds
-    this.#packetIds = []
+    const count = this.#count
+    this.#count = 0
     const client = this.#client
     if (client.closed) {
-      this.#onDropped(packetIds.length)
+      this.#onDropped(count)
       return
     }
-    const isTaken = client.conn.write(encode(packetIds))
+    const isTaken = client.conn.write(encode(this.#packetIds, count))
     if (!isTaken) (client as unknown as Drainable).waitForDrain(() => {})
   }
 }
 
-function encode(packetIds: readonly number[]): Buffer {
-  const bytes = Buffer.allocUnsafe(packetIds.length * PACKET_BYTES)
+function encode(packetIds: readonly number[], count: number): Buffer {
+  const bytes = Buffer.allocUnsafe(count * PACKET_BYTES)
   let at = 0
-  for (const packetId of packetIds) {
+  for (let index = 0; index < count; index += 1) {
+    const packetId = packetIds[index] ?? 0
     bytes[at] = PUBACK
     bytes[at + 1] = REMAINING_LENGTH
     bytes[at + 2] = packetId >> 8

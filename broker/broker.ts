@@ -235,7 +235,7 @@ export class Broker {
         (frameBytes) => connection.admission?.begin(frameBytes) ?? false,
         { publishes: repeated, take: (packet) => this.#takeAgain(connection, packet) },
       ),
-      order: new ReleaseOrder(),
+      order: new ReleaseOrder((held) => this.#intake.answer(connection, held)),
       acknowledgements: new Acknowledgements(client, (count) => {
         this.counters.acknowledgementsDropped += count
       }),

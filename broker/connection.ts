@@ -3,6 +3,7 @@ import type { Client, ConnectPacket } from 'aedes'
 import type { Acknowledgements } from './acknowledgements.ts'
 import type { FrameScanner } from './frame-scanner.ts'
 import type { Admission } from './held-bytes.ts'
+import type { HeldPublish } from './held-publish.ts'
 import type { Keepalive } from './keepalive.ts'
 import type { ReadAhead } from './read-ahead.ts'
 import type { ReleaseOrder } from './release-order.ts'
@@ -23,7 +24,7 @@ export interface Incoming {
 export interface Connection extends Incoming {
   readonly client: Client
   readonly scanner: FrameScanner
-  readonly order: ReleaseOrder
+  readonly order: ReleaseOrder<HeldPublish>
   readonly acknowledgements: Acknowledgements
   readonly repeated: RepeatedPublish
   readonly readAhead: ReadAhead

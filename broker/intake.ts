@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import type { Connection } from './connection.ts'
 import type { BrokerCounters } from './counters.ts'
 import type { Admission } from './held-bytes.ts'
+import type { HeldPublish, Release } from './held-publish.ts'
 import type { LogLimit } from './log-limit.ts'
 import { RefusalError } from './refusal.ts'
 import type { RepeatedPacket } from './repeated-publish.ts'
@@ -26,8 +27,6 @@ export interface IntakeOptions {
   log: Logger
   logLimit: LogLimit
 }
-
-type Release = (error?: Error | null) => void
 
 /** A publish that has passed the topic rules. */
 interface Admitted {
@@ -95,31 +94,45 @@ export class Intake {
     packet: PublishPacket | RepeatedPacket,
     { principal, admission, route, oversizedBytes, release }: Admitted,
   ): void {
-    const { clock, onAcknowledged } = this.#options
     const frameBytes = packet.length ?? 0
-    let cost = admission.arrive(frameBytes)
     const arrival = this.#arrival(connection, packet, { principal, route })
-    if (oversizedBytes !== undefined) arrival.oversizedBytes = oversizedBytes
-    const { qos, messageId } = packet
-    let isHeld = true
-    const ticket = connection.order.hold((error) => {
-      isHeld = false
-      admission.giveBack(cost)
-      if (!this.#mayAnswer(connection, error)) return
-      if (qos === 1 && messageId !== undefined) {
-        connection.acknowledgements.add(messageId)
-      } else {
-        connection.readAhead.release()
-        release?.()
-      }
-      if (qos > 0) onAcknowledged(clock.monotonic() - arrival.arrivedAtMs)
-    })
+    arrival.oversizedBytes = oversizedBytes
+    const held: HeldPublish = {
+      arrival,
+      admission,
+      cost: admission.arrive(frameBytes),
+      messageId: packet.messageId,
+      release,
+      isFinished: false,
+      error: undefined,
+      next: undefined,
+      isAnswered: false,
+    }
+    connection.order.hold(held)
     this.#accept(arrival, (error) => {
-      if (!ticket.finished) connection.order.finish(ticket, error)
+      if (!held.isFinished) connection.order.finish(held, error)
     })
     const { decodedBytes, isBacklog } = arrival
-    if (isHeld && decodedBytes !== undefined) cost = admission.correct(cost, frameBytes, decodedBytes)
+    if (!held.isAnswered && decodedBytes !== undefined) {
+      held.cost = admission.correct(held.cost, frameBytes, decodedBytes)
+    }
     if (isBacklog !== undefined) admission.noteBacklog(isBacklog)
+  }
+
+  /** Its turn has come: it is durable, or has failed, as all of its client before it. */
+  answer(connection: Connection, held: HeldPublish): void {
+    const { clock, onAcknowledged } = this.#options
+    const { arrival, messageId } = held
+    held.isAnswered = true
+    held.admission.giveBack(held.cost)
+    if (!this.#mayAnswer(connection, held.error)) return
+    if (arrival.qos === 1 && messageId !== undefined) {
+      connection.acknowledgements.add(messageId)
+    } else {
+      connection.readAhead.release()
+      held.release?.()
+    }
+    if (arrival.qos > 0) onAcknowledged(clock.monotonic() - arrival.arrivedAtMs)
   }
 
   /** A last will: its client has gone, so nothing is acknowledged and nothing can be held back. */
@@ -178,7 +191,9 @@ export class Intake {
       isWill: false,
       receivedAt: clock.now(),
       arrivedAtMs: clock.monotonic(),
+      oversizedBytes: undefined,
       decodedBytes: undefined,
+      isBacklog: undefined,
     }
   }
 

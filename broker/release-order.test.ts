@@ -1,28 +1,37 @@
 import { expect, test } from 'vitest'
-import { ReleaseOrder } from './release-order.ts'
+import { type Held, ReleaseOrder } from './release-order.ts'
 import { randomSeed, seeded } from './testing.ts'
 
+interface Numbered extends Held<Numbered> {
+  number: number
+}
+
+function numbered(number: number): Numbered {
+  return { number, isFinished: false, error: undefined, next: undefined }
+}
+
 test('a message finished early waits for those before it', () => {
-  const order = new ReleaseOrder()
-  const released: string[] = []
-  const held = ['a', 'b', 'c'].map((name) => order.hold((error) => released.push(error?.message ?? name)))
-  const finish = (index: number, error?: Error) => held[index] && order.finish(held[index], error)
-  finish(2)
-  finish(1, new Error('b failed'))
+  const released: (number | string)[] = []
+  const order = new ReleaseOrder<Numbered>(({ number, error }) => released.push(error?.message ?? number))
+  const [a, b, c] = [numbered(1), numbered(2), numbered(3)]
+  for (const held of [a, b, c]) order.hold(held)
+  order.finish(c)
+  order.finish(b, new Error('b failed'))
   expect(released).toEqual([])
-  finish(0)
-  expect(released).toEqual(['a', 'b failed', 'c'])
+  order.finish(a)
+  expect(released).toEqual([1, 'b failed', 3])
   expect(order.size).toBe(0)
 })
 
 test('a release that leads to the next arrival keeps the order and does not recurse', () => {
-  const order = new ReleaseOrder()
   const released: number[] = []
+  const order = new ReleaseOrder<Numbered>(({ number }) => {
+    if (number < 20_000) arrive(number + 1)
+    released.push(number)
+  })
   const arrive = (number: number) => {
-    const held = order.hold(() => {
-      if (number < 20_000) arrive(number + 1)
-      released.push(number)
-    })
+    const held = numbered(number)
+    order.hold(held)
     order.finish(held)
   }
   arrive(0)
@@ -32,17 +41,18 @@ test('a release that leads to the next arrival keeps the order and does not recu
 test('random order of finishing, never the order of release', () => {
   const seed = randomSeed()
   const random = seeded(seed)
-  const order = new ReleaseOrder()
   const released: number[] = []
-  const open: { number: number; held: ReturnType<ReleaseOrder['hold']> }[] = []
+  const order = new ReleaseOrder<Numbered>(({ number }) => released.push(number))
+  const open: Numbered[] = []
   let next = 0
   while (released.length < 5_000) {
     if (next < 5_000 && (open.length === 0 || random() < 0.5)) {
-      const number = next++
-      open.push({ number, held: order.hold(() => released.push(number)) })
+      const held = numbered(next++)
+      order.hold(held)
+      open.push(held)
     } else {
-      const [entry] = open.splice(Math.floor(random() * open.length), 1)
-      if (entry) order.finish(entry.held)
+      const [held] = open.splice(Math.floor(random() * open.length), 1)
+      if (held) order.finish(held)
     }
   }
   expect(released, `seed ${seed}`).toEqual(Array.from({ length: 5_000 }, (_, index) => index))

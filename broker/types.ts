@@ -36,7 +36,7 @@ export interface Arrival {
   /** The raw bytes; of an oversized message only its beginning (4 KiB). */
   payload: Buffer
   /** Set when the message was larger than MQTT_MESSAGE_BYTES_MAX: its full size in bytes. `payload` is then only its beginning. */
-  oversizedBytes?: number
+  oversizedBytes?: number | undefined
   qos: 0 | 1 | 2
   /** The DUP flag: a hint only, senders get it wrong. */
   dup: boolean
@@ -54,7 +54,7 @@ export interface Arrival {
    */
   decodedBytes?: number | undefined
   /** To be set by `accept` before it returns: what the message brings is old, its client is draining what it has kept. */
-  isBacklog?: boolean
+  isBacklog?: boolean | undefined
 }
 
 /**

@@ -1,14 +1,22 @@
 import type { Batch, ReceiptMark } from '../db/batches/write-batch.ts'
+import type { HubStatusRow } from '../db/batches/write-hub-statuses.ts'
 import type { RejectedMessage } from '../db/batches/write-rejected.ts'
-import type { CountedMessage, HeldMessage, PendingDoor, PendingReading, PendingReject } from './message.ts'
+import {
+  addRejects,
+  type CountedMessage,
+  type HeldMessage,
+  type PendingDoor,
+  type PendingReading,
+  type PendingReject,
+} from './message.ts'
 
 /** What one transaction is to make durable, and what sealing it has found to be there twice. */
 export interface SealedBatch {
   readings: PendingReading[]
   doors: PendingDoor[]
   rejects: { message: HeldMessage; item: PendingReject }[]
-  statuses: Batch['hubStatuses']
-  receipts: Batch['receipts']
+  statuses: HubStatusRow[]
+  receipts: ReceiptMark[]
   /** Names of spooled batches in it, beside the one that it is written under; see `Batch.drained`. */
   drained?: Batch['drained']
   /** Readings and events dropped because the batch has them already. */
@@ -23,11 +31,13 @@ export function sealBatch(messages: readonly HeldMessage[]): SealedBatch {
     readings: readings.rows,
     doors: doors.rows,
     rejects: [],
-    statuses: messages.flatMap((message) => message.status ?? []),
-    receipts: messages.flatMap(({ receipt }) => (receipt ? [receiptMark(receipt)] : [])),
+    statuses: [],
+    receipts: [],
     duplicates: { readings: 0, doors: 0 },
   }
   for (const message of messages) {
+    if (message.status) batch.statuses.push(message.status)
+    if (message.receipt) batch.receipts.push(receiptMark(message.receipt))
     for (const row of message.readings) readings.add(row.deviceId, row.recordedAtMs, row)
     for (const row of message.doors)
       doors.add(row.deviceId, row.occurredAtMs * 2 + Number(row.state === 'open'), row)
@@ -96,7 +106,7 @@ export function rejectOnlyRow(sealed: SealedBatch, error: { message: string; cod
     sqlstate: error.code ?? null,
     subject: sealed.readings.length > 0 ? 'readings' : 'doors',
   }
-  row.message.rejects.push(item)
+  addRejects(row.message, [item])
   return { ...sealed, ...NO_ROWS, drained: undefined, rejects: [{ message: row.message, item }] }
 }
 

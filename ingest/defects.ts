@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import { Counter, type Registry } from 'prom-client'
 import type { Arrival } from '../broker/types.ts'
 import { type Draft, rejectedDraft } from './draft.ts'
-import type { Subject } from './message.ts'
+import { addRejects, type PendingReject, type Subject } from './message.ts'
 
 export interface DefectsOptions {
   log: Logger
@@ -46,14 +46,19 @@ export class Defects {
     this.#note(message.arrival, error)
     const decoded = message.items - readings.length - doors.length
     // Some may have been placed or refused before it threw.
-    message.rejects.splice(decoded)
-    const reject = (items: Draft['readings'] | Draft['doors'], subject: Subject) => {
-      for (const { item, device } of items) {
-        message.rejects.push({ item, reason: 'invalid', detail: DETAIL, device, sqlstate: null, subject })
-      }
-    }
-    reject(readings, 'readings')
-    reject(doors, 'doors')
+    message.rejects = message.rejects.slice(0, decoded)
+    const reject = (items: Draft['readings'] | Draft['doors'], subject: Subject) =>
+      items.map(
+        ({ item, device }): PendingReject => ({
+          item,
+          reason: 'invalid',
+          detail: DETAIL,
+          device,
+          sqlstate: null,
+          subject,
+        }),
+      )
+    addRejects(message, [...reject(readings, 'readings'), ...reject(doors, 'doors')])
     Object.assign(message, { readings: [], doors: [] })
     Object.assign(draft, { readings: [], doors: [] })
   }

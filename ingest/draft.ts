@@ -3,17 +3,19 @@ import type { HubStatusRow } from '../db/batches/write-hub-statuses.ts'
 import { type DoorItem, decodeDoors } from './decode/doors.ts'
 import type { Envelope } from './decode/envelope.ts'
 import type { DecodeContext } from './decode/item.ts'
-import type { ItemDescription } from './decode/items.ts'
+import { describeUnknown, type ItemDescription } from './decode/items.ts'
 import { decodeUplink, type TimeOfFrame } from './decode/lora/uplink-items.ts'
 import { decodeReadings, type ReadingItem } from './decode/readings.ts'
 import type { Reject } from './decode/reject.ts'
 import { decodeStatus } from './decode/status.ts'
 import type { Frame } from './lora/frames.ts'
-import type { HeldMessage, PendingReject, Subject } from './message.ts'
+import { addRejects, type HeldMessage, type PendingReject, type Subject } from './message.ts'
 import { isUplink, type NetworkRoute } from './network-route.ts'
 import { isStranger } from './strangers.ts'
 
 const INT32_MAX = 2_147_483_647
+/** Shared by all messages: most have none of most things. */
+const NONE: readonly never[] = []
 
 /** A message with its items decoded, their devices not found yet. */
 export interface Draft {
@@ -35,9 +37,9 @@ export function draftMessage(
   timeOfFrame?: TimeOfFrame,
 ): Draft {
   const message = openMessage(arrival, done)
-  const draft: Draft = { message, readings: [], doors: [], describe: () => ({ devicePath: 'device' }) }
+  const draft: Draft = { message, readings: NONE, doors: NONE, describe: describeUnknown }
   if (arrival.oversizedBytes !== undefined) {
-    message.rejects.push(wholeReject('too_large', oversized(arrival.oversizedBytes)))
+    message.rejects = [wholeReject('too_large', oversized(arrival.oversizedBytes))]
   } else if (message.subject === 'status') {
     takeStatus(message)
   } else if (arrival.route.kind === 'hub' || arrival.route.kind === 'device') {
@@ -47,10 +49,10 @@ export function draftMessage(
         ? decodeDoors(arrival.payload, context)
         : decodeReadings(arrival.payload, context)
     takeEnvelope(message, decoded.envelope)
-    message.rejects.push(...decoded.rejects.map(pending))
+    if (decoded.rejects.length > 0) message.rejects = decoded.rejects.map(pending)
     draft.describe = decoded.describe
-    if (message.subject === 'doors') draft.doors = decoded.items as DoorItem[]
-    else draft.readings = decoded.items as ReadingItem[]
+    if (message.subject === 'doors') draft.doors = decoded.items as readonly DoorItem[]
+    else draft.readings = decoded.items as readonly ReadingItem[]
   } else if (isUplink(arrival.route)) {
     takeUplink(draft, arrival.route, timeOfFrame)
   }
@@ -70,7 +72,7 @@ function takeUplink(draft: Draft, route: NetworkRoute, timeOfFrame: TimeOfFrame 
     ...(timeOfFrame && { timeOfFrame: (uplink) => timeOfFrame({ ...uplink, organizationId }) }),
   })
   Object.assign(draft, { readings, doors, describe })
-  message.rejects.push(...rejects.map(pending))
+  addRejects(message, rejects.map(pending))
   message.doorItems = doors.length
   // What was typed into a console has no counter.
   if (heard && !heard.uplink.isSimulated) {
@@ -84,9 +86,9 @@ function takeUplink(draft: Draft, route: NetworkRoute, timeOfFrame: TimeOfFrame 
 /** The draft of a message that is rejected whole. */
 export function rejectedDraft(arrival: Arrival, done: (error?: Error) => void, detail: string): Draft {
   const message = openMessage(arrival, done)
-  message.rejects.push(wholeReject('invalid', detail))
+  message.rejects = [wholeReject('invalid', detail)]
   message.items = 1
-  return { message, readings: [], doors: [], describe: () => ({ devicePath: 'device' }) }
+  return { message, readings: NONE, doors: NONE, describe: describeUnknown }
 }
 
 function openMessage(arrival: Arrival, done: (error?: Error) => void): HeldMessage {
@@ -94,13 +96,13 @@ function openMessage(arrival: Arrival, done: (error?: Error) => void): HeldMessa
     arrival,
     done,
     subject: subjectOf(arrival.route),
-    readings: [],
-    doors: [],
-    rejects: [],
+    readings: NONE,
+    doors: NONE,
+    rejects: NONE,
     status: null,
     receipt: null,
     seq: null,
-    notes: [],
+    notes: NONE,
     items: 0,
     doorItems: 0,
     isSpooled: false,
@@ -120,7 +122,7 @@ function decodeContext(arrival: Arrival): DecodeContext {
 
 function takeEnvelope(message: HeldMessage, envelope: Envelope): void {
   const { principal } = message.arrival
-  message.notes = envelope.notes
+  if (envelope.notes.length > 0) message.notes = envelope.notes
   message.seq = envelope.seq ?? null
   // Nobody knows which hub a stranger is: its counters are no hub's.
   if (principal.kind !== 'hub' || isStranger(principal)) return
@@ -133,13 +135,13 @@ function takeStatus(message: HeldMessage): void {
   const { arrival } = message
   const decoded = decodeStatus(arrival.payload, { receivedAtMs: arrival.receivedAt })
   if (!decoded.ok) {
-    message.rejects.push(pending(decoded.reject))
+    message.rejects = [pending(decoded.reject)]
     return
   }
   const { state, firmware, queued, notes } = decoded.status
   message.notes = notes
   if (isStranger(arrival.principal)) {
-    message.rejects.push(wholeReject('unknown_device', unknownHub(arrival.principal.name)))
+    message.rejects = [wholeReject('unknown_device', unknownHub(arrival.principal.name))]
     return
   }
   const row: HubStatusRow = {

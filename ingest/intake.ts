@@ -54,10 +54,10 @@ const HELD_ITEM_BYTES = 384
 /** Turns arrivals into messages with rows: decodes, then finds the devices, asking the database for new ones. */
 export class Intake {
   readonly #options: IntakeOptions
-  /** The newest time of arrival given to a reading of each device that came without a time. */
-  readonly #arrivalTimes = new Map<number, number>()
-  /** The same for those that come out of the spool, in the order in which they had arrived. */
-  readonly #spooledTimes = new Map<number, number>()
+  readonly #find = (devEui: string) => this.#options.registry.device(devEui)
+  readonly #arrivalTime = freeTimes()
+  /** For what comes out of the spool, in the order in which it had arrived. */
+  readonly #spooledTime = freeTimes()
   #waiting = 0
 
   constructor(options: IntakeOptions) {
@@ -252,17 +252,21 @@ export class Intake {
       principal,
       hubSiteId: principal.kind === 'hub' ? (registry.logIn(principal.username)?.siteId ?? null) : null,
       receivedAtMs: arrival.receivedAt,
-      find: (devEui) => (lookedUp?.has(devEui) ? lookedUp.get(devEui) : registry.device(devEui)),
-      arrivalTime: (device, receivedAtMs) => this.#arrivalTime(message.isSpooled, device, receivedAtMs),
+      find: lookedUp
+        ? (devEui) => (lookedUp.has(devEui) ? lookedUp.get(devEui) : registry.device(devEui))
+        : this.#find,
+      arrivalTime: message.isSpooled ? this.#spooledTime : this.#arrivalTime,
     }
   }
+}
 
-  /** Two readings without a time that arrive in the same millisecond are two readings: the later one gets the next. */
-  #arrivalTime(isSpooled: boolean, device: DeviceRecord, receivedAtMs: number): number {
-    const times = isSpooled ? this.#spooledTimes : this.#arrivalTimes
-    const newest = times.get(device.id)
+/** Two readings without a time that arrive in the same millisecond are two readings: the later one gets the next. */
+function freeTimes(): ResolveContext['arrivalTime'] {
+  const newestOf = new Map<number, number>()
+  return (device, receivedAtMs) => {
+    const newest = newestOf.get(device.id)
     const atMs = newest === undefined ? receivedAtMs : Math.max(receivedAtMs, newest + 1)
-    times.set(device.id, atMs)
+    newestOf.set(device.id, atMs)
     return atMs
   }
 }

@@ -47,9 +47,10 @@ export function eachCount(
 export interface HeldMessage {
   arrival: Arrival
   subject: Subject
-  readings: PendingReading[]
-  doors: PendingDoor[]
-  rejects: PendingReject[]
+  readings: readonly PendingReading[]
+  doors: readonly PendingDoor[]
+  /** See `addRejects`. */
+  rejects: readonly PendingReject[]
   status: HubStatusRow | null
   /** Where the hub gave its start id and message counter. */
   receipt: CountedMessage | null
@@ -64,4 +65,9 @@ export interface HeldMessage {
   isSpooled: boolean
   /** Acknowledges the message, or ends the connection with an error. */
   done: (error?: Error) => void
+}
+
+export function addRejects(message: Pick<HeldMessage, 'rejects'>, rejects: readonly PendingReject[]): void {
+  if (rejects.length === 0) return
+  message.rejects = message.rejects.length === 0 ? rejects : [...message.rejects, ...rejects]
 }

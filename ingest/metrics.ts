@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import { type Account, type Books, imbalance } from './books.ts'
+import { PlainHistogram } from './plain-histogram.ts'
 import type { RecentFrames } from './recent-frames.ts'
 
 const PREFIX = 'frostguard_'
@@ -7,7 +8,7 @@ const PREFIX = 'frostguard_'
 export interface IngestMetrics {
   copySeconds: Histogram
   copyRows: Histogram
-  acknowledgeSeconds: Histogram
+  acknowledgeSeconds: PlainHistogram
   fieldsIgnored: Counter
   batchRetries: Counter
   backlogMessages: Counter
@@ -73,11 +74,11 @@ export function createIngestMetrics(
       buckets: [1, 10, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000],
       registers,
     }),
-    acknowledgeSeconds: new Histogram({
+    acknowledgeSeconds: new PlainHistogram({
       name: `${PREFIX}acknowledge_seconds`,
       help: 'From the arrival of a message to its PUBACK or PUBREC',
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
-      registers,
+      register,
     }),
   }
 }

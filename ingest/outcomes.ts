@@ -3,7 +3,7 @@ import type { BatchOutcome } from '../db/batches/write-batch.ts'
 import { rejectedAnswer } from './answers.ts'
 import type { BacklogUnderWay } from './backlog-under-way.ts'
 import { type Books, countRejects, itemsReleased, itemsReturned, itemsSpooled } from './books.ts'
-import { eachCount, type HeldMessage } from './message.ts'
+import { eachCount, type HeldMessage, type Subject } from './message.ts'
 import type { IngestOptions } from './options.ts'
 import type { Receipts } from './receipts.ts'
 import type { RejectedKeeper } from './rejected-keeper.ts'
@@ -32,23 +32,22 @@ export class Outcomes {
     books.readings.duplicate += rows.readingsDuplicate
     books.doors.committed += rows.doors
     books.doors.duplicate += rows.doorsDuplicate
+    const release = (subject: Subject, items: number) => itemsReleased(books, subject, items)
     for (const message of messages) {
       countRejects(books, message)
       rejected.written(message.arrival.principal.username, message.rejects.length)
-      eachCount(message, (subject, items) => itemsReleased(books, subject, items))
-      this.#tell(message, () => {
-        const answer = rejectedAnswer(message)
-        if (answer) this.#publish({ ...answer, retain: false })
-      })
+      eachCount(message, release)
+      this.#tell(message, { isJudged: true })
       this.#settle(message)
     }
   }
 
   /** All of a batch is in the spool: what is rejected of it is answered when it is in the database. */
   spooled(messages: readonly HeldMessage[]): void {
+    const { books } = this.#options
     for (const message of messages) {
-      eachCount(message, (subject, items) => itemsSpooled(this.#options.books, subject, items))
-      this.#tell(message, () => {})
+      eachCount(message, (subject, items) => itemsSpooled(books, subject, items))
+      this.#tell(message, { isJudged: false })
       this.#settle(message)
     }
   }
@@ -68,11 +67,12 @@ export class Outcomes {
   }
 
   /** The message is durable, so it is acknowledged, whatever may go wrong in telling others about it. */
-  #tell(message: HeldMessage, answer: () => void): void {
+  #tell(message: HeldMessage, { isJudged }: { isJudged: boolean }): void {
     const { arrival, receipt } = message
     try {
       if (receipt) this.#options.receipts.durable(receipt, Date.now())
-      answer()
+      const answer = isJudged ? rejectedAnswer(message) : null
+      if (answer) this.#publish({ ...answer, retain: false })
     } catch (error) {
       this.#options.log.error({ err: error, topic: arrival.topic }, 'durable, but not answered')
     }

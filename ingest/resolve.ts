@@ -2,7 +2,7 @@ import type { Principal } from '../broker/types.ts'
 import type { Source } from '../db/copy/readings.ts'
 import type { Assignment, DeviceRecord } from '../db/registry.ts'
 import type { ItemDescription } from './decode/items.ts'
-import type { HeldMessage, PendingReject } from './message.ts'
+import { addRejects, type HeldMessage, type PendingReject } from './message.ts'
 import { assignmentAt } from './registry.ts'
 
 /** An item as it was decoded: a device by its DevEUI, and the time it gave, if any. */
@@ -96,7 +96,7 @@ function nameOf(principal: Principal): string {
   return principal.kind === 'hub' ? `the site of hub "${principal.name}"` : `"${principal.username}"`
 }
 
-const NONE: readonly string[] = []
+const NONE: readonly never[] = []
 
 /**
  * DevEUIs, each once, that would be refused by what is known: they may have been added or moved a moment ago, so the
@@ -119,16 +119,20 @@ export function placeItems<T extends DecodedItem, Row>(
   message: HeldMessage,
   items: readonly T[],
   context: ResolveContext,
-  rowOf: (item: T, placement: Placement) => Row,
-): Row[] {
+  rowOf: (item: T, placement: Placement, message: HeldMessage) => Row,
+): readonly Row[] {
+  if (items.length === 0) return NONE
   // Of its length at once: one that grows by push keeps room for sixteen more, which a held message would take with it.
   const rows = new Array<Row>(items.length)
   let count = 0
+  let rejects: PendingReject[] | undefined
   for (const item of items) {
     const result = resolveItem(item, context)
-    if (isReject(result)) message.rejects.push(result)
-    else rows[count++] = rowOf(item, result)
+    if (!isReject(result)) rows[count++] = rowOf(item, result, message)
+    else if (rejects) rejects.push(result)
+    else rejects = [result]
   }
   rows.length = count
+  if (rejects) addRejects(message, rejects)
   return rows
 }

@@ -5,6 +5,7 @@ import { TIME_EXPECTED } from '../payloads.ts'
 import { isPlausibleTime, readTime } from '../time.ts'
 import { clockProblem, fieldProblem } from './fields.ts'
 import { detailText, type Reject, rejectOrigin } from './reject.ts'
+import { elementPath } from './shape.ts'
 import { isAbsent, isRecord, quote } from './value.ts'
 
 /** What decoding needs to know beside the bytes. */
@@ -43,48 +44,64 @@ export interface ItemRules<Wire extends WireItem, Item extends ItemOrigin> {
   build: (origin: ItemOrigin, wire: Wire) => Item
 }
 
-/** One element of a message and where it stands. */
-interface Element {
-  value: unknown
+/** Where an element of a message stands: for details, so only failures need it. */
+interface Place {
   index: number
-  /** The path of an element in details, for example `readings[3]`; empty for a single item. Only failures need it. */
-  elementPath: (index: number) => string
+  /** See `FoundItems`. */
+  listPath: string | null
 }
 
-type DecodedItem<Item> = { ok: true; item: Item } | { ok: false; reject: Reject }
+/** One element of a message. */
+interface Element extends Place {
+  value: unknown
+}
 
 /** Decodes one element of a message. The first rule broken gives the reason: invalid, not_your_device, clock. */
 export function decodeItem<Wire extends WireItem, Item extends ItemOrigin>(
   element: Element,
   context: DecodeContext,
   rules: ItemRules<Wire, Item>,
-): DecodedItem<Item> {
+): Item | Reject {
   const { value, index } = element
   const { impliedDevEui, receivedAtMs } = context
-  const reject = (reason: Reject['reason'], detail: string): DecodedItem<Item> => ({
-    ok: false,
-    reject: { item: index, reason, detail: detailText(detail), ...rejectOrigin(value, impliedDevEui) },
-  })
   const parsed = (impliedDevEui === undefined ? rules.fromHub : rules.fromDevice).safeParse(value)
-  if (!parsed.success) return reject('invalid', schemaProblem(element, parsed.error))
+  if (!parsed.success) return rejectOf(element, context, 'invalid', schemaProblem(element, parsed.error))
   const wire = parsed.data
   const contentProblem = rules.contentProblem(wire)
-  if (contentProblem !== null) return reject('invalid', pathed(pathOf(element), contentProblem))
+  if (contentProblem !== null) {
+    return rejectOf(element, context, 'invalid', pathed(pathOf(element), contentProblem))
+  }
   const atMs = isAbsent(wire.at) ? null : readTime(wire.at)
   if (atMs === null && !isAbsent(wire.at)) {
-    return reject('invalid', fieldProblem(fieldPath(element, 'at'), TIME_EXPECTED, wire.at))
+    const problem = fieldProblem(fieldPath(element, 'at'), TIME_EXPECTED, wire.at)
+    return rejectOf(element, context, 'invalid', problem)
   }
 
   const device = isAbsent(wire.device) ? impliedDevEui : canonicalDevEui(wire.device)
   if (device === undefined || (impliedDevEui !== undefined && device !== impliedDevEui)) {
     const expected = `expected the device of the topic (${impliedDevEui}) or none`
-    return reject('not_your_device', fieldProblem(fieldPath(element, 'device'), expected, wire.device))
+    const problem = fieldProblem(fieldPath(element, 'device'), expected, wire.device)
+    return rejectOf(element, context, 'not_your_device', problem)
   }
   if (atMs !== null && !isPlausibleTime(atMs, receivedAtMs)) {
     const path = fieldPath(element, 'at')
-    return reject('clock', clockProblem({ path, value: wire.at, atMs, receivedAtMs }))
+    return rejectOf(element, context, 'clock', clockProblem({ path, value: wire.at, atMs, receivedAtMs }))
   }
-  return { ok: true, item: rules.build({ item: index, device, atMs }, wire) }
+  return rules.build({ item: index, device, atMs }, wire)
+}
+
+/** Only rejects have a reason. */
+export function isReject(decoded: object): decoded is Reject {
+  return 'reason' in decoded
+}
+
+function rejectOf(
+  { value, index }: Element,
+  { impliedDevEui }: DecodeContext,
+  reason: Reject['reason'],
+  detail: string,
+): Reject {
+  return { item: index, reason, detail: detailText(detail), ...rejectOrigin(value, impliedDevEui) }
 }
 
 /** Everything the schema found, each in the schema's own words with the path and the value. */
@@ -98,10 +115,8 @@ function schemaProblem(element: Element, error: z.ZodError): string {
   return problems.join('; ')
 }
 
-type Place = Pick<Element, 'elementPath' | 'index'>
-
-function pathOf({ elementPath, index }: Place): string {
-  return elementPath(index)
+function pathOf({ listPath, index }: Place): string {
+  return elementPath(listPath, index)
 }
 
 /** The path of a field of an element in details. */

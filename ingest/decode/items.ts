@@ -7,6 +7,7 @@ import {
   fieldPath,
   type ItemOrigin,
   type ItemRules,
+  isReject,
   type WireItem,
 } from './item.ts'
 import { parseJson } from './json.ts'
@@ -17,8 +18,8 @@ import { isAbsent, isRecord, quote } from './value.ts'
 /** Items and rejects account for every item of the message, or one reject (`item` null) for the message whole. */
 export interface DecodedItems<Item> {
   envelope: Envelope
-  items: Item[]
-  rejects: Reject[]
+  items: readonly Item[]
+  rejects: readonly Reject[]
   /** For an item that only turns out later to be no good: where it stands, and what it said, as it was sent. */
   describe: (item: number) => ItemDescription
 }
@@ -47,32 +48,40 @@ export function decodeItems<Wire extends WireItem, Item extends ItemOrigin>(
     found.message === null ? { notes: [] } : decodeEnvelope(found.message, context.receivedAtMs)
   const count = found.elements.length
   if (count < 1 || count > MESSAGE_ITEMS_MAX) {
-    const path = found.listPath === '' ? '' : `${found.listPath}: `
+    const path = found.listPath ? `${found.listPath}: ` : ''
     return rejectedWhole(envelope, 'invalid', `${path}expected 1 to ${MESSAGE_ITEMS_MAX} items, got ${count}`)
   }
-  return {
-    envelope,
-    ...decodeEach(found, context, kind),
-    describe: (item) => ({
-      devicePath: fieldPath({ elementPath: found.elementPath, index: item }, 'device'),
-      ...rejectOrigin(found.elements[item], context.impliedDevEui),
-    }),
-  }
+  return decodeEach(found, envelope, { context, rules: kind })
 }
 
+const NONE: readonly never[] = []
+
+/** Many messages have one item, and nearly all have no rejects: nothing is made for what is not there. */
 function decodeEach<Wire extends WireItem, Item extends ItemOrigin>(
-  { elements, elementPath }: FoundItems,
-  context: DecodeContext,
-  rules: ItemRules<Wire, Item>,
-): { items: Item[]; rejects: Reject[] } {
-  const items: Item[] = []
-  const rejects: Reject[] = []
+  { elements, listPath }: FoundItems,
+  envelope: Envelope,
+  { context, rules }: { context: DecodeContext; rules: ItemRules<Wire, Item> },
+): DecodedItems<Item> {
+  const items = new Array<Item>(elements.length)
+  let count = 0
+  let rejects: Reject[] | undefined
   for (let index = 0; index < elements.length; index++) {
-    const decoded = decodeItem({ value: elements[index], index, elementPath }, context, rules)
-    if (decoded.ok) items.push(decoded.item)
-    else rejects.push(decoded.reject)
+    const decoded = decodeItem({ value: elements[index], index, listPath }, context, rules)
+    if (!isReject(decoded)) items[count++] = decoded
+    else if (rejects) rejects.push(decoded)
+    else rejects = [decoded]
   }
-  return { items, rejects }
+  items.length = count
+  const describe = (item: number): ItemDescription => ({
+    devicePath: fieldPath({ listPath, index: item }, 'device'),
+    ...rejectOrigin(elements[item], context.impliedDevEui),
+  })
+  return { envelope, items, rejects: rejects ?? NONE, describe }
+}
+
+/** Of a message whose items are not known. */
+export function describeUnknown(): ItemDescription {
+  return { devicePath: 'device' }
 }
 
 function rejectedWhole<Item>(
@@ -84,7 +93,7 @@ function rejectedWhole<Item>(
     envelope,
     items: [],
     rejects: [{ item: null, reason, detail: detailText(detail) }],
-    describe: () => ({ devicePath: 'device' }),
+    describe: describeUnknown,
   }
 }
 

@@ -3,7 +3,7 @@ import { MESSAGE_ITEMS_MAX } from '../../payloads.ts'
 import { isPlausibleTime } from '../../time.ts'
 import type { DoorItem } from '../doors.ts'
 import { clockProblem } from '../fields.ts'
-import type { ItemDescription } from '../items.ts'
+import { describeUnknown, type ItemDescription } from '../items.ts'
 import { plain, type ReadingItem, whole } from '../readings.ts'
 import { detailText, type Reject } from '../reject.ts'
 import { vendorOf } from './make.ts'
@@ -102,7 +102,7 @@ function rejected({ detail, ...reject }: Pick<Reject, 'reason' | 'detail' | 'dev
     readings: [],
     doors: [],
     rejects: [whole],
-    describe: () => ({ devicePath: 'device' }),
+    describe: describeUnknown,
     heard: null,
   }
 }
