@@ -11,6 +11,8 @@ export interface DecodedItem {
   device: string
   atMs: number | null
   source?: Source
+  /** Set by `doubtfulDevices`, for who places it next: in a large fleet each look-up costs as much as all else of an item. */
+  found?: DeviceRecord | undefined
 }
 
 /** What the rows of an item share. */
@@ -35,7 +37,7 @@ export interface ResolveContext {
 
 /** Finds the device, its unit at the item's own time and the right to speak for it, or says why not. */
 export function resolveItem(decoded: DecodedItem, context: ResolveContext): Placement | PendingReject {
-  const device = context.find(decoded.device)
+  const device = decoded.found ?? context.find(decoded.device)
   const atMs = decoded.atMs ?? (device ? context.arrivalTime(device, context.receivedAtMs) : 0)
   const assignment = device && assignmentAt(device, atMs)
   const refusal = refusalOf(context, device, assignment)
@@ -106,12 +108,16 @@ export function doubtfulDevices(items: readonly DecodedItem[], context: ResolveC
   let doubtful: Set<string> | undefined
   for (const item of items) {
     const device = context.find(item.device)
+    item.found = device
     const assignment = device && assignmentAt(device, item.atMs ?? context.receivedAtMs)
     if (!refusalOf(context, device, assignment)) continue
     doubtful ??= new Set()
     doubtful.add(item.device)
   }
-  return doubtful ? [...doubtful] : NONE
+  if (!doubtful) return NONE
+  // What the database answers counts more than what is remembered.
+  for (const item of items) item.found = undefined
+  return [...doubtful]
 }
 
 /** Turns placed items into rows, and the others into rejects of the message. */

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { Source } from '../../db/copy/readings.ts'
 import { canonicalDevEui } from '../../db/device-eui.ts'
+import type { DeviceRecord } from '../../db/registry.ts'
 import { TIME_EXPECTED } from '../payloads.ts'
 import { isPlausibleTime, readTime } from '../time.ts'
 import { clockProblem, fieldProblem } from './fields.ts'
@@ -26,6 +27,8 @@ export interface ItemOrigin {
   atMs: number | null
   /** Who gave the time, where that is not who has published. */
   source?: Source
+  /** See `DecodedItem`. */
+  found?: DeviceRecord | undefined
 }
 
 export interface WireItem {

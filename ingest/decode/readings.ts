@@ -58,6 +58,7 @@ function build({ item, device, atMs }: ItemOrigin, reading: ReadingPayload): Rea
     rssi: whole(reading.rssi),
     snr: plain(reading.snr),
     fault: reading.fault ?? null,
+    found: undefined,
   }
 }
 
