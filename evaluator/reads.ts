@@ -12,8 +12,10 @@ interface ReadsOptions {
   standStillMs: number
   /** Epoch milliseconds. */
   now: () => number
-  /** Aborted when nothing is to be waited for any more. */
+  /** Aborted when nothing is to be asked again any more. */
   signal?: AbortSignal
+  /** Aborted when nobody needs an answer any more, also one that is waited for: each read rejects with its reason. */
+  lost?: AbortSignal
   /** Told when a read that is asked again and again has taken too long for the first time. */
   onWait?: (error: unknown) => void
 }
@@ -61,10 +63,11 @@ export class Reads {
 
   /** For what concerns one unit, or can be done without: it fails where it takes too long. */
   readonly once: Read = async (read) => {
-    const { pool, statementTimeoutMs } = this.#options
+    const { pool, statementTimeoutMs, lost } = this.#options
     try {
-      return await inReadOnly(pool, statementTimeoutMs, read)
+      return await inReadOnly(pool, statementTimeoutMs, read, lost)
     } catch (error) {
+      lost?.throwIfAborted()
       if (isTimeout(error)) this.#timeouts += 1
       throw error
     }
