@@ -208,6 +208,7 @@ export class Evaluator {
       pool,
       statementTimeoutMs: settings.DATABASE_STATEMENT_TIMEOUT_MS,
       standStillMs: STOOD_STILL_MS,
+      turnMs: settings.EVALUATOR_LATE_MS,
       now: this.#now,
       signal: this.#end.signal,
       lost,
