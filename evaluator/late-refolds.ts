@@ -11,7 +11,7 @@ import type { DeviceContext, Late, UnitContext } from './unit-context.ts'
 import type { Arrival } from './work.ts'
 
 /** Units that have their turn with a look of the clock: where there are many, most would be looked at in vain. */
-const UNITS_AT_ONCE = 1_000
+const UNITS_AT_ONCE = 5_000
 
 type What = 'late' | 'old'
 
