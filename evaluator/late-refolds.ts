@@ -100,8 +100,10 @@ export class LateRefolds {
       } catch (error) {
         this.#putOff(device, what)
         if (error instanceof TurnSpentError) isSpent = true
-        else this.#failed(unit, device, { what, error })
-        isServed ||= !isSpent
+        else {
+          this.#failed(unit, device, { what, error })
+          isServed = true
+        }
       }
     }
     if (isServed) tries.served(unit)

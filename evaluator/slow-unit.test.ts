@@ -3,6 +3,7 @@ import { afterEach, expect, test } from 'vitest'
 import { until } from '../db/testing/poll.ts'
 import { copyUnit } from './testing/copied-units.ts'
 import { type EvaluatedFleet, openEvaluatedFleet, TOO_WARM } from './testing/evaluated-fleet.ts'
+import { OPEN_END_MS } from './unit-context.ts'
 
 /** A turn has time for a few of them. */
 const SLOW = 8
@@ -26,13 +27,15 @@ const minuteOf = (device: number) => device * APART_MINUTES
 const liveExcursion = [5, 10, 15].map((minute) => [MINUTES - 60 + minute, -20] as const)
 /** All that is too warm in a unit is one alert. */
 const TOO_COLD = { name: 'Too cold', condition: { type: 'temperature_below', limit: -5, for_seconds: 600 } }
+/** After ten minutes and a half. */
+const SILENT = { name: 'Silent', condition: { type: 'no_data', missed: 2 } }
 
 const alertsOf = async (name: string) => (await fleet.alerts()).filter(({ rule }) => rule === name)
 
-/** Devices of which something that came late is stored as such, or not stored yet. */
+/** Devices of which it is stored that something came late. */
 async function devicesLeft(): Promise<number> {
   const { rows } = await fleet.db.$client.query<{ left: number }>(
-    `SELECT count(*)::int AS left FROM pipeline.rule_states WHERE state ? 'late' OR state = '"garbage"'`,
+    `SELECT count(*)::int AS left FROM pipeline.rule_states WHERE state ? 'late'`,
   )
   return rows[0]?.left ?? 0
 }
@@ -70,21 +73,30 @@ test('a live alert comes while devices of its unit are still folded again, and e
   expect([evaluator.notices(), await fleet.failures()]).toEqual([[], 0])
 })
 
-test('nor does a live alert wait for the devices of a unit that was set aside before a start', async () => {
-  fleet = await openEvaluatedFleet({ rules: [TOO_WARM, TOO_COLD], devices: SLOW, minutes: MINUTES })
+test('nor does a live alert wait for the devices of a unit that was set aside before a start, which are not silent', async () => {
+  fleet = await openEvaluatedFleet({ rules: [TOO_COLD, SILENT], devices: SLOW, minutes: MINUTES })
   const { $client: pool } = fleet.db
+  await pool.query(`UPDATE hubs SET is_online = true, status_at = now() - interval '1 day'`)
   const first = fleet.startEvaluator()
-  for (const device of slowDevices) await fleet.commit([[minuteOf(device), SLOW_CELSIUS]], device)
+  for (const device of slowDevices) await fleet.commit([[MINUTES - 70, SLOW_CELSIUS]], device)
   await fleet.evaluated()
   await first.stop()
+  for (const device of slowDevices) await fleet.commit([[MINUTES - 60, SLOW_CELSIUS]], device)
   await copyUnit(pool, 1)
   await pool.query(
-    `UPDATE pipeline.rule_states SET state = '"garbage"' WHERE unit_id <> ${fleet.unitId}; ${SLOW_READS}`,
+    `UPDATE pipeline.rule_states SET state = state || '{"late": {"fromMs": 0, "toMs": ${OPEN_END_MS}}}'
+       WHERE unit_id <> ${fleet.unitId};
+     UPDATE units SET status = 'restoring' WHERE id <> ${fleet.unitId}; ${SLOW_READS}`,
   )
   const second = fleet.startEvaluator({ env: { EVALUATOR_LATE_MS: String(LATE_MS) } })
   await fleet.commit(liveExcursion, SLOW - 1)
   await until('what is live is raised', async () => (await alertsOf('Too cold')).length > 0)
   expect(await devicesLeft()).toBeGreaterThan(0)
+  const ofCopy = `(SELECT max(id) FROM units)`
+  const { rows } = await pool.query(
+    `SELECT status, (SELECT count(*)::int FROM alerts WHERE unit_id = ${ofCopy}) AS alerts FROM units WHERE id = ${ofCopy}`,
+  )
+  expect(rows).toEqual([{ status: 'restoring', alerts: 0 }])
   await until('the others are judged', async () => (await devicesLeft()) === 0)
   expect([second.notices(), await fleet.failures()]).toEqual([[], 0])
 })
