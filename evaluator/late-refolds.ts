@@ -44,7 +44,8 @@ export class LateRefolds {
   /** Of the units at which something is late, those that have their turn next. */
   next(units: readonly UnitContext[]): UnitContext[] {
     const { late } = this.#tries
-    const isAnyDue = (unit: UnitContext) => devicesWith(unit, 'late').some((device) => late.isDue(device))
+    const isAnyDue = ({ devices }: UnitContext) =>
+      devices.values().some((device) => device.late && late.isDue(device))
     return this.#inOrder(units.filter(isAnyDue)).slice(0, UNITS_AT_ONCE)
   }
 

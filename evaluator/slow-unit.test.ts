@@ -74,14 +74,15 @@ test('a live alert comes while devices of its unit are still folded again, and e
 })
 
 test('nor does a live alert wait for the devices of a unit that was set aside before a start, which are not silent', async () => {
-  fleet = await openEvaluatedFleet({ rules: [TOO_COLD, SILENT], devices: SLOW, minutes: MINUTES })
+  fleet = await openEvaluatedFleet({ rules: [TOO_COLD, SILENT], devices: SLOW + 1, minutes: MINUTES })
   const { $client: pool } = fleet.db
   await pool.query(`UPDATE hubs SET is_online = true, status_at = now() - interval '1 day'`)
-  const first = fleet.startEvaluator()
-  for (const device of slowDevices) await fleet.commit([[MINUTES - 70, SLOW_CELSIUS]], device)
+  // Of that time, so that nobody is silent yet.
+  const first = fleet.startEvaluator({ now: () => Date.now() - 5 * 60_000 })
+  for (const device of slowDevices) await fleet.commit([[MINUTES - 12, SLOW_CELSIUS]], device, MINUTES - 12)
   await fleet.evaluated()
   await first.stop()
-  for (const device of slowDevices) await fleet.commit([[MINUTES - 60, SLOW_CELSIUS]], device)
+  for (const device of slowDevices) await fleet.commit([[MINUTES - 5, SLOW_CELSIUS]], device, MINUTES - 5)
   await copyUnit(pool, 1)
   await pool.query(
     `UPDATE pipeline.rule_states SET state = state || '{"late": {"fromMs": 0, "toMs": ${OPEN_END_MS}}}'
@@ -89,8 +90,9 @@ test('nor does a live alert wait for the devices of a unit that was set aside be
      UPDATE units SET status = 'restoring' WHERE id <> ${fleet.unitId}; ${SLOW_READS}`,
   )
   const second = fleet.startEvaluator({ env: { EVALUATOR_LATE_MS: String(LATE_MS) } })
-  await fleet.commit(liveExcursion, SLOW - 1)
+  await fleet.commit(liveExcursion, LIVE)
   await until('what is live is raised', async () => (await alertsOf('Too cold')).length > 0)
+  await until('one of the others is judged', async () => (await devicesLeft()) < SLOW)
   expect(await devicesLeft()).toBeGreaterThan(0)
   const ofCopy = `(SELECT max(id) FROM units)`
   const { rows } = await pool.query(
