@@ -58,7 +58,7 @@ function applyReadings(unit: UnitContext, device: DeviceContext, inputs: Reading
   const doorsFromMs = neededDoorsFromMs(unit)
   for (const input of inputs) {
     // Silence is about arrival: it is heard in the order in which it comes, also what a refold has read before its turn.
-    noteSilences(unit, device, hear(device.hearing, input, device.listening))
+    if (!device.isUnheard) noteSilences(unit, device, hear(device.hearing, input, device.listening))
     if (isNewest(device, input)) continue
     const { atMs } = input
     if (isOld(device, atMs)) noteOld(device, { fromMs: atMs, toMs: atMs })

@@ -65,12 +65,12 @@ function isFreshlyOut({ config, state }: DeviceContext, { newestIsGood }: Episod
 
 /**
  * Whether a message comes late for a device that has a raised episode, or goes on where another one came late: until that is
- * folded, what is in order cannot be judged.
+ * folded, what is in order cannot be judged. Where that has been put off already, it is judged with all that has come by then.
  */
 function turnsBack(unit: UnitContext, { readings, doors }: Arrival): boolean {
   for (const reading of readings) {
     const device = unit.devices.get(reading.deviceId)
-    if (!device || isNewest(device, reading) || isOld(device, reading.atMs)) continue
+    if (!device || device.isPutOff || isNewest(device, reading) || isOld(device, reading.atMs)) continue
     const isNext = isInOrder(device.state, reading)
     if (device.late ? isNext : !isNext && isRaised(device)) return true
   }

@@ -20,6 +20,8 @@ const NOTHING_OVERDUE: Overdue = { unitFacts: [], ranges: [], units: [] }
 export interface Due extends Omit<Overdue, 'units'> {
   /** Units of which something may have become. */
   units: Set<UnitContext>
+  /** Units of which something has come late. */
+  late: UnitContext[]
   /** Units of which something very old has come. */
   old: UnitContext[]
   hubs: HubFacts[]
@@ -74,7 +76,7 @@ export class ClockLooks {
     const due = new Set(changed)
     for (const unit of units) {
       this.#aside.guard(unit, () => {
-        if (lookAtSilence(unit, nowMs, this.#looks) || hasLate(unit)) due.add(unit)
+        if (lookAtSilence(unit, nowMs, this.#looks)) due.add(unit)
         if (!hasOpenDoor(unit)) return
         unit.doorsFromMs ??= Infinity
         due.add(unit)
@@ -84,7 +86,8 @@ export class ClockLooks {
     }
     const there = units.filter(({ config }) => !this.#aside.has(config.unitId))
     const { unitFacts, ranges, units: overdue } = await this.#lookForOverdue(there, nowMs)
-    return { units: due.union(new Set(overdue)), old: there.filter(hasOld), hubs, unitFacts, ranges }
+    const [late, old] = [there.filter(hasLate), there.filter(hasOld)]
+    return { units: due.union(new Set(overdue)), late, old, hubs, unitFacts, ranges }
   }
 
   /** Before the devices: while their hub is away they are not silent. */

@@ -59,7 +59,8 @@ export class Evaluator {
   readonly #holder: string
   readonly #now: () => number
   readonly #clock: ClockWatch
-  readonly #reads: Reads
+  /** Of the session under way, or of the last one. */
+  #reads: Reads | undefined
   #running: Promise<void> | undefined
   #failing: EvaluatorFailure | undefined
   #isActive = false
@@ -73,19 +74,7 @@ export class Evaluator {
     this.#holder = options.holder ?? randomUUID()
     this.#now = options.now ?? Date.now
     this.#clock = new ClockWatch(this.#now(), performance.now())
-    const { pool, log, settings } = options
-    this.#reads = new Reads({
-      pool,
-      statementTimeoutMs: settings.DATABASE_STATEMENT_TIMEOUT_MS,
-      standStillMs: STOOD_STILL_MS,
-      now: this.#now,
-      signal: this.#end.signal,
-      onWait: (error) => {
-        this.#setActive(false)
-        log.warn({ err: error }, 'nothing is evaluated until a read that takes too long is answered')
-      },
-    })
-    this.handOver = new HandOver(settings.EVALUATOR_HANDED_ROWS_MAX)
+    this.handOver = new HandOver(options.settings.EVALUATOR_HANDED_ROWS_MAX)
   }
 
   /** Whether this process is the one that evaluates. */
@@ -95,7 +84,7 @@ export class Evaluator {
 
   /** Undefined while it works, or waits for the one that does. */
   get failing(): EvaluatorFailure | undefined {
-    return this.#failing ?? this.#reads.waiting
+    return this.#failing ?? this.#reads?.waiting
   }
 
   #setActive(isActive: boolean): void {
@@ -186,10 +175,12 @@ export class Evaluator {
     })
     const { cursor, restored } = await openCursor(pool, EVALUATOR)
     if (restored) log.warn('the database was restored: what was read in its last hour is evaluated again')
+    const reads = this.#readsFor(lease)
+    this.#reads = reads
     return Session.open(
       {
         pool,
-        reads: this.#reads,
+        reads,
         lease,
         handOver: this.handOver,
         metrics,
@@ -209,6 +200,23 @@ export class Evaluator {
       },
       cursor,
     )
+  }
+
+  #readsFor({ lost }: HeldLease): Reads {
+    const { pool, log, settings } = this.#options
+    return new Reads({
+      pool,
+      statementTimeoutMs: settings.DATABASE_STATEMENT_TIMEOUT_MS,
+      standStillMs: STOOD_STILL_MS,
+      turnMs: settings.EVALUATOR_LATE_MS,
+      now: this.#now,
+      signal: this.#end.signal,
+      lost,
+      onWait: (error) => {
+        this.#setActive(false)
+        log.warn({ err: error }, 'nothing is evaluated until a read that takes too long is answered')
+      },
+    })
   }
 
   /** The time since somebody last evaluated, where that is long ago. */

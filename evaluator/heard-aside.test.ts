@@ -60,7 +60,10 @@ async function backAfterRestart(): Promise<void> {
 
 async function silences(): Promise<object[]> {
   const { rows } = await execute('SELECT device_id AS "deviceId" FROM alerts ORDER BY started_at, id')
-  return (await fleet.alerts())
+  const alerts = await fleet.alerts()
+  // Some were raised between the two looks.
+  if (alerts.length !== rows.length) return silences()
+  return alerts
     .map(({ started, triggered, ended, rule, status }, index) => ({
       rule,
       status,

@@ -1,6 +1,7 @@
 import type { HubState } from '../db/evaluation/hub-states.ts'
 import { hubSilence } from './core/hub-silence.ts'
 import { allPauses, type Pause } from './core/pauses.ts'
+import { newHearing } from './core/silence.ts'
 import type { AlertFacts } from './core/types.ts'
 import type { DeviceContext, UnitContext } from './unit-context.ts'
 
@@ -95,7 +96,11 @@ function endedWith(running: AlertFacts | null, nowMs: number): AlertFacts | null
 
 function devicesByHub(units: Iterable<UnitContext>): Map<number, DeviceContext[]> {
   const devices: DeviceContext[] = []
-  for (const unit of units) devices.push(...unit.devices.values())
+  for (const unit of units) {
+    for (const device of unit.devices.values()) {
+      devices.push(device.isUnheard ? { ...device, hearing: newHearing() } : device)
+    }
+  }
   const byHub = Map.groupBy(devices, ({ config }) => config.hubId ?? 0)
   byHub.delete(0)
   return byHub

@@ -1,12 +1,19 @@
 import type { EpisodeRange } from '../db/evaluation/episodes.ts'
+import { hearMissed } from './hear-missed.ts'
 import { LateRows } from './late-rows.ts'
+import { TurnSpentError } from './reads.ts'
 import { refoldDevice } from './refold-device.ts'
 import { isOfDevice, isTimeout } from './refusals.ts'
 import type { SessionOptions } from './session-options.ts'
 import type { SetAside } from './set-aside.ts'
 import { Tries } from './tries.ts'
-import type { DeviceContext, UnitContext } from './unit-context.ts'
+import type { DeviceContext, Late, UnitContext } from './unit-context.ts'
 import type { Arrival } from './work.ts'
+
+/** Units that have their turn with a look of the clock: where there are many, most would be looked at in vain. */
+const UNITS_AT_ONCE = 5_000
+
+type What = 'late' | 'old'
 
 interface LateRefoldsOptions extends Pick<SessionOptions, 'reads' | 'metrics' | 'now'> {
   aside: Pick<SetAside, 'setDeviceAside' | 'deviceBack'>
@@ -17,25 +24,46 @@ interface LateRefoldsOptions extends Pick<SessionOptions, 'reads' | 'metrics' | 
 /**
  * Folds the devices again at which something came late. One whose rows cannot be read, or are too many for the time that a
  * statement has, is tried again every minute and stays late until then, also across a restart: it holds up no other one. Many
- * such hold up nothing for longer than one of them: the first that takes too long puts the others off.
+ * such hold up nothing for longer than one of them: the first that takes too long puts the others off. Many that are slow have so much
+ * time of a turn as `Reads` gives them; what is left has its turn in another one.
+ *
+ * While a device is late, all that comes of it is: its state, and its episodes, stay as they were. It takes no other device to fold
+ * one, so those of a unit may be folded in different turns; its alerts are made of what is known of each of them.
  */
 export class LateRefolds {
   readonly #options: LateRefoldsOptions
   readonly #tries = { late: new Tries<DeviceContext>(), old: new Tries<DeviceContext>() }
+  /** What was put off and is stored, or will be. */
+  readonly #kept = new WeakSet<Late>()
   #rows: LateRows | undefined
 
   constructor(options: LateRefoldsOptions) {
     this.#options = options
   }
 
+  /** Of the units at which something is late, those that have their turn next. */
+  next(units: readonly UnitContext[]): UnitContext[] {
+    const { late } = this.#tries
+    const isAnyDue = ({ devices }: UnitContext) =>
+      devices.values().some((device) => device.late && late.isDue(device))
+    return this.#inOrder(units.filter(isAnyDue)).slice(0, UNITS_AT_ONCE)
+  }
+
   /** Reads at once what the refolds of these units need, where several devices are late. Returns the units in the order to `run` them. */
   async prepare(units: Iterable<UnitContext>): Promise<UnitContext[]> {
     const { late } = this.#tries
-    const isFirstTry = (device: DeviceContext) => late.isDue(device) && !late.hasFailed(device)
-    const all = [...units].map((unit) => ({ unit, devices: devicesWith(unit, 'late') }))
-    const due = all.flatMap(({ devices }) => devices.filter(isFirstTry))
-    this.#rows = due.length > 1 ? await LateRows.read(this.#options.reads.once, due) : undefined
-    return late.inOrder(all, ({ devices }) => devices).map(({ unit }) => unit)
+    const { reads, now } = this.#options
+    // What is still to be heard is read by itself.
+    const isFirstTry = (device: DeviceContext) =>
+      late.isDue(device) && !late.hasFailed(device) && !device.isUnheard
+    const ordered = this.#inOrder([...units])
+    const due = ordered.flatMap((unit) => devicesInOrder(unit, 'late', late).filter(isFirstTry))
+    this.#rows = due.length > 1 ? await LateRows.read(reads, due, now()) : undefined
+    return ordered
+  }
+
+  #inOrder(units: readonly UnitContext[]): UnitContext[] {
+    return this.#tries.late.inOrder(units, (unit) => devicesWith(unit, 'late'))
   }
 
   /** Those of a unit that are due. `held`: its messages whose turn is still to come. Returns what is to be forgotten of their episodes. */
@@ -53,36 +81,76 @@ export class LateRefolds {
     return this.#tries.old.next(units, (unit) => devicesWith(unit, 'old'))
   }
 
-  async #fold(unit: UnitContext, what: 'late' | 'old', held: readonly Arrival[]): Promise<EpisodeRange[]> {
-    const { reads, metrics, now, onPage, aside } = this.#options
+  async #fold(unit: UnitContext, what: What, held: readonly Arrival[]): Promise<EpisodeRange[]> {
     const tries = this.#tries[what]
+    const rows = what === 'late' ? this.#rows : undefined
+    const devices = devicesInOrder(unit, what, tries)
     const ranges: EpisodeRange[] = []
-    for (const device of tries.inOrder([...unit.devices.values()], (one) => [one])) {
+    let isSpent = false
+    let isServed = false
+    for (const device of devices) {
       const late = device[what]
       if (!late) continue
-      if (!tries.isDue(device)) {
-        // A restart must not forget it.
-        device.isUnsaved = true
+      if (!tries.isDue(device) || (isSpent && !rows?.has(device))) {
+        this.#putOff(device, what)
         continue
       }
-      metrics.refolds.inc()
       try {
-        const rows = what === 'late' ? this.#rows : undefined
-        ranges.push(await refoldDevice(reads.once, unit, device, { late, held, nowMs: now(), rows, onPage }))
-        device[what] = undefined
-        tries.succeeded(device)
-        // What failed may have been of another context, before a change of rules.
-        if (!device.late && !device.old) aside.deviceBack(device.config.deviceId)
+        ranges.push(await this.#foldDevice(unit, device, { what, late, held, rows }))
+        isServed = true
       } catch (error) {
-        if (!isOfDevice(error)) throw error
-        tries.failed(device, { isTimeout: isTimeout(error) })
-        device.isUnsaved = true
-        metrics.refoldsFailed.inc()
-        const { deviceId } = device.config
-        aside.setDeviceAside({ unitId: unit.config.unitId, deviceId }, error)
+        this.#putOff(device, what)
+        if (error instanceof TurnSpentError) isSpent = true
+        else {
+          this.#failed(unit, device, { what, error })
+          isServed = true
+        }
       }
     }
+    if (isServed) tries.served(unit)
+    else if (devices.length > 0) tries.putOff(unit)
     return ranges
+  }
+
+  async #foldDevice(
+    unit: UnitContext,
+    device: DeviceContext,
+    {
+      what,
+      late,
+      held,
+      rows,
+    }: { what: What; late: Late; held: readonly Arrival[]; rows: LateRows | undefined },
+  ): Promise<EpisodeRange> {
+    const { reads, metrics, now, onPage, aside } = this.#options
+    const read = reads.inTime()
+    if (device.isUnheard) await hearMissed(read, unit, device, now())
+    const range = await refoldDevice(read, unit, device, { late, held, nowMs: now(), rows, onPage })
+    metrics.refolds.inc()
+    device[what] = undefined
+    if (what === 'late') device.isPutOff = false
+    this.#tries[what].succeeded(device)
+    // What failed may have been of another context, before a change of rules.
+    if (!device.late && !device.old) aside.deviceBack(device.config.deviceId)
+    return range
+  }
+
+  #failed(unit: UnitContext, device: DeviceContext, { what, error }: { what: What; error: unknown }): void {
+    if (!isOfDevice(error)) throw error
+    this.#tries[what].failed(device, { isTimeout: isTimeout(error) })
+    this.#options.metrics.refoldsFailed.inc()
+    const { deviceId } = device.config
+    this.#options.aside.setDeviceAside({ unitId: unit.config.unitId, deviceId }, error)
+  }
+
+  #putOff(device: DeviceContext, what: What): void {
+    const late = device[what]
+    if (what === 'late') device.isPutOff = true
+    this.#tries[what].putOff(device)
+    if (!late || this.#kept.has(late)) return
+    this.#kept.add(late)
+    // A restart must not forget it.
+    device.isUnsaved = true
   }
 }
 
@@ -91,6 +159,10 @@ export function hasLate({ devices }: UnitContext): boolean {
   return false
 }
 
-function devicesWith({ devices }: UnitContext, what: 'late' | 'old'): DeviceContext[] {
+function devicesWith({ devices }: UnitContext, what: What): DeviceContext[] {
   return [...devices.values()].filter((device) => device[what])
+}
+
+function devicesInOrder(unit: UnitContext, what: What, tries: Tries<DeviceContext>): DeviceContext[] {
+  return tries.inOrder(devicesWith(unit, what), (device) => [device])
 }

@@ -47,7 +47,7 @@ function late(minutes: readonly (number | null)[]): DeviceContext[] {
 }
 
 const read = (given: DeviceContext[], statementTimeoutMs = 30_000) =>
-  LateRows.read(readsOf(fleet.db.$client, statementTimeoutMs).once, given)
+  LateRows.read(readsOf(fleet.db.$client, statementTimeoutMs), given, Date.now())
 
 const minutesOf = (rows: LateRows, index: number, fromMinute: number, toMinute = 1_000) =>
   rows

@@ -1,7 +1,7 @@
 import type { StoredReading } from '../db/evaluation/inputs.ts'
 import { rowsOfDevices } from '../db/evaluation/reading-rows.ts'
 import type { ReadingInput } from './core/types.ts'
-import type { Read } from './reads.ts'
+import type { Reads } from './reads.ts'
 import { BACK_INTERVALS_FIRST, intervalAt } from './refold.ts'
 import { isOfDevice, isTimeout } from './refusals.ts'
 import type { DeviceContext } from './unit-context.ts'
@@ -10,6 +10,8 @@ import type { DeviceContext } from './unit-context.ts'
 const TOGETHER_MS = 3_600_000
 /** Rows of a group that are held in memory at once. */
 const ROWS_MAX = 100_000
+/** So many are expected at most: some devices send more often than they should. */
+const ROWS_EXPECTED_MAX = ROWS_MAX / 2
 
 interface Span {
   fromMs: number
@@ -18,18 +20,32 @@ interface Span {
 
 /** Rows from a time on of devices that are late together. */
 export class LateRows {
+  readonly #reads: Pick<Reads, 'once' | 'isTurnSpent'>
   readonly #rows = new Map<DeviceContext, { fromMs: number; rows: readonly ReadingInput[] }>()
   /** A group has taken too long: no further one is read, as each of them might take as long. */
   #hasTimedOut = false
 
   /**
    * Reads what is worth it: of one device alone nothing, of too many rows a half after the other. What cannot be read is left to each
-   * device by itself, so that only those stay behind that cannot be read.
+   * device by itself, so that only those stay behind that cannot be read; so is what there is no time for in this turn. `devices`: in
+   * the order of their turns.
    */
-  static async read(once: Read, devices: readonly DeviceContext[]): Promise<LateRows> {
-    const read = new LateRows()
-    for (const group of together(devices)) await read.#readGroup(once, group)
+  static async read(
+    reads: Pick<Reads, 'once' | 'isTurnSpent'>,
+    devices: readonly DeviceContext[],
+    nowMs: number,
+  ): Promise<LateRows> {
+    const read = new LateRows(reads)
+    for (const group of together(devices, nowMs)) await read.#readGroup(group)
     return read
+  }
+
+  private constructor(reads: Pick<Reads, 'once' | 'isTurnSpent'>) {
+    this.#reads = reads
+  }
+
+  has(device: DeviceContext): boolean {
+    return this.#rows.has(device)
   }
 
   /** In order of evaluation; undefined: they must be asked for. */
@@ -39,16 +55,16 @@ export class LateRows {
     return known.rows.filter(({ atMs }) => atMs >= fromMs && atMs < toMs)
   }
 
-  async #readGroup(once: Read, group: readonly DeviceContext[]): Promise<void> {
-    if (group.length < 2 || this.#hasTimedOut) return
+  async #readGroup(group: readonly DeviceContext[]): Promise<void> {
+    if (group.length < 2 || this.#hasTimedOut || this.#reads.isTurnSpent) return
     const fromMs = group.reduce((first, device) => Math.min(first, neededFromMs(device)), Infinity)
     const deviceIds = group.map(({ config }) => config.deviceId)
-    const rows = await this.#readTogether(once, { deviceIds, fromMs })
+    const rows = await this.#readTogether({ deviceIds, fromMs })
     if (rows === 'unreadable') return
     if (rows === 'too many') {
       const half = Math.ceil(group.length / 2)
-      await this.#readGroup(once, group.slice(0, half))
-      await this.#readGroup(once, group.slice(half))
+      await this.#readGroup(group.slice(0, half))
+      await this.#readGroup(group.slice(half))
       return
     }
     const byDevice = Map.groupBy(rows, ({ deviceId }) => deviceId)
@@ -60,12 +76,15 @@ export class LateRows {
     }
   }
 
-  async #readTogether(
-    once: Read,
-    span: { deviceIds: readonly number[]; fromMs: number },
-  ): Promise<StoredReading[] | 'too many' | 'unreadable'> {
+  async #readTogether(span: {
+    deviceIds: readonly number[]
+    fromMs: number
+  }): Promise<StoredReading[] | 'too many' | 'unreadable'> {
     try {
-      return (await once((client) => rowsOfDevices(client, { ...span, limit: ROWS_MAX }))) ?? 'too many'
+      return (
+        (await this.#reads.once((client) => rowsOfDevices(client, { ...span, limit: ROWS_MAX }))) ??
+        'too many'
+      )
     } catch (error) {
       if (!isOfDevice(error)) throw error
       this.#hasTimedOut = isTimeout(error)
@@ -80,13 +99,18 @@ function neededFromMs({ late, judging }: DeviceContext): number {
   return fromMs - BACK_INTERVALS_FIRST * intervalAt(judging, fromMs)
 }
 
-function together(devices: readonly DeviceContext[]): DeviceContext[][] {
-  const groups: { firstMs: number; group: DeviceContext[] }[] = []
-  for (const device of devices.toSorted((a, b) => neededFromMs(a) - neededFromMs(b))) {
-    const fromMs = neededFromMs(device)
+/** Those of whom one has its turn first come first. */
+function together(devices: readonly DeviceContext[], nowMs: number): DeviceContext[][] {
+  const keyed = devices.map((device, turn) => ({ device, turn, fromMs: neededFromMs(device) }))
+  const groups: { firstMs: number; rows: number; turn: number; group: DeviceContext[] }[] = []
+  for (const { device, turn, fromMs } of keyed.sort((a, b) => a.fromMs - b.fromMs)) {
+    const rows = Math.max(0, nowMs - fromMs) / intervalAt(device.judging, fromMs)
     const last = groups.at(-1)
-    if (last && fromMs <= last.firstMs + TOGETHER_MS) last.group.push(device)
-    else if (Number.isFinite(fromMs)) groups.push({ firstMs: fromMs, group: [device] })
+    if (last && fromMs <= last.firstMs + TOGETHER_MS && last.rows + rows <= ROWS_EXPECTED_MAX) {
+      last.group.push(device)
+      last.rows += rows
+      last.turn = Math.min(last.turn, turn)
+    } else if (Number.isFinite(fromMs)) groups.push({ firstMs: fromMs, rows, turn, group: [device] })
   }
-  return groups.map(({ group }) => group)
+  return groups.sort((a, b) => a.turn - b.turn).map(({ group }) => group)
 }

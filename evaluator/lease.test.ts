@@ -28,3 +28,36 @@ test('a turn that waits for longer than the lease keeps it', async () => {
   await fleet.evaluated()
   expect(await fleet.failures()).toBe(0)
 })
+
+test.each([
+  ['waits for its answer', 30_000],
+  ['is asked again and again', 200],
+])('a read that %s ends when another one has the lease', async (_how, statementTimeoutMs) => {
+  fleet = await openEvaluatedFleet({ rules: [TOO_WARM], minutes: 30 })
+  const { $client: pool } = fleet.db
+  const env = { EVALUATOR_LEASE_MS: String(LEASE_MS) }
+  const evaluator = fleet.startEvaluator({ env, statementTimeoutMs })
+  await until('it evaluates', () => evaluator.isActive)
+  const client = await pool.connect()
+  await client.query('BEGIN; LOCK TABLE pipeline.ingest_batches IN ACCESS EXCLUSIVE MODE')
+  try {
+    await until('it waits', async () => (await readersOfTheLedger()) > 0)
+    await pool.query(`UPDATE pipeline.leases SET holder = 'another', expires_at = now() + interval '1 hour'`)
+    // The table stays locked.
+    await until('it has found that', async () => (await fleet.failures()) === 1, LEASE_MS * 20)
+    expect([evaluator.isActive, evaluator.failing]).toEqual([false, undefined])
+  } finally {
+    await client.query('ROLLBACK')
+    client.release()
+  }
+  await pool.query('DELETE FROM pipeline.leases')
+  await until('it evaluates again', () => evaluator.isActive)
+  expect(await fleet.failures()).toBe(1)
+})
+
+async function readersOfTheLedger(): Promise<number> {
+  const { rows } = await fleet.db.$client.query(
+    `SELECT FROM pg_locks WHERE NOT granted AND relation = 'pipeline.ingest_batches'::regclass`,
+  )
+  return rows.length
+}

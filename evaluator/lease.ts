@@ -18,6 +18,7 @@ const ASKS = 4
 export class HeldLease {
   readonly lease: Lease
   readonly #pool: Pool
+  readonly #loss = new AbortController()
   #keptAtMs: number
 
   /** `takenAtMs`: by `performance.now()`, when it was asked for. */
@@ -27,11 +28,17 @@ export class HeldLease {
     this.#keptAtMs = takenAtMs
   }
 
+  /** Aborted, with a `LeaseLostError`, when it is found that somebody else has it: nothing is to be waited for any more. */
+  get lost(): AbortSignal {
+    return this.#loss.signal
+  }
+
   /** Makes it longer when that is due. Rejects with a `LeaseLostError`. */
   async hold(): Promise<void> {
     const nowMs = performance.now()
     if (nowMs - this.#keptAtMs < this.lease.forMs / ASKS) return
-    if (!(await takeLease(this.#pool, this.lease))) throw new LeaseLostError()
+    if (!(await takeLease(this.#pool, this.lease))) this.#loss.abort(new LeaseLostError())
+    this.lost.throwIfAborted()
     this.#keptAtMs = nowMs
   }
 

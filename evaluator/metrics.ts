@@ -14,6 +14,7 @@ export interface EvaluatorMetrics {
   lagSeconds: Gauge
   failures: Counter
   setAside: Gauge
+  late: Gauge
   old: Gauge
   /** How many alerts are open, by severity. */
   setOpenAlerts(counts: Readonly<Partial<Record<string, number>>>): void
@@ -70,6 +71,11 @@ export function createEvaluatorMetrics(register: Registry): EvaluatorMetrics {
     setAside: new Gauge({
       name: `${PREFIX}evaluator_set_aside`,
       help: 'Units, hubs and devices that cannot be judged, or of which the database refuses what was found',
+      registers,
+    }),
+    late: new Gauge({
+      name: `${PREFIX}evaluator_late_waiting`,
+      help: 'Units at which something that came late, or could not be read before, waits to be judged',
       registers,
     }),
     old: new Gauge({

@@ -10,10 +10,14 @@ interface ReadsOptions {
   statementTimeoutMs: number
   /** Of a read that is asked again: after so long an answer comes too late to go on from what is held. */
   standStillMs: number
+  /** What can wait for another turn is read for so long in one. */
+  turnMs: number
   /** Epoch milliseconds. */
   now: () => number
-  /** Aborted when nothing is to be waited for any more. */
+  /** Aborted when nothing is to be asked again any more. */
   signal?: AbortSignal
+  /** Aborted when nobody needs an answer any more, also one that is waited for: each read rejects with its reason. */
+  lost?: AbortSignal
   /** Told when a read that is asked again and again has taken too long for the first time. */
   onWait?: (error: unknown) => void
 }
@@ -32,6 +36,11 @@ class LateAnswerError extends Error {
   }
 }
 
+/** What can wait for another turn has to: the reads of this one have had their time. */
+export class TurnSpentError extends Error {
+  override name = 'TurnSpentError'
+}
+
 /**
  * How the evaluator reads. The server ends a statement that takes too long (57014); where it does not even do that, the pool gives
  * up, and all begins anew.
@@ -40,6 +49,9 @@ export class Reads {
   readonly #options: ReadsOptions
   #waiting: { sinceMs: number; error: unknown } | undefined
   #timeouts = 0
+  #spentMs = 0
+  /** Of this turn, what has read first. */
+  #first: Read | undefined
 
   constructor(options: ReadsOptions) {
     this.#options = options
@@ -55,16 +67,47 @@ export class Reads {
     return this.#timeouts
   }
 
+  /** Whether those that can wait have had their time. */
+  get isTurnSpent(): boolean {
+    return this.#spentMs >= this.#options.turnMs
+  }
+
+  /** A turn, or a part of one that has a time of its own. */
   beginTurn(): void {
     this.#timeouts = 0
+    this.#spentMs = 0
+    this.#first = undefined
   }
 
   /** For what concerns one unit, or can be done without: it fails where it takes too long. */
   readonly once: Read = async (read) => {
-    const { pool, statementTimeoutMs } = this.#options
+    const startedAtMs = performance.now()
     try {
-      return await inReadOnly(pool, statementTimeoutMs, read)
+      return await this.#ask(read)
+    } finally {
+      this.#spentMs += performance.now() - startedAtMs
+    }
+  }
+
+  /**
+   * For one of many things that can wait for another turn: as `once`, but it fails with a `TurnSpentError` where they have had their
+   * time. The first one that reads has all the time it needs, so that each turn gets one of them done.
+   */
+  inTime(): Read {
+    const inTime: Read = async (read) => {
+      this.#first ??= inTime
+      if (this.#first !== inTime && this.isTurnSpent) throw new TurnSpentError()
+      return this.once(read)
+    }
+    return inTime
+  }
+
+  readonly #ask: Read = async (read) => {
+    const { pool, statementTimeoutMs, lost } = this.#options
+    try {
+      return await inReadOnly(pool, statementTimeoutMs, read, lost)
     } catch (error) {
+      lost?.throwIfAborted()
       if (isTimeout(error)) this.#timeouts += 1
       throw error
     }
@@ -81,7 +124,7 @@ export class Reads {
     const startedAtMs = performance.now()
     for (;;) {
       try {
-        const answer = await this.once(read)
+        const answer = await this.#ask(read)
         const waitedMs = performance.now() - startedAtMs
         if (this.#waiting && waitedMs >= standStillMs) {
           throw new LateAnswerError(waitedMs, this.#waiting.error)

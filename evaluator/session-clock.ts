@@ -18,7 +18,8 @@ export function lookAtSilence(
 ): boolean {
   let isDue = false
   for (const device of unit.devices.values()) {
-    if (!isMaybeSilent(device, nowMs) || (looks.get(device) ?? -Infinity) > nowMs) continue
+    if (device.isUnheard || !isMaybeSilent(device, nowMs) || (looks.get(device) ?? -Infinity) > nowMs)
+      continue
     looks.set(device, nowMs + SILENT_LOOK_MS)
     noteSilences(unit, device, silence(device.hearing, device.listening, nowMs))
     isDue = true

@@ -6,10 +6,9 @@ import { applyArrivals, noteWritten } from './arrivals.ts'
 import { ClockLooks } from './clock-looks.ts'
 import { FleetMemory } from './fleet-memory.ts'
 import type { HandedBatch } from './hand-over.ts'
-import { hearMissed } from './hear-missed.ts'
 import { HubHorizons } from './hub-horizons.ts'
 import type { HubFacts } from './hub-outages.ts'
-import { hasLate, LateRefolds } from './late-refolds.ts'
+import { LateRefolds } from './late-refolds.ts'
 import { LedgerReader } from './ledger-reader.ts'
 import type { UnitFacts } from './overdue-looks.ts'
 import { restAfter } from './rest.ts'
@@ -20,7 +19,7 @@ import { SessionWriter } from './session-writer.ts'
 import { SetAside } from './set-aside.ts'
 import { inSlices } from './slices.ts'
 import { updateStatus } from './status.ts'
-import { isTakenUp, type UnitContext } from './unit-context.ts'
+import type { UnitContext } from './unit-context.ts'
 import { Unproven } from './unproven.ts'
 import { type Arrival, isAnyUnknown, rowsOf, storedWork, type Work } from './work.ts'
 
@@ -60,8 +59,8 @@ export class Session {
     const session = new Session(options, memory, cursor)
     await session.#unproven.read()
     await session.#clock.begin()
-    // What is late has been so before, or is of other rules than those of now.
-    for (const unit of memory.units.values()) await session.#openUnit(unit)
+    // What is late of them has its turn when the clock is looked at.
+    for (const unit of memory.units.values()) session.#horizons.open(unit)
     return session
   }
 
@@ -195,8 +194,8 @@ export class Session {
   async #refresh(): Promise<void> {
     for (const unit of await this.#memory.refresh()) {
       this.#clock.open(unit)
+      this.#horizons.open(unit)
       this.#touched.add(unit)
-      await this.#openUnit(unit)
     }
     // Another context has taken over what those had still to do.
     for (const unit of this.#touched) {
@@ -207,10 +206,11 @@ export class Session {
   async #tick(nowMs: number): Promise<void> {
     this.#nextTickMs = performance.now() + TICK_MS
     await this.#refresh()
-    const { units, old, ranges, hubs, unitFacts } = await this.#clock.look(nowMs)
+    const { units, late, old, ranges, hubs, unitFacts } = await this.#clock.look(nowMs)
     this.#old = new Set(old)
     this.#options.metrics.old.set(old.length)
-    for (const unit of units) this.#touched.add(unit)
+    this.#options.metrics.late.set(late.length)
+    for (const unit of [...units, ...this.#refolds.next(late)]) this.#touched.add(unit)
     this.#ranges.push(...ranges)
     this.#hubs.push(...this.#aside.hubsDue(hubs))
     this.#unitFacts.push(...unitFacts)
@@ -255,20 +255,14 @@ export class Session {
     await this.#unproven.noteWritten(written)
   }
 
-  /** Takes up a unit that was read from the database. */
-  async #openUnit(unit: UnitContext): Promise<void> {
-    this.#horizons.open(unit)
-    if (!hasLate(unit)) return
-    this.#touched.add(unit)
-    if (isTakenUp(unit)) await hearMissed(unit, { ...this.#options, aside: this.#aside })
-  }
-
   /** By itself: what is refused again is refused to it alone. */
   async #retryAside(nowMs: number): Promise<void> {
+    this.#options.reads.beginTurn()
     const unit = await this.#aside.reopen()
     if (!unit) return
     this.#clock.open(unit)
-    await this.#openUnit(unit)
+    this.#horizons.open(unit)
+    this.#touched.add(unit)
     await this.#settle(nowMs)
     await this.#write({ nowMs, isRound: true })
     if (!this.#aside.has(unit.config.unitId)) this.#aside.back(unit)
@@ -282,6 +276,7 @@ export class Session {
     // It was set aside, or is configured otherwise by now.
     if (this.#memory.units.get(unit.config.unitId) !== unit) return
     this.#touched.add(unit)
+    this.#options.reads.beginTurn()
     this.#ranges.push(...(await this.#refolds.runOld(unit)))
     await this.#write({ nowMs, isRound: true })
   }

@@ -70,20 +70,24 @@ export class SetAside {
 
   /** What an operator is told. */
   notices(): string[] {
-    const names = this.#names()
-    if (names.length === 0) return []
-    const named = names.slice(0, NAMED_MAX).join(', ')
-    const more = names.length > NAMED_MAX ? ` and ${names.length - NAMED_MAX} more` : ''
+    const count = this.#size
+    if (count === 0) return []
+    const named = [...this.#names().take(NAMED_MAX)].join(', ')
+    const more = count > NAMED_MAX ? ` and ${count - NAMED_MAX} more` : ''
     return [`not evaluated, and tried again every minute: ${named}${more}; the log says why`]
   }
 
-  #names(): string[] {
-    return [
-      ...[...this.#units.keys(), ...this.#trying.keys()].map((id) => `unit ${id}`),
-      ...[...this.#hubs.keys()].map((id) => `hub ${id}`),
-      ...[...this.#devices.keys()].map((id) => `device ${id}`),
-      ...(this.#pages ? [PAGES] : []),
-    ]
+  get #size(): number {
+    const { size } = this.#units
+    return size + this.#trying.size + this.#hubs.size + this.#devices.size + (this.#pages ? 1 : 0)
+  }
+
+  *#names(): Generator<string> {
+    for (const id of this.#units.keys()) yield `unit ${id}`
+    for (const id of this.#trying.keys()) yield `unit ${id}`
+    for (const id of this.#hubs.keys()) yield `hub ${id}`
+    for (const id of this.#devices.keys()) yield `device ${id}`
+    if (this.#pages) yield PAGES
   }
 
   /** Does what concerns one unit alone. Where it throws, the unit is set aside. */
@@ -256,7 +260,7 @@ export class SetAside {
   }
 
   #count(): void {
-    this.#options.metrics.setAside.set(this.#names().length)
+    this.#options.metrics.setAside.set(this.#size)
   }
 }
 

@@ -2,8 +2,7 @@
 import { afterEach, expect, test } from 'vitest'
 import { databaseError } from '../db/errors.ts'
 import { until } from '../db/testing/poll.ts'
-import { hearMissed } from './hear-missed.ts'
-import { loadUnits } from './load-units.ts'
+import { copyUnit } from './testing/copied-units.ts'
 import { type EvaluatedFleet, openEvaluatedFleet, TOO_WARM } from './testing/evaluated-fleet.ts'
 import { readsOf } from './testing/reads.ts'
 
@@ -15,6 +14,9 @@ const EXCURSION = [
   [15, 6],
 ] as const
 const RAISED = { rule: 'Too warm', status: 'active', started: 5, triggered: 15 }
+
+/** More than may be refused at once. */
+const UNITS = 1_100
 
 /** A reading of this temperature takes longer to read than a statement may. */
 const SLOW_CELSIUS = 6.66
@@ -96,7 +98,7 @@ test('an end is not held up by a read that is asked again', async () => {
   })
 })
 
-test('a unit of which it cannot be read in a start what was last heard is set aside', async () => {
+test('a device of which it cannot be read in a start what was last heard is put off', async () => {
   fleet = await openEvaluatedFleet({ rules: [TOO_WARM], minutes: 30 })
   const first = fleet.startEvaluator()
   await fleet.commit([
@@ -110,7 +112,8 @@ test('a unit of which it cannot be read in a start what was last heard is set as
   await pool.query(centi(String(SLOW_CELSIUS)))
   const second = fleet.startEvaluator({ statementTimeoutMs: STATEMENT_TIMEOUT_MS })
   await until('it evaluates', () => second.isActive)
-  expect(second.notices()).toEqual([expect.stringMatching(`: unit ${fleet.unitId}; the log`)])
+  await until('it is named', () => second.notices().length > 0)
+  expect(second.notices()).toEqual([expect.stringMatching(`: device ${fleet.devices[0]}; the log`)])
   await fleet.commit(EXCURSION)
   await fleet.evaluated()
   expect(await fleet.failures()).toBe(0)
@@ -121,27 +124,33 @@ test('a unit of which it cannot be read in a start what was last heard is set as
   expect(await fleet.alerts()).toMatchObject([{ ...RAISED, peak: SLOW_CELSIUS }])
 })
 
-test('after two reads of a turn that took too long, further units are left to a try of their own', async () => {
-  fleet = await openEvaluatedFleet({ rules: [TOO_WARM], minutes: 30 })
-  const { $client: pool } = fleet.db
-  const reads = readsOf(pool, STATEMENT_TIMEOUT_MS)
-  const options = { nowMs: Date.now(), pauses: [], offsets: new Map(), onDefect: () => {} }
-  const [unit] = await loadUnits(reads.once, options)
-  if (!unit) throw new Error('The unit of the fleet was expected')
-  const asides: number[] = []
-  const aside = { setAside: (unitId: number) => asides.push(unitId) }
-  for (let count = 0; count < 2; count += 1) {
-    await hearMissed(unit, { reads, now: Date.now, aside })
-    const slow = reads.once((client) => client.query('SELECT pg_sleep(60)'))
-    await expect(slow).rejects.toMatchObject({ code: TIMED_OUT })
-  }
-  expect(asides).toEqual([])
-  await hearMissed(unit, { reads, now: Date.now, aside })
-  expect(asides).toEqual([fleet.unitId])
-  reads.beginTurn()
-  await hearMissed(unit, { reads, now: Date.now, aside })
-  expect(asides).toEqual([fleet.unitId])
-})
+test.each([
+  ['fail', `(SELECT 1 / (CASE WHEN $1 = ${SLOW_CELSIUS}::real THEN 0 ELSE 1 END))`],
+  ['take too long', `(SELECT 1 FROM pg_sleep(CASE WHEN $1 = ${SLOW_CELSIUS}::real THEN 60 ELSE 0 END))`],
+])(
+  'more units than may be refused, the reads of which %s in a start, keep nothing that is live',
+  async (_how, one) => {
+    fleet = await openEvaluatedFleet({ rules: [TOO_WARM], minutes: 30 })
+    const { $client: pool } = fleet.db
+    const first = fleet.startEvaluator()
+    await fleet.commit([[-5, SLOW_CELSIUS]])
+    await fleet.evaluated()
+    await first.stop()
+    await copyUnit(pool, UNITS)
+    await pool.query(
+      `UPDATE pipeline.rule_states SET state = '"garbage"' WHERE unit_id <> ${fleet.unitId};
+     CREATE OR REPLACE FUNCTION pipeline.centi(celsius real) RETURNS integer LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+     AS $$ SELECT floor($1::float8 * 100 + 0.5)::integer * ${one} $$`,
+    )
+    const second = fleet.startEvaluator({ statementTimeoutMs: STATEMENT_TIMEOUT_MS })
+    await fleet.commit(EXCURSION)
+    await until('what is live is judged', async () => (await fleet.alerts()).length > 0)
+    expect(await fleet.alerts()).toMatchObject([{ status: 'active', triggered: 5 }])
+    await until('some are named', () => second.notices().length > 0)
+    expect(second.notices()).toEqual([expect.stringMatching(/: device \d+/)])
+    expect(await fleet.failures()).toBe(0)
+  },
+)
 
 test('a unit that is set aside, and cannot be read to be tried again, holds up no turn', async () => {
   fleet = await openEvaluatedFleet({ rules: [TOO_WARM], minutes: 30 })

@@ -32,8 +32,9 @@ function statusDevice(unit: UnitContext, device: DeviceContext, nowMs: number): 
   }
 }
 
-/** Takes over the status of now; returns whether it is another one than before. */
+/** Takes over the status of now, where it is known who is silent; returns whether it is another one than before. */
 export function updateStatus(unit: UnitContext, nowMs: number): boolean {
+  for (const { isUnheard } of unit.devices.values()) if (isUnheard) return false
   const status = statusAt(unit, nowMs)
   const isOther = status !== unit.status
   unit.status = status

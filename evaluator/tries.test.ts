@@ -82,3 +82,23 @@ test('nobody waits for ever behind others that take too long, also of those that
   expect(tries.next(things, (one) => [one])).toBe(oldest)
   expect(tries.next([...things, other], (one) => [one])).toBe(other)
 })
+
+test('what was put off for want of time comes before what is new, and behind the others once it has had its turn', () => {
+  const things = ['a', 'b', 'c'].map((name) => ({ name, isSlow: false, tries: 0 }))
+  const [a, b, c] = things as [Thing, Thing, Thing]
+  const namesInOrder = () => tries.inOrder(things, (one) => [one]).map(({ name }) => name)
+  expect(namesInOrder()).toEqual(['a', 'b', 'c'])
+  tries.putOff(c)
+  later(1)
+  tries.putOff(b)
+  later(1)
+  tries.putOff(c)
+  expect(namesInOrder()).toEqual(['c', 'b', 'a'])
+  expect(tries.next(things, (one) => [one])).toBe(c)
+  tries.served(c)
+  expect(namesInOrder()).toEqual(['b', 'a', 'c'])
+  tries.failed(b, { isTimeout: false })
+  tries.succeeded(a)
+  later(60_000)
+  expect(namesInOrder()).toEqual(['a', 'c', 'b'])
+})

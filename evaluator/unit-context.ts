@@ -45,6 +45,10 @@ export interface DeviceContext {
   isUnsaved: boolean
   late: Late | undefined
   old: Late | undefined
+  /** What is late was not folded when it had its turn: what comes meanwhile does not wait for that. */
+  isPutOff: boolean
+  /** What has come while its unit was set aside is still to be heard, before it is folded: nothing is known of its silence. */
+  isUnheard: boolean
   /** Its running episodes that are written, by `episodeKey`: whether while a fresh reading was not good. */
   written: Map<string, boolean>
 }
@@ -104,6 +108,7 @@ export function openUnit(
 export function takeUp(unit: UnitContext, fromMs: ReadonlyMap<number, number>): void {
   unit.doorsFromMs = -Infinity
   for (const [deviceId, device] of unit.devices) {
+    device.isUnheard = true
     const storedToMs = Math.max(device.state.atMs, 0)
     noteLate(device, { fromMs: Math.min(fromMs.get(deviceId) ?? storedToMs, storedToMs), toMs: OPEN_END_MS })
   }
@@ -135,6 +140,8 @@ function openDevice(
     isUnsaved: false,
     late: saved?.late,
     old: saved?.old,
+    isPutOff: false,
+    isUnheard: false,
     written: new Map(),
   }
   // A state of other rules: they have changed while nobody evaluated.
@@ -175,7 +182,7 @@ function without(some: readonly Calibration[], others: readonly Calibration[]): 
 }
 
 /** Whether it was set aside, and is not folded again yet. */
-export function isTakenUp({ devices }: UnitContext): boolean {
+function isTakenUp({ devices }: UnitContext): boolean {
   return [...devices.values()].some(({ late }) => late?.toMs === OPEN_END_MS)
 }
 

@@ -51,18 +51,20 @@ export async function onConnection<T>(
   }
 }
 
-/** Reads on a connection of the pool, each statement for so long at most: then the server ends it (57014). */
+/** Reads on a connection of the pool, each statement for so long at most: then the server ends it (57014). `signal`: as above. */
 export function inReadOnly<T>(
   pool: Pool,
   statementTimeoutMs: number,
   read: (client: PoolClient) => Promise<T>,
+  signal?: AbortSignal,
 ): Promise<T> {
-  return onConnection(pool, async (client) => {
+  const work = async (client: PoolClient) => {
     await client.query(`BEGIN READ ONLY; SET LOCAL statement_timeout = ${Math.trunc(statementTimeoutMs)}`)
     const result = await read(client)
     await client.query('COMMIT')
     return result
-  })
+  }
+  return onConnection(pool, work, signal)
 }
 
 /** Sends one buffer of binary COPY data; `sql` may have statements before the COPY. */

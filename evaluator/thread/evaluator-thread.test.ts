@@ -187,6 +187,26 @@ describe('a thread that does not answer', () => {
     expect(await metric('evaluator_thread_ends_total')).toBe(1)
   })
 
+  test('because it computes without an end while it loads is said, ended, and another one is started', async () => {
+    fleet = await openEvaluatedFleet({ rules: [TOO_WARM], minutes: 15 })
+    const neverLoading = new URL('../testing/never-loading-worker.ts', import.meta.url)
+    let opens = 0
+    const openFirstNeverLoading = (data: ThreadData) => {
+      opens += 1
+      return openThread(data, opens === 1 ? neverLoading : undefined)
+    }
+    const running = open({}, { open: openFirstNeverLoading, loadMsMax: HUNG_AFTER_MS })
+    running.thread.start()
+    await fleet.commit(EXCURSION)
+    await until('it is said', () => running.thread.notices().length > 0)
+    expect(running.thread.notices()).toEqual([
+      expect.stringMatching(/has been loading for \d s\. After 4 s it is ended/),
+    ])
+    await fleet.evaluated()
+    expect(hasEnded(running)).toBe(true)
+    expect(await fleet.alerts()).toMatchObject([RUNS])
+  })
+
   test('because all of the process stands still is left alone', async () => {
     fleet = await openEvaluatedFleet({ rules: [TOO_WARM], minutes: 15 })
     const running = open({}, { hungAfterMs: HUNG_AFTER_MS })

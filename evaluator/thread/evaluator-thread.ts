@@ -26,6 +26,8 @@ export interface EvaluatorThreadOptions {
   open?: (data: ThreadData) => Worker
   /** A thread that has not beaten for so long is ended. */
   hungAfterMs?: number
+  /** The same of one that has not loaded by then. */
+  loadMsMax?: number
 }
 
 const DRIZZLE_IMPORTS = new URL('../../drizzle-imports.mjs', import.meta.url).href
@@ -38,6 +40,8 @@ const AHEAD_POLL_MS = 10
 const LOOK_MS = 500
 /** Longer than any step of its work takes, also where others leave it little of the processor. */
 const HUNG_AFTER_MS = 60_000
+/** Many times as long as it takes to load beside 20 processes that compute on two cores. */
+const LOAD_MS_MAX = 300_000
 /** After so long it is started again. */
 const RESTART_MS = 1_000
 /** A thread that computes answers late. */
@@ -134,9 +138,9 @@ export class EvaluatorThread {
 
   #openThread(): void {
     this.#notices = []
-    const { url, settings } = this.#options
+    const { url, settings, hungAfterMs = HUNG_AFTER_MS, loadMsMax = LOAD_MS_MAX } = this.#options
     this.#shared = new SharedNumbers()
-    this.#watch = new HangWatch({ lookMs: LOOK_MS, hungAfterMs: this.#options.hungAfterMs ?? HUNG_AFTER_MS })
+    this.#watch = new HangWatch({ lookMs: LOOK_MS, hungAfterMs, loadMsMax })
     const open = this.#options.open ?? openThread
     const worker = open({ url, settings, holder: this.#holder, words: this.#shared.words })
     worker.on('message', (message: FromThread) => this.#heard(worker, message))
