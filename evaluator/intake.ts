@@ -9,6 +9,8 @@ interface IntakeOptions extends Pick<SessionOptions, 'metrics' | 'now'> {
   units: ReadonlyMap<number, UnitContext>
   horizons: HubHorizons
   aside: SetAside
+  /** Whether what comes late waits, see `Deferral`. */
+  isDeferring: () => boolean
   /** Told of each unit at which something was heard. */
   onTouched: (unit: UnitContext) => void
 }
@@ -23,9 +25,11 @@ export class Intake {
 
   /** Returns how many of the messages were taken, see `applyArrivals`. */
   take(unitId: number, arrivals: readonly Arrival[]): number {
-    const { units, aside, now } = this.#options
+    const { units, aside, now, isDeferring } = this.#options
     const unit = units.get(unitId)
-    const found = unit && aside.guard(unit, () => applyArrivals(unit, arrivals, now()))
+    const found =
+      unit &&
+      aside.guard(unit, () => applyArrivals(unit, arrivals, { nowMs: now(), isDeferring: isDeferring() }))
     if (aside.note(unitId, arrivals)) return arrivals.length
     const { taken, unknown } = found ?? { taken: arrivals.length, unknown: 0 }
     this.#count(unit, taken < arrivals.length ? arrivals.slice(0, taken) : arrivals, unknown)

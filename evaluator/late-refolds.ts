@@ -1,4 +1,5 @@
 import type { EpisodeRange } from '../db/evaluation/episodes.ts'
+import { mayWait } from './deferral.ts'
 import { LateRows } from './late-rows.ts'
 import { refoldDevice } from './refold-device.ts'
 import { isOfDevice, isTimeout } from './refusals.ts'
@@ -23,17 +24,23 @@ export class LateRefolds {
   readonly #options: LateRefoldsOptions
   readonly #tries = { late: new Tries<DeviceContext>(), old: new Tries<DeviceContext>() }
   #rows: LateRows | undefined
+  #isDeferring = false
 
   constructor(options: LateRefoldsOptions) {
     this.#options = options
   }
 
-  /** Reads at once what the refolds of these units need, where several devices are late. Returns the units in the order to `run` them. */
-  async prepare(units: Iterable<UnitContext>): Promise<UnitContext[]> {
+  /**
+   * Reads at once what the refolds of these units need, where several devices are late. Returns the units in the order to `run` them.
+   * `isDeferring`: what may wait does so, see `Deferral`.
+   */
+  async prepare(units: Iterable<UnitContext>, isDeferring: boolean): Promise<UnitContext[]> {
+    this.#isDeferring = isDeferring
     const { late } = this.#tries
-    const isFirstTry = (device: DeviceContext) => late.isDue(device) && !late.hasFailed(device)
     const all = [...units].map((unit) => ({ unit, devices: devicesWith(unit, 'late') }))
-    const due = all.flatMap(({ devices }) => devices.filter(isFirstTry))
+    const due = all.flatMap(({ unit, devices }) =>
+      devices.filter((device) => this.#isDue(unit, device, 'late') && !late.hasFailed(device)),
+    )
     this.#rows = due.length > 1 ? await LateRows.read(this.#options.reads.once, due) : undefined
     return late.inOrder(all, ({ devices }) => devices).map(({ unit }) => unit)
   }
@@ -53,6 +60,11 @@ export class LateRefolds {
     return this.#tries.old.next(units, (unit) => devicesWith(unit, 'old'))
   }
 
+  #isDue(unit: UnitContext, device: DeviceContext, what: 'late' | 'old'): boolean {
+    if (what === 'late' && this.#isDeferring && mayWait(unit, device)) return false
+    return this.#tries[what].isDue(device)
+  }
+
   async #fold(unit: UnitContext, what: 'late' | 'old', held: readonly Arrival[]): Promise<EpisodeRange[]> {
     const { reads, metrics, now, onPage, aside } = this.#options
     const tries = this.#tries[what]
@@ -60,7 +72,7 @@ export class LateRefolds {
     for (const device of tries.inOrder([...unit.devices.values()], (one) => [one])) {
       const late = device[what]
       if (!late) continue
-      if (!tries.isDue(device)) {
+      if (!this.#isDue(unit, device, what)) {
         // A restart must not forget it.
         device.isUnsaved = true
         continue

@@ -2,8 +2,9 @@ import { batchRows } from '../db/evaluation/batch-rows.ts'
 import type { LedgerCursor } from '../db/evaluation/cursor.ts'
 import type { EpisodeRange } from '../db/evaluation/episodes.ts'
 import type { LedgerBatch } from '../db/evaluation/ledger-page.ts'
-import { noteWritten } from './arrivals.ts'
+import { beforeWrite } from './before-write.ts'
 import { ClockLooks } from './clock-looks.ts'
+import { Deferral } from './deferral.ts'
 import { FleetMemory } from './fleet-memory.ts'
 import type { HandedBatch } from './hand-over.ts'
 import { hearMissed } from './hear-missed.ts'
@@ -20,7 +21,6 @@ import type { SessionOptions } from './session-options.ts'
 import { SessionWriter } from './session-writer.ts'
 import { SetAside } from './set-aside.ts'
 import { inSlices } from './slices.ts'
-import { updateStatus } from './status.ts'
 import { isTakenUp, type UnitContext } from './unit-context.ts'
 import { Unproven } from './unproven.ts'
 import { isAnyUnknown, storedWork, type Work } from './work.ts'
@@ -44,6 +44,7 @@ export class Session {
   readonly #writer: SessionWriter
   readonly #intake: Intake
   readonly #refolds: LateRefolds
+  readonly #deferral = new Deferral()
   /** Units of this turn at which something was heard or is due. */
   readonly #touched = new Set<UnitContext>()
   #old = new Set<UnitContext>()
@@ -79,6 +80,7 @@ export class Session {
       units: memory.units,
       horizons: this.#horizons,
       aside: this.#aside,
+      isDeferring: () => this.#deferral.isOn,
       onTouched: (unit) => this.#touched.add(unit),
     })
     this.#unproven = new Unproven(options.reads.untilAnswered)
@@ -104,7 +106,10 @@ export class Session {
     const nowMs = now()
     const isTick = performance.now() >= this.#nextTickMs
     if (isTick) await this.#tick(nowMs)
-    await this.#settle(nowMs)
+    const isFoldDue = isTick && this.#deferral.isDue
+    const startedAtMs = performance.now()
+    await this.#settle(nowMs, { isDeferring: this.#deferral.isOn && !isFoldDue })
+    if (isFoldDue) this.#deferral.folded(startedAtMs)
     await this.#write({ nowMs, isTick })
     // What is live comes before what may take long once more.
     if (reads.timeouts === 0) await this.#retryAside(nowMs)
@@ -142,10 +147,17 @@ export class Session {
     this.#isBehind = news.isFull
     // What is hidden from the cursor may be hours of the past: what is live does not wait for it.
     const isMissing = news.isFull && !news.isHeldBack
+    if (isMissing) this.#deferral.begin()
     if (isMissing && news.batches.length > 0) handOver.close()
     if (news.batches.length > 0) await this.#readBatches(news.batches, ageMs)
-    if (!isMissing) handOver.open(this.#ledger.shownId)
+    if (!isMissing) this.#caughtUp()
     this.#nextReadMs = performance.now() + settings.EVALUATOR_POLL_MS
+  }
+
+  #caughtUp(): void {
+    this.#options.handOver.open(this.#ledger.shownId)
+    if (!this.#deferral.end()) return
+    for (const unit of this.#memory.units.values()) if (hasLate(unit)) this.#touched.add(unit)
   }
 
   async #readBatches(batches: readonly LedgerBatch[], lagMs: number): Promise<void> {
@@ -174,7 +186,7 @@ export class Session {
       take: (unitId, arrivals) => this.#intake.take(unitId, arrivals),
       write: async (held) => {
         const nowMs = this.#options.now()
-        await this.#settle(nowMs, held)
+        await this.#settle(nowMs, { held, isDeferring: this.#deferral.isOn })
         await this.#write({ nowMs, isRound: true })
       },
     })
@@ -204,10 +216,10 @@ export class Session {
     this.#unitFacts.push(...unitFacts)
   }
 
-  /** Refolds and doors of the units of this turn. `held`: messages whose turn is still to come. */
-  async #settle(nowMs: number, held?: Work): Promise<void> {
+  /** Refolds and doors of the units of this turn. `held`: messages whose turn is still to come. `isDeferring`: see `Deferral`. */
+  async #settle(nowMs: number, { held, isDeferring }: { held?: Work; isDeferring: boolean }): Promise<void> {
     const due = [...this.#touched].filter((unit) => hasLate(unit) || isDueByClock(unit))
-    for (const unit of await this.#refolds.prepare(due)) {
+    for (const unit of await this.#refolds.prepare(due, isDeferring)) {
       await this.#writer.holdLease()
       this.#ranges.push(...(await this.#refolds.run(unit, held?.get(unit.config.unitId) ?? [])))
       const judged = this.#aside.guard(unit, () => judgeByClock(unit, this.#horizons, nowMs))
@@ -217,14 +229,7 @@ export class Session {
 
   async #write(kind: { nowMs: number; isTick?: boolean; isEnd?: boolean; isRound?: boolean }): Promise<void> {
     const { nowMs, isTick = false, isEnd = false, isRound = false } = kind
-    let isPageDue = false
-    const statuses: UnitContext[] = []
-    for (const unit of this.#touched) {
-      this.#aside.guard(unit, () => {
-        if (noteWritten(unit, nowMs)) isPageDue = true
-        if (updateStatus(unit, nowMs)) statuses.push(unit)
-      })
-    }
+    const { statuses, isPageDue } = beforeWrite(this.#touched, this.#aside, nowMs)
     const touched = [...this.#touched]
     const written = await this.#writer.write({
       touched,
@@ -262,7 +267,7 @@ export class Session {
     if (!unit) return
     this.#clock.open(unit)
     await this.#openUnit(unit)
-    await this.#settle(nowMs)
+    await this.#settle(nowMs, { isDeferring: false })
     await this.#write({ nowMs, isRound: true })
     if (!this.#aside.has(unit.config.unitId)) this.#aside.back(unit)
   }

@@ -76,6 +76,11 @@ export function isStateOf(
   })
 }
 
+/** Whether a rule of readings has raised an alert that runs. */
+export function isRaised({ tracks }: DeviceState): boolean {
+  return tracks.some(({ machine }) => machine?.phase === 'raised')
+}
+
 /**
  * Judges the device's next reading, which must be in order. Changes the state. Returns the raised episodes that it opened,
  * went on with or ended; those that run are as of now.
