@@ -3,7 +3,7 @@ import type { Input } from './core/types.ts'
 import { type DeviceContext, type UnitContext, viewOf } from './unit-context.ts'
 
 interface Hub {
-  /** -Infinity: none. So are the others. */
+  /** -Infinity: there is none, as with the others. */
   newestEventMs: number
   heardAtMs: number
   horizonMs: number

@@ -208,8 +208,9 @@ export class SessionWriter {
       if (unsaved) found.set(key, unsaved)
     }
     for (const unit of units) {
-      for (const device of unit.devices.values())
+      for (const device of unit.devices.values()) {
         if (device.isUnsaved) found.set(device.key, { device, unit })
+      }
     }
     return [...found.values()]
   }

@@ -99,7 +99,7 @@ export function step(state: DeviceState, input: ReadingInput, judging: Judging):
   return found
 }
 
-/** The same, but only ended episodes are told, behind others, and windows may grow: for folds. */
+/** The same, but only ended episodes are told, added to `ended`, and windows may grow: for folds. */
 export function advance(state: DeviceState, input: ReadingInput, judging: Judging, ended: Episode[]): void {
   const { tracks } = judging.unit
   if (state.tracks.length === 0) state.tracks = tracks.map(newTrackState)

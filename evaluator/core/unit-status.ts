@@ -80,8 +80,8 @@ function newestOf(devices: readonly StatusDevice[]): { newestAtMs: number; misse
   for (const { newestAtMs, missed } of devices) {
     if (newestAtMs === null || missed === null) continue
     const laterMs = newestAtMs - (newest?.newestAtMs ?? -Infinity)
-    if (laterMs > 0 || (laterMs === 0 && missed < (newest?.missed ?? Infinity)))
-      newest = { newestAtMs, missed }
+    const isNewer = laterMs > 0 || (laterMs === 0 && missed < (newest?.missed ?? Infinity))
+    if (isNewer) newest = { newestAtMs, missed }
   }
   return newest
 }
