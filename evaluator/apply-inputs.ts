@@ -11,14 +11,22 @@ import { type DeviceContext, episodeKey, isOld, noteLate, noteOld, type UnitCont
  */
 export function applyInputs(
   unit: UnitContext,
-  { readings, doors }: { readings: readonly ReadingInput[]; doors: readonly DoorInput[] },
+  { readings, doors }: { readings: ReadingInput[]; doors: readonly DoorInput[] },
 ): number {
   if (doors.length > 0) addDoors(unit, doors)
+  if (readings.length > 1) readings.sort(inOrder)
+  const doorsFromMs = neededDoorsFromMs(unit)
   let unknown = 0
-  for (const [deviceId, inputs] of byDevice(readings)) {
-    const device = unit.devices.get(deviceId)
-    if (device) applyReadings(unit, device, inputs)
-    else unknown += inputs.length
+  for (const reading of readings) {
+    const device = unit.devices.get(reading.deviceId)
+    if (!device) {
+      unknown += 1
+      continue
+    }
+    applyReading(unit, device, { reading, doorsFromMs })
+    device.isUnsaved = true
+    device.view = undefined
+    unit.isHeard = true
   }
   return unknown
 }
@@ -43,33 +51,20 @@ export function noteSilences(unit: UnitContext, device: DeviceContext, silences:
   noteEpisodes(unit, silences.episodes)
 }
 
-function byDevice(readings: readonly ReadingInput[]): Map<number, ReadingInput[]> {
-  const groups = new Map<number, ReadingInput[]>()
-  for (const input of readings) {
-    const group = groups.get(input.deviceId)
-    if (group) group.push(input)
-    else groups.set(input.deviceId, [input])
-  }
-  return groups
-}
-
-function applyReadings(unit: UnitContext, device: DeviceContext, inputs: ReadingInput[]): void {
-  if (inputs.length > 1) inputs.sort(inOrder)
-  const doorsFromMs = neededDoorsFromMs(unit)
-  for (const input of inputs) {
-    // Silence is about arrival: it is heard in the order in which it comes, also what a refold has read before its turn.
-    if (!device.isUnheard) noteSilences(unit, device, hear(device.hearing, input, device.listening))
-    if (isNewest(device, input)) continue
-    const { atMs } = input
-    if (isOld(device, atMs)) noteOld(device, { fromMs: atMs, toMs: atMs })
-    // Behind one that came late, the refold reads the others from the database; and the doors that are not held.
-    else if (device.late || !isInOrder(device.state, input) || atMs < doorsFromMs)
-      noteLate(device, { fromMs: atMs, toMs: atMs })
-    else noteEpisodes(unit, step(device.state, input, device.judging))
-  }
-  device.isUnsaved = true
-  device.view = undefined
-  unit.isHeard = true
+function applyReading(
+  unit: UnitContext,
+  device: DeviceContext,
+  { reading, doorsFromMs }: { reading: ReadingInput; doorsFromMs: number },
+): void {
+  // Silence is about arrival: it is heard in the order in which it comes, also what a refold has read before its turn.
+  if (!device.isUnheard) noteSilences(unit, device, hear(device.hearing, reading, device.listening))
+  if (isNewest(device, reading)) return
+  const { atMs } = reading
+  if (isOld(device, atMs)) noteOld(device, { fromMs: atMs, toMs: atMs })
+  // Behind one that came late, the refold reads the others from the database; and the doors that are not held.
+  else if (device.late || !isInOrder(device.state, reading) || atMs < doorsFromMs)
+    noteLate(device, { fromMs: atMs, toMs: atMs })
+  else noteEpisodes(unit, step(device.state, reading, device.judging))
 }
 
 function inOrder(a: ReadingInput, b: ReadingInput): number {

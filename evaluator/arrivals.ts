@@ -1,6 +1,7 @@
 import { applyInputs, isNewest, isOfTheClock, judgesByDoors } from './apply-inputs.ts'
-import { isInOrder } from './core/device.ts'
+import { isInOrder, isRaised } from './core/device.ts'
 import type { Episode } from './core/types.ts'
+import { mayWait } from './deferral.ts'
 import { isFreshAndOut } from './paging/plan-alert.ts'
 import { type DeviceContext, isOld, type UnitContext } from './unit-context.ts'
 import type { Arrival } from './work.ts'
@@ -15,12 +16,12 @@ const INTERVAL_MS_DEFAULT = 300_000
 export function applyArrivals(
   unit: UnitContext,
   arrivals: readonly Arrival[],
-  nowMs: number,
+  { nowMs, isDeferring }: { nowMs: number; isDeferring: boolean },
 ): { taken: number; unknown: number } {
   let taken = 0
   let unknown = 0
   for (const arrival of arrivals) {
-    if (taken > 0 && (hasNews(unit, nowMs) || turnsBack(unit, arrival))) break
+    if (taken > 0 && (hasNews(unit, nowMs) || turnsBack(unit, arrival, isDeferring))) break
     unknown += applyInputs(unit, arrival)
     taken += 1
   }
@@ -65,22 +66,20 @@ function isFreshlyOut({ config, state }: DeviceContext, { newestIsGood }: Episod
 
 /**
  * Whether a message comes late for a device that has a raised episode, or goes on where another one came late: until that is
- * folded, what is in order cannot be judged. Where that has been put off already, it is judged with all that has come by then.
+ * folded, what is in order cannot be judged. Where that has been put off already, it is judged with all that has come by then; and while
+ * it is deferred, what may wait is not in order either.
  */
-function turnsBack(unit: UnitContext, { readings, doors }: Arrival): boolean {
+function turnsBack(unit: UnitContext, { readings, doors }: Arrival, isDeferring: boolean): boolean {
   for (const reading of readings) {
     const device = unit.devices.get(reading.deviceId)
     if (!device || device.isPutOff || isNewest(device, reading) || isOld(device, reading.atMs)) continue
     const isNext = isInOrder(device.state, reading)
-    if (device.late ? isNext : !isNext && isRaised(device)) return true
+    const isHeldUp = device.late && isNext && !(isDeferring && mayWait(unit, device))
+    if (isHeldUp || (!device.late && !isNext && isRaised(device.state))) return true
   }
   if (doors.length === 0 || !judgesByDoors(unit)) return false
   const fromMs = doors.reduce((earliest, { atMs }) => Math.min(earliest, atMs), Infinity)
   return [...unit.devices.values()].some(
-    (device) => !device.late && device.state.atMs >= fromMs && isRaised(device),
+    (device) => !device.late && device.state.atMs >= fromMs && isRaised(device.state),
   )
-}
-
-function isRaised({ state }: DeviceContext): boolean {
-  return state.tracks.some(({ machine }) => machine?.phase === 'raised')
 }

@@ -3,8 +3,9 @@ import type { Input } from './core/types.ts'
 import { type DeviceContext, type UnitContext, viewOf } from './unit-context.ts'
 
 interface Hub {
-  newestEventMs: number | null
-  heardAtMs: number | null
+  /** -Infinity: there is none, as with the others. */
+  newestEventMs: number
+  heardAtMs: number
   horizonMs: number
 }
 
@@ -22,7 +23,7 @@ export class HubHorizons {
   /** What is known of a unit's devices and doors. */
   open(unit: UnitContext): void {
     for (const device of unit.devices.values()) {
-      note(this.#of(device), viewOf(device).newestAtMs, device.hearing.heardAtMs)
+      note(this.#of(device), viewOf(device).newestAtMs ?? -Infinity, device.hearing.heardAtMs ?? -Infinity)
     }
     this.heard(unit, unit.doors.events)
   }
@@ -55,19 +56,18 @@ export class HubHorizons {
     if (known) return known
     const { hubId, deviceId } = device.config
     const key = hubId === null ? `device ${deviceId}` : `hub ${hubId}`
-    const hub = this.#hubs.get(key) ?? { newestEventMs: null, heardAtMs: null, horizonMs: -Infinity }
+    const hub = this.#hubs.get(key) ?? {
+      newestEventMs: -Infinity,
+      heardAtMs: -Infinity,
+      horizonMs: -Infinity,
+    }
     this.#hubs.set(key, hub)
     this.#ofDevice.set(device, hub)
     return hub
   }
 }
 
-function note(hub: Hub, atMs: number | null, heardAtMs: number | null): void {
-  hub.newestEventMs = latest(hub.newestEventMs, atMs)
-  hub.heardAtMs = latest(hub.heardAtMs, heardAtMs)
-}
-
-function latest(a: number | null, b: number | null): number | null {
-  if (a === null || b === null) return a ?? b
-  return Math.max(a, b)
+function note(hub: Hub, atMs: number, heardAtMs: number): void {
+  hub.newestEventMs = Math.max(hub.newestEventMs, atMs)
+  hub.heardAtMs = Math.max(hub.heardAtMs, heardAtMs)
 }

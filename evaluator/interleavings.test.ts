@@ -19,7 +19,7 @@ interface Part {
 }
 
 test.each(Array.from({ length: RUNS }, (_, run) => SEED + run))(
-  'however batches come, by the ledger or before it, the alerts are those of all rows at once (FROSTGUARD_TEST_SEED=%i)',
+  'however batches come, by the ledger, page by page, or before it, the alerts are those of all rows at once (FROSTGUARD_TEST_SEED=%i)',
   async (seed) => {
     const random = new Random(seed, 'interleavings')
     const parts = randomParts(random)
@@ -28,10 +28,14 @@ test.each(Array.from({ length: RUNS }, (_, run) => SEED + run))(
     once.startEvaluator()
     const interleaved = await openFleet()
     await commitInterleaved(interleaved, shuffled(random, parts), random)
-    await Promise.all([once.evaluated(), interleaved.evaluated()])
+    const behind = await openFleet()
+    for (const part of shuffled(random, parts)) await behind.commit(part.readings, part.device)
+    behind.startEvaluator({ env: { EVALUATOR_PAGE_ROWS_MAX: '100' } })
+    await Promise.all([once.evaluated(), interleaved.evaluated(), behind.evaluated()])
     const facts = await factsOf(once)
     expect(facts.length).toBeGreaterThan(0)
     expect(await factsOf(interleaved)).toEqual(facts)
+    expect(await factsOf(behind)).toEqual(facts)
   },
 )
 

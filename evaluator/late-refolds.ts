@@ -1,4 +1,5 @@
 import type { EpisodeRange } from '../db/evaluation/episodes.ts'
+import { mayWait } from './deferral.ts'
 import { hearMissed } from './hear-missed.ts'
 import { LateRows } from './late-rows.ts'
 import { TurnSpentError } from './reads.ts'
@@ -36,6 +37,7 @@ export class LateRefolds {
   /** What was put off and is stored, or will be. */
   readonly #kept = new WeakSet<Late>()
   #rows: LateRows | undefined
+  #isDeferring = false
 
   constructor(options: LateRefoldsOptions) {
     this.#options = options
@@ -49,15 +51,25 @@ export class LateRefolds {
     return this.#inOrder(units.filter(isAnyDue)).slice(0, UNITS_AT_ONCE)
   }
 
-  /** Reads at once what the refolds of these units need, where several devices are late. Returns the units in the order to `run` them. */
-  async prepare(units: Iterable<UnitContext>): Promise<UnitContext[]> {
+  /**
+   * Reads at once what the refolds of these units need, where several devices are late. Returns the units in the order to `run` them.
+   * `isDeferring`: what may wait does so, see `Deferral`.
+   */
+  async prepare(units: Iterable<UnitContext>, isDeferring: boolean): Promise<UnitContext[]> {
+    this.#isDeferring = isDeferring
     const { late } = this.#tries
     const { reads, now } = this.#options
-    // What is still to be heard is read by itself.
-    const isFirstTry = (device: DeviceContext) =>
-      late.isDue(device) && !late.hasFailed(device) && !device.isUnheard
     const ordered = this.#inOrder([...units])
-    const due = ordered.flatMap((unit) => devicesInOrder(unit, 'late', late).filter(isFirstTry))
+    const due = ordered.flatMap((unit) =>
+      devicesInOrder(unit, 'late', late).filter(
+        (device) =>
+          // What is still to be heard is read by itself.
+          !device.isUnheard &&
+          !late.hasFailed(device) &&
+          late.isDue(device) &&
+          !this.#isDeferred(unit, device),
+      ),
+    )
     this.#rows = due.length > 1 ? await LateRows.read(reads, due, now()) : undefined
     return ordered
   }
@@ -81,6 +93,10 @@ export class LateRefolds {
     return this.#tries.old.next(units, (unit) => devicesWith(unit, 'old'))
   }
 
+  #isDeferred(unit: UnitContext, device: DeviceContext): boolean {
+    return this.#isDeferring && mayWait(unit, device)
+  }
+
   async #fold(unit: UnitContext, what: What, held: readonly Arrival[]): Promise<EpisodeRange[]> {
     const tries = this.#tries[what]
     const rows = what === 'late' ? this.#rows : undefined
@@ -91,6 +107,10 @@ export class LateRefolds {
     for (const device of devices) {
       const late = device[what]
       if (!late) continue
+      if (what === 'late' && this.#isDeferred(unit, device)) {
+        this.#keep(device, late)
+        continue
+      }
       if (!tries.isDue(device) || (isSpent && !rows?.has(device))) {
         this.#putOff(device, what)
         continue
@@ -147,9 +167,13 @@ export class LateRefolds {
     const late = device[what]
     if (what === 'late') device.isPutOff = true
     this.#tries[what].putOff(device)
-    if (!late || this.#kept.has(late)) return
+    if (late) this.#keep(device, late)
+  }
+
+  /** A restart must not forget it. */
+  #keep(device: DeviceContext, late: Late): void {
+    if (this.#kept.has(late)) return
     this.#kept.add(late)
-    // A restart must not forget it.
     device.isUnsaved = true
   }
 }

@@ -60,8 +60,8 @@ test('messages are told apart, and not divided', () => {
   const rows = [first, first, second, second, second, first].map((message) => ({ ...ROW, message }))
   const messages = new MessageNumbers(7)
   const packed = new PackedReadings(packedRows(rows, messages))
-  expect(rows.map((_row, index) => packed.stampAt(index))).toEqual(
-    [7, 7, 8, 8, 8, 7].map((message) => ({ message, arrivedAtMs: message === 7 ? 10 : 20 })),
+  expect(rows.map((_row, index) => [packed.messageAt(index), packed.arrivedAtMsAt(index)])).toEqual(
+    [7, 7, 8, 8, 8, 7].map((message) => [message, message === 7 ? 10 : 20]),
   )
   expect(messages.next).toBe(9)
   expect(packed.sliceEnd(0, 1)).toBe(2)

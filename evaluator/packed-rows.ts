@@ -141,7 +141,7 @@ export class PackedReadings {
   /** Where a slice that begins at `from` ends: after about so many rows, and with the last row of a message. */
   sliceEnd(from: number, rows: number): number {
     let to = Math.min(from + rows, this.length)
-    while (to < this.length && this.#messageAt(to) === this.#messageAt(to - 1)) to += 1
+    while (to < this.length && this.messageAt(to) === this.messageAt(to - 1)) to += 1
     return to
   }
 
@@ -150,8 +150,12 @@ export class PackedReadings {
     return this.#intAt(index * INTS + 1)
   }
 
-  stampAt(index: number): Stamp {
-    return { message: this.#messageAt(index), arrivedAtMs: this.#times[index * TIMES + 2] ?? 0 }
+  messageAt(index: number): number {
+    return this.#ints[index * INTS + 4] ?? 0
+  }
+
+  arrivedAtMsAt(index: number): number {
+    return this.#times[index * TIMES + 2] ?? 0
   }
 
   /** The reading at `index`, without its calibration. */
@@ -168,10 +172,6 @@ export class PackedReadings {
       battery: this.#intAt(index * INTS + 3),
       fault: this.#faults.get(index) ?? null,
     }
-  }
-
-  #messageAt(index: number): number {
-    return this.#ints[index * INTS + 4] ?? 0
   }
 
   #intAt(place: number): number | null {

@@ -27,6 +27,11 @@ export function lookAtSilence(
   return isDue
 }
 
+/** Whether `judgeByClock` has something to judge. */
+export function isDueByClock({ doorsFromMs, silent }: UnitContext): boolean {
+  return doorsFromMs !== undefined || silent.size > 0
+}
+
 /** Judges the doors of a unit, and tells what is to be forgotten of what was known of them and of its silences. */
 export function judgeByClock(unit: UnitContext, horizons: HubHorizons, nowMs: number): EpisodeRange[] {
   const silences = silenceRanges(unit)

@@ -29,6 +29,11 @@ const WATERMARK_MS = 60_000
 /** How far all is stored with a transaction; undefined: no farther than before. */
 type Saved = LedgerPlace | undefined
 
+interface Unsaved {
+  device: DeviceContext
+  unit: UnitContext
+}
+
 interface Turn {
   touched: readonly UnitContext[]
   ranges: readonly EpisodeRange[]
@@ -55,7 +60,7 @@ export class SessionWriter {
   readonly #options: SessionOptions
   readonly #aside: SetAside
   /** By unit and device, as a change of rules puts other contexts in the place of theirs. */
-  readonly #unsaved = new Map<string, { device: DeviceContext; unit: UnitContext }>()
+  readonly #unsaved = new Map<string, Unsaved>()
   readonly #heard = new Map<number, UnitContext>()
   #savedCursor: LedgerCursor
   #savedAtMs = performance.now()
@@ -164,7 +169,8 @@ export class SessionWriter {
   #note(unit: UnitContext): void {
     const { unitId } = unit.config
     for (const device of unit.devices.values()) {
-      if (device.isUnsaved) this.#unsaved.set(deviceKey({ device, unit }), { device, unit })
+      if (!device.isUnsaved || this.#unsaved.get(device.key)?.device === device) continue
+      this.#unsaved.set(device.key, { device, unit })
     }
     // Also one that was heard before its rules changed.
     if (unit.isHeard || this.#heard.has(unitId)) this.#heard.set(unitId, unit)
@@ -180,11 +186,7 @@ export class SessionWriter {
     const units = touched.filter(
       ({ changed, config: { unitId } }) => changed.size > 0 || ranged.has(unitId) || scoped.has(unitId),
     )
-    const written = new Set(units)
-    const heard = [...this.#heard].flatMap(([unitId, unit]) => (part?.unitIds.has(unitId) ? [unit] : []))
-    const devices = [...this.#unsaved].flatMap(([key, unsaved]) =>
-      part?.devices.has(key) || written.has(unsaved.unit) ? [unsaved] : [],
-    )
+    const heard = [...(part?.unitIds ?? [])].flatMap((unitId) => this.#heard.get(unitId) ?? [])
     return {
       units,
       ranges,
@@ -192,10 +194,25 @@ export class SessionWriter {
       unitFacts,
       hubs,
       statuses,
-      devices,
+      devices: this.#unsavedOf(units, part?.devices ?? []),
       heard,
       isPagingAll: (isTick || isPageDue) && this.#openAlerts > 0 && this.#aside.arePagesDue(),
     }
+  }
+
+  /** Those of units that are written all the same, and those of a part. */
+  #unsavedOf(units: readonly UnitContext[], keys: Iterable<string>): Unsaved[] {
+    const found = new Map<string, Unsaved>()
+    for (const key of keys) {
+      const unsaved = this.#unsaved.get(key)
+      if (unsaved) found.set(key, unsaved)
+    }
+    for (const unit of units) {
+      for (const device of unit.devices.values()) {
+        if (device.isUnsaved) found.set(device.key, { device, unit })
+      }
+    }
+    return [...found.values()]
   }
 
   #isSaveDue({ cursor }: Turn): boolean {
@@ -251,7 +268,7 @@ export class SessionWriter {
     const { metrics, onTold } = this.#options
     for (const stored of changes.devices) {
       stored.device.isUnsaved = false
-      this.#unsaved.delete(deviceKey(stored))
+      this.#unsaved.delete(stored.device.key)
     }
     for (const unit of changes.units) {
       unit.changed.clear()
@@ -269,10 +286,6 @@ export class SessionWriter {
     }
     if (result.isToldOutside) onTold()
   }
-}
-
-function deviceKey({ device, unit }: { device: DeviceContext; unit: UnitContext }): string {
-  return `${unit.config.unitId} ${device.config.deviceId}`
 }
 
 function hasChanges(changes: TurnChanges): boolean {

@@ -2,26 +2,27 @@ import { batchRows } from '../db/evaluation/batch-rows.ts'
 import type { LedgerCursor } from '../db/evaluation/cursor.ts'
 import type { EpisodeRange } from '../db/evaluation/episodes.ts'
 import type { LedgerBatch } from '../db/evaluation/ledger-page.ts'
-import { applyArrivals, noteWritten } from './arrivals.ts'
+import { beforeWrite } from './before-write.ts'
 import { ClockLooks } from './clock-looks.ts'
+import { Deferral } from './deferral.ts'
 import { FleetMemory } from './fleet-memory.ts'
 import type { HandedBatch } from './hand-over.ts'
 import { HubHorizons } from './hub-horizons.ts'
 import type { HubFacts } from './hub-outages.ts'
-import { LateRefolds } from './late-refolds.ts'
+import { Intake } from './intake.ts'
+import { hasLate, LateRefolds } from './late-refolds.ts'
 import { LedgerReader } from './ledger-reader.ts'
 import type { UnitFacts } from './overdue-looks.ts'
 import { restAfter } from './rest.ts'
 import { inRounds } from './rounds.ts'
-import { judgeByClock } from './session-clock.ts'
+import { isDueByClock, judgeByClock } from './session-clock.ts'
 import type { SessionOptions } from './session-options.ts'
 import { SessionWriter } from './session-writer.ts'
 import { SetAside } from './set-aside.ts'
 import { inSlices } from './slices.ts'
-import { updateStatus } from './status.ts'
 import type { UnitContext } from './unit-context.ts'
 import { Unproven } from './unproven.ts'
-import { type Arrival, isAnyUnknown, rowsOf, storedWork, type Work } from './work.ts'
+import { isAnyUnknown, storedWork, type Work } from './work.ts'
 
 /** How often the clock is let judge, and changed rules are looked for. */
 const TICK_MS = 1_000
@@ -40,7 +41,9 @@ export class Session {
   readonly #aside: SetAside
   readonly #clock: ClockLooks
   readonly #writer: SessionWriter
+  readonly #intake: Intake
   readonly #refolds: LateRefolds
+  readonly #deferral = new Deferral()
   /** Units of this turn at which something was heard or is due. */
   readonly #touched = new Set<UnitContext>()
   #old = new Set<UnitContext>()
@@ -71,6 +74,14 @@ export class Session {
     this.#aside = new SetAside({ ...options, memory, onClosed: (unitId) => this.#forget(unitId) })
     this.#clock = new ClockLooks(options, { memory, horizons: this.#horizons, aside: this.#aside })
     this.#writer = new SessionWriter(options, { cursor, aside: this.#aside })
+    this.#intake = new Intake({
+      ...options,
+      units: memory.units,
+      horizons: this.#horizons,
+      aside: this.#aside,
+      isDeferring: () => this.#deferral.isOn,
+      onTouched: (unit) => this.#touched.add(unit),
+    })
     this.#unproven = new Unproven(options.reads.untilAnswered)
     this.#refolds = new LateRefolds({
       ...options,
@@ -94,7 +105,10 @@ export class Session {
     const nowMs = now()
     const isTick = performance.now() >= this.#nextTickMs
     if (isTick) await this.#tick(nowMs)
-    await this.#settle(nowMs)
+    const isFoldDue = isTick && this.#deferral.isDue
+    const startedAtMs = performance.now()
+    await this.#settle(nowMs, { isDeferring: this.#deferral.isOn && !isFoldDue })
+    if (isFoldDue) this.#deferral.folded(startedAtMs)
     await this.#write({ nowMs, isTick })
     // What is live comes before what may take long once more.
     if (reads.timeouts === 0) await this.#retryAside(nowMs)
@@ -132,10 +146,17 @@ export class Session {
     this.#isBehind = news.isFull
     // What is hidden from the cursor may be hours of the past: what is live does not wait for it.
     const isMissing = news.isFull && !news.isHeldBack
+    if (isMissing) this.#deferral.begin()
     if (isMissing && news.batches.length > 0) handOver.close()
     if (news.batches.length > 0) await this.#readBatches(news.batches, ageMs)
-    if (!isMissing) handOver.open(this.#ledger.shownId)
+    if (!isMissing) this.#caughtUp()
     this.#nextReadMs = performance.now() + settings.EVALUATOR_POLL_MS
+  }
+
+  #caughtUp(): void {
+    this.#options.handOver.open(this.#ledger.shownId)
+    if (!this.#deferral.end()) return
+    for (const unit of this.#memory.units.values()) if (hasLate(unit)) this.#touched.add(unit)
   }
 
   async #readBatches(batches: readonly LedgerBatch[], lagMs: number): Promise<void> {
@@ -161,34 +182,13 @@ export class Session {
     // A hub may send as soon as its fleet is applied: what it speaks of is configured, though not yet known here.
     if (isAnyUnknown(work, this.#memory.units)) await this.#refresh()
     await inRounds(work, {
-      take: (unitId, arrivals) => this.#take(unitId, arrivals),
+      take: (unitId, arrivals) => this.#intake.take(unitId, arrivals),
       write: async (held) => {
         const nowMs = this.#options.now()
-        await this.#settle(nowMs, held)
+        await this.#settle(nowMs, { held, isDeferring: this.#deferral.isOn })
         await this.#write({ nowMs, isRound: true })
       },
     })
-  }
-
-  #take(unitId: number, arrivals: readonly Arrival[]): number {
-    const { metrics, now } = this.#options
-    const unit = this.#memory.units.get(unitId)
-    const all = { taken: arrivals.length, unknown: 0 }
-    const { taken, unknown } =
-      (unit && this.#aside.guard(unit, () => applyArrivals(unit, arrivals, now()))) ?? all
-    if (this.#aside.note(unitId, arrivals)) return arrivals.length
-    let rows = 0
-    for (const arrival of taken < arrivals.length ? arrivals.slice(0, taken) : arrivals) {
-      rows += rowsOf(arrival)
-      if (!unit) continue
-      this.#horizons.heard(unit, arrival.readings)
-      this.#horizons.heard(unit, arrival.doors)
-    }
-    metrics.rows.inc(rows)
-    if (!unit) metrics.notEvaluated.inc({ reason: 'no_unit' }, rows)
-    else this.#touched.add(unit)
-    if (unknown > 0) metrics.notEvaluated.inc({ reason: 'no_device' }, unknown)
-    return taken
   }
 
   async #refresh(): Promise<void> {
@@ -216,9 +216,10 @@ export class Session {
     this.#unitFacts.push(...unitFacts)
   }
 
-  /** Refolds and doors of the units of this turn. `held`: messages whose turn is still to come. */
-  async #settle(nowMs: number, held?: Work): Promise<void> {
-    for (const unit of await this.#refolds.prepare(this.#touched)) {
+  /** Refolds and doors of the units of this turn. `held`: messages whose turn is still to come. `isDeferring`: see `Deferral`. */
+  async #settle(nowMs: number, { held, isDeferring }: { held?: Work; isDeferring: boolean }): Promise<void> {
+    const due = [...this.#touched].filter((unit) => hasLate(unit) || isDueByClock(unit))
+    for (const unit of await this.#refolds.prepare(due, isDeferring)) {
       await this.#writer.holdLease()
       this.#ranges.push(...(await this.#refolds.run(unit, held?.get(unit.config.unitId) ?? [])))
       const judged = this.#aside.guard(unit, () => judgeByClock(unit, this.#horizons, nowMs))
@@ -228,10 +229,7 @@ export class Session {
 
   async #write(kind: { nowMs: number; isTick?: boolean; isEnd?: boolean; isRound?: boolean }): Promise<void> {
     const { nowMs, isTick = false, isEnd = false, isRound = false } = kind
-    const fine = (judge: (unit: UnitContext, nowMs: number) => boolean) =>
-      [...this.#touched].filter((unit) => this.#aside.guard(unit, () => judge(unit, nowMs)))
-    const isPageDue = fine(noteWritten).length > 0
-    const statuses = fine(updateStatus)
+    const { statuses, isPageDue } = beforeWrite(this.#touched, this.#aside, nowMs)
     const touched = [...this.#touched]
     const written = await this.#writer.write({
       touched,
@@ -263,7 +261,7 @@ export class Session {
     this.#clock.open(unit)
     this.#horizons.open(unit)
     this.#touched.add(unit)
-    await this.#settle(nowMs)
+    await this.#settle(nowMs, { isDeferring: false })
     await this.#write({ nowMs, isRound: true })
     if (!this.#aside.has(unit.config.unitId)) this.#aside.back(unit)
   }

@@ -4,17 +4,15 @@ import { type DeviceContext, type UnitContext, viewOf } from './unit-context.ts'
 
 /** The status of a unit at the clock, from what is known of its devices. */
 function statusAt(unit: UnitContext, nowMs: number): UnitStatus {
-  const devices = [...unit.devices.values()].filter(({ config }) => config.hasTemperature)
-  return unitStatus({
-    devices: devices.map((device) => statusDevice(unit, device, nowMs)),
-    alarms: devices
-      .map(viewOf)
-      .filter(({ isRaisedAlarm }) => isRaisedAlarm)
-      .map(({ isGood }) => ({ newestIsGood: isGood })),
-    unit: unit.config,
-    previous: unit.status,
-    nowMs,
-  })
+  const devices: StatusDevice[] = []
+  const alarms: { newestIsGood: boolean }[] = []
+  for (const device of unit.devices.values()) {
+    if (!device.config.hasTemperature) continue
+    devices.push(statusDevice(unit, device, nowMs))
+    const { isRaisedAlarm, isGood } = viewOf(device)
+    if (isRaisedAlarm) alarms.push({ newestIsGood: isGood })
+  }
+  return unitStatus({ devices, alarms, unit: unit.config, previous: unit.status, nowMs })
 }
 
 function statusDevice(unit: UnitContext, device: DeviceContext, nowMs: number): StatusDevice {

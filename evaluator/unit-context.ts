@@ -32,6 +32,8 @@ export interface SavedDevice {
 
 /** A device in a unit, with what its readings have come to. */
 export interface DeviceContext {
+  /** Of its unit and itself: a device may have stood in several units. */
+  key: string
   config: DeviceConfig
   state: DeviceState
   judging: Judging
@@ -130,6 +132,7 @@ function openDevice(
   const state = saved?.readings ?? newDeviceState()
   const tracks = unit.config.tracks.filter(({ conditionType }) => conditionType === 'no_data')
   const device: DeviceContext = {
+    key: `${unit.config.unitId} ${config.deviceId}`,
     config,
     state,
     judging,

@@ -47,13 +47,18 @@ export function addHanded(
   for (let index = from; index < to; index += 1) {
     const unitId = readings.unitIdAt(index)
     if (unitId === null) continue
-    const stamp = readings.stampAt(index)
-    addDoors(stamp.arrivedAtMs)
+    const arrivedAtMs = readings.arrivedAtMsAt(index)
+    addDoors(arrivedAtMs)
     const reading = readings.readingAt(index)
     if (reading.temperatureCenti !== null) {
       reading.temperatureCenti += offsetAt(offsets.get(reading.deviceId), reading.atMs)
     }
-    arrivalOf(work, unitId, stamp).readings.push(reading)
+    const message = readings.messageAt(index)
+    const arrivals = arrivalsOf(work, unitId)
+    const last = arrivals.at(-1)
+    if (last?.message === message) last.readings.push(reading)
+    // Most messages have one reading: V8 makes room for 17 in a list that one is put into.
+    else arrivals.push({ message, arrivedAtMs, readings: [reading], doors: [] })
   }
   addDoors(Infinity)
 }
@@ -125,12 +130,19 @@ function arrivedAt({ receivedAtMs }: Arrived): Stamp {
 }
 
 function arrivalOf(work: Work, unitId: number, { message, arrivedAtMs }: Stamp): Arrival {
-  const known = work.get(unitId)
-  const last = known?.at(-1)
+  const arrivals = arrivalsOf(work, unitId)
+  const last = arrivals.at(-1)
   if (last !== undefined && last.message === message) return last
   const added = { message, arrivedAtMs, readings: [], doors: [] }
-  if (known) known.push(added)
-  else work.set(unitId, [added])
+  arrivals.push(added)
+  return added
+}
+
+function arrivalsOf(work: Work, unitId: number): Arrival[] {
+  const known = work.get(unitId)
+  if (known) return known
+  const added: Arrival[] = []
+  work.set(unitId, added)
   return added
 }
 

@@ -76,37 +76,31 @@ export function isStateOf(
   })
 }
 
-const NONE: readonly Episode[] = []
+/** Whether a rule of readings has raised an alert that runs. */
+export function isRaised({ tracks }: DeviceState): boolean {
+  return tracks.some(({ machine }) => machine?.phase === 'raised')
+}
 
 /**
  * Judges the device's next reading, which must be in order. Changes the state. Returns the raised episodes that it opened,
  * went on with or ended; those that run are as of now.
  */
 export function step(state: DeviceState, input: ReadingInput, judging: Judging): readonly Episode[] {
-  let found: Episode[] | undefined
+  const found: Episode[] = []
   const { deviceId } = input
-  advance(state, input, judging, (episode) => {
-    found ??= []
-    found.push(episode)
-  })
+  advance(state, input, judging, found)
   for (let index = 0; index < state.tracks.length; index += 1) {
     const machine = state.tracks[index]?.machine
     const track = judging.unit.tracks[index]
     if (machine?.phase !== 'raised' || !track) continue
-    found ??= []
     found.push(episodeOf(machine, { deviceId, track }, null))
   }
   limitWindows(state, judging.unit)
-  return found ?? NONE
+  return found
 }
 
-/** The same, but only ended episodes are told, and windows may grow: for folds. */
-export function advance(
-  state: DeviceState,
-  input: ReadingInput,
-  judging: Judging,
-  onEnded: (episode: Episode) => void,
-): void {
+/** The same, but only ended episodes are told, added to `ended`, and windows may grow: for folds. */
+export function advance(state: DeviceState, input: ReadingInput, judging: Judging, ended: Episode[]): void {
   const { tracks } = judging.unit
   if (state.tracks.length === 0) state.tracks = tracks.map(newTrackState)
   const reading = readingAfter(state, input, judging)
@@ -115,8 +109,8 @@ export function advance(
     const track = tracks[index]
     const trackState = state.tracks[index]
     if (!track || !trackState?.machine) continue
-    leaveVersions(trackState, { deviceId: input.deviceId, track, atMs: input.atMs }, onEnded)
-    judgeTrack(trackState, track, reading, onEnded)
+    leaveVersions(trackState, { deviceId: input.deviceId, track, atMs: input.atMs }, ended)
+    judgeTrack(trackState, track, reading, ended)
     isGood &&= track.alertType !== 'alarm_active' || isInside(machineInForce(track, trackState, input.atMs))
   }
   remember(state, reading, isGood)
@@ -128,19 +122,14 @@ export function isInsideLimits(centi: number | null, { tempMinCenti, tempMaxCent
 }
 
 /** By the version in force, or the next one to come, and by those after it, which cannot have raised anything. */
-function judgeTrack(
-  state: TrackState,
-  track: RuleTrack,
-  reading: Reading,
-  onEnded: (episode: Episode) => void,
-): void {
+function judgeTrack(state: TrackState, track: RuleTrack, reading: Reading, ended: Episode[]): void {
   const { machine, first } = state
   const version = track.versions[first]
   if (!machine || !version) return
   const endedAtMs = judge(machine, version, reading)
   if (endedAtMs !== null) {
     const ending = { endedAtMs, resolution: 'recovered' } as const
-    onEnded(episodeOf(machine, { deviceId: reading.input.deviceId, track }, ending))
+    ended.push(episodeOf(machine, { deviceId: reading.input.deviceId, track }, ending))
     becomeIdle(machine)
   }
   if (!hasLater(state, track.versions)) return

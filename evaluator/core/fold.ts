@@ -25,7 +25,6 @@ export class Folding {
   readonly #judging: Judging
   readonly #state = newDeviceState()
   readonly #episodes: Episode[] = []
-  readonly #take = (episode: Episode) => void this.#episodes.push(episode)
   readonly #isRenewal: ReturnType<typeof renewalFinder>
   /** The time of the newest reading, if it is a renewal by now: another one of that time may follow. */
   #newestMs: number | undefined
@@ -39,7 +38,7 @@ export class Folding {
 
   add(reading: ReadingInput): void {
     const { atMs } = reading
-    advance(this.#state, reading, this.#judging, this.#take)
+    advance(this.#state, reading, this.#judging, this.#episodes)
     // What triggers at a renewal's own time must not be taken for older than it.
     if (this.#newestMs !== undefined && this.#newestMs < atMs) {
       this.#beforeMs = this.#newestMs
@@ -67,10 +66,10 @@ export class Folding {
       const track = unit.tracks[index]
       if (!track) continue
       const lastMs = lastChangeMs(track)
-      leaveVersions(trackState, { deviceId, track, atMs: lastMs }, this.#take)
+      leaveVersions(trackState, { deviceId, track, atMs: lastMs }, this.#episodes)
       state.versionsToMs = Math.max(state.versionsToMs, lastMs)
       const { machine } = trackState
-      if (machine?.phase === 'raised') this.#take(episodeOf(machine, { deviceId, track }, null))
+      if (machine?.phase === 'raised') this.#episodes.push(episodeOf(machine, { deviceId, track }, null))
     }
     limitWindows(state, unit)
     this.#episodes.sort((a, b) => a.triggeredAtMs - b.triggeredAtMs)

@@ -25,10 +25,11 @@ export function allPauses(downtimes: readonly Pause[], hubOutages: readonly Paus
 
 /** The time between two instants that no pause covers. */
 export function unpausedMs(fromMs: number, toMs: number, pauses: readonly Pause[]): number {
-  const paused = pauses.map((pause) =>
-    Math.max(0, Math.min(endMs(pause), toMs) - Math.max(pause.fromMs, fromMs)),
-  )
-  return paused.reduce((rest, ms) => rest - ms, Math.max(0, toMs - fromMs))
+  let restMs = Math.max(0, toMs - fromMs)
+  for (const pause of pauses) {
+    restMs -= Math.max(0, Math.min(endMs(pause), toMs) - Math.max(pause.fromMs, fromMs))
+  }
+  return restMs
 }
 
 /** The instant at which so much unpaused time has passed; Infinity = not before a pause that still lasts ends. */

@@ -148,7 +148,8 @@ function isMaybeSilent(hearing: Hearing, { device }: Listening, nowMs: number): 
   if (hearing.newestAtMs === null || !device.hasTemperature) return false
   if (hearing.running.length > 0) return true
   const silentMs = nowMs - hearing.newestAtMs - GRACE_MS
-  return device.intervalMs.some(({ value }) => silentMs >= value)
+  for (const { value } of device.intervalMs) if (silentMs >= value) return true
+  return false
 }
 
 function intervalAt(intervals: readonly From<number>[], atMs: number): number {

@@ -68,17 +68,22 @@ function excursionStatus({ devices, alarms, unit, previous }: StatusInput): Unit
  * heard holds nothing up: its silence has an alert of its own.
  */
 function recoveryStatus({ devices, previous }: StatusInput): UnitStatus {
+  if (previous === 'ok') return 'ok'
   const heard = devices.filter(({ missed }) => missed === 0)
   const goodInARow = Math.min(...heard.map((device) => device.goodInARow))
-  if (previous === 'ok' || goodInARow >= 2) return 'ok'
+  if (goodInARow >= 2) return 'ok'
   return goodInARow === 1 ? 'restoring' : previous
 }
 
 function newestOf(devices: readonly StatusDevice[]): { newestAtMs: number; missed: number } | undefined {
-  const heard = devices.flatMap(({ newestAtMs, missed }) =>
-    newestAtMs === null || missed === null ? [] : [{ newestAtMs, missed }],
-  )
-  return heard.sort((a, b) => b.newestAtMs - a.newestAtMs || a.missed - b.missed)[0]
+  let newest: { newestAtMs: number; missed: number } | undefined
+  for (const { newestAtMs, missed } of devices) {
+    if (newestAtMs === null || missed === null) continue
+    const laterMs = newestAtMs - (newest?.newestAtMs ?? -Infinity)
+    const isNewer = laterMs > 0 || (laterMs === 0 && missed < (newest?.missed ?? Infinity))
+    if (isNewer) newest = { newestAtMs, missed }
+  }
+  return newest
 }
 
 function isBeyond(device: StatusDevice, { tempMinCenti, tempMaxCenti }: StatusInput['unit']): boolean {

@@ -49,7 +49,7 @@ export function hasLater({ first }: TrackState, versions: RuleTrack['versions'])
 export function leaveVersions(
   state: TrackState,
   { deviceId, track, atMs }: { deviceId: number; track: RuleTrack; atMs: number },
-  onEnded: (episode: Episode) => void,
+  ended: Episode[],
 ): void {
   for (;;) {
     const version = track.versions[state.first]
@@ -63,7 +63,7 @@ export function leaveVersions(
       inherit(state.machine, machine)
     } else {
       const ending = { endedAtMs: version.toMs, resolution: 'rule_changed' } as const
-      onEnded(episodeOf(machine, { deviceId, track }, ending))
+      ended.push(episodeOf(machine, { deviceId, track }, ending))
     }
   }
 }

@@ -21,17 +21,24 @@ export interface DeviceView {
 /** As of the newest reading, by the rules in force since. */
 export function deviceView(state: DeviceState, { unit }: Judging): DeviceView {
   const asOfMs = Math.max(state.atMs, state.versionsToMs)
-  const machines = unit.tracks.flatMap((track, index) => {
-    const trackState = track.alertType === 'alarm_active' ? state.tracks[index] : undefined
-    return (trackState && machineInForce(track, trackState, asOfMs)) ?? []
-  })
-  const isGood = state.temperatureCenti !== null && machines.every(isInside)
+  let isGood = state.temperatureCenti !== null
+  let isPending = false
+  let isRaisedAlarm = false
+  for (let index = 0; index < unit.tracks.length; index += 1) {
+    const track = unit.tracks[index]
+    const trackState = state.tracks[index]
+    if (!trackState || track?.alertType !== 'alarm_active') continue
+    const machine = machineInForce(track, trackState, asOfMs)
+    isGood &&= isInside(machine)
+    isPending ||= machine?.phase === 'pending'
+    isRaisedAlarm ||= machine?.phase === 'raised'
+  }
   return {
     newestAtMs: state.atMs === NEVER_MS ? null : state.atMs,
     temperatureCenti: state.temperatureCenti,
     isGood,
-    isPending: machines.some(({ phase }) => phase === 'pending'),
-    isRaisedAlarm: machines.some(({ phase }) => phase === 'raised'),
+    isPending,
+    isRaisedAlarm,
     // A rule that has changed since may see the newest reading otherwise.
     goodInARow: isGood && isInsideLimits(state.temperatureCenti, unit) ? Math.max(state.goodInARow, 1) : 0,
   }

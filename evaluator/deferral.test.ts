@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest'
+import { applyInputs } from './apply-inputs.ts'
+import type { Condition, ReadingInput } from './core/types.ts'
+import { mayWait } from './deferral.ts'
+import { NO_DOORS } from './held-doors.ts'
+import { above, below, judgingOf, temperatures } from './testing/judging.ts'
+import { openUnit, type SavedDevice, savedDevice, takeUp } from './unit-context.ts'
+
+test('what comes late may wait, unless something of its device runs, or is found and not written', () => {
+  const { unit, device } = unitOf(temperatures([0, 3], [900, 3]))
+  expect(mayWait(unit, device)).toBe(true)
+  applyInputs(unit, { readings: temperatures([300, 6], [600, 6]), doors: [] })
+  expect(device.late).toBeDefined()
+  expect(mayWait(unit, device)).toBe(true)
+
+  const raised = unitOf(temperatures([0, 6], [300, 6], [600, 6]))
+  raised.unit.changed.clear()
+  expect(mayWait(raised.unit, raised.device)).toBe(false)
+
+  const ended = unitOf(temperatures([0, 6], [300, 6], [600, 6], [900, 3], [1_200, 3]))
+  expect(mayWait(ended.unit, ended.device)).toBe(false)
+  ended.unit.changed.clear()
+  expect(mayWait(ended.unit, ended.device)).toBe(true)
+})
+
+test('what is late because of its rules, or because it was set aside, does not wait', () => {
+  const { unit, device } = unitOf(temperatures([0, 3]))
+  const others = unitOf([], new Map([[device.config.deviceId, savedDevice(device)]]), [
+    above(5, 600),
+    below(0, 600),
+  ])
+  expect(mayWait(others.unit, others.device)).toBe(false)
+  takeUp(unit, new Map())
+  expect(mayWait(unit, device)).toBe(false)
+})
+
+/** With one device, which has sent these. */
+function unitOf(
+  readings: ReadingInput[],
+  saved: ReadonlyMap<number, SavedDevice> = new Map(),
+  conditions: Condition[] = [above(5, 600)],
+) {
+  const config = judgingOf(...conditions).unit
+  const unit = openUnit(config, { saved, doors: NO_DOORS, status: 'ok', pauses: [], offsets: new Map() })
+  applyInputs(unit, { readings, doors: [] })
+  const [device] = unit.devices.values()
+  if (!device) throw new Error('The unit has one device, but it is not there')
+  return { unit, device }
+}
