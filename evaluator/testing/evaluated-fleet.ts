@@ -66,7 +66,7 @@ interface AlertSaid {
 export interface EvaluatedFleet {
   url: string
   db: Database
-  /** That of the evaluators. */
+  /** That of evaluators with the usual limit of statements. */
   evaluatorPool: Pool
   /** Epoch milliseconds of minute 0: a while ago, so that the newest reading is of now. */
   beginMs: number
@@ -114,11 +114,11 @@ export async function openEvaluatedFleet(options: {
   minutes?: number
 }): Promise<EvaluatedFleet> {
   const database: TestDatabase = await createTestDatabase()
-  const open = (pipelined: boolean) =>
+  const open = (pipelined: boolean, statementTimeoutMs = STATEMENT_TIMEOUT_MS) =>
     createDatabase({
       url: database.url,
       poolMax: 8,
-      statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+      statementTimeoutMs,
       connectTimeoutMs: 10_000,
       applicationName: 'evaluator test',
       pipelined,
@@ -127,6 +127,7 @@ export async function openEvaluatedFleet(options: {
   const db = open(false)
   const pool: Pool = db.$client
   const { $client: evaluatorPool } = open(true)
+  const pools = new Set([pool, evaluatorPool])
   const folder = await makeTestFolder()
   const nextId = createBatchIds({ now: Date.now, process: 1 })
   const evaluators: Evaluator[] = []
@@ -214,13 +215,16 @@ export async function openEvaluatedFleet(options: {
       await pool.query('DELETE FROM pipeline.ingest_batches WHERE id = $1', [id])
     },
     startEvaluator({ now = Date.now, env = {}, statementTimeoutMs = STATEMENT_TIMEOUT_MS } = {}) {
+      const isUsual = statementTimeoutMs === STATEMENT_TIMEOUT_MS
+      const ownPool = isUsual ? evaluatorPool : open(true, statementTimeoutMs).$client
+      pools.add(ownPool)
       const shape = { ...evaluatorSettings, ...pagingSettings }
       const settings = {
         ...parseSettings(shape, { ...FAST, ...env }),
         DATABASE_STATEMENT_TIMEOUT_MS: statementTimeoutMs,
       }
       const log = pino({ level: process.env['TEST_LOG_LEVEL'] ?? 'silent' })
-      const evaluator = new Evaluator({ pool: evaluatorPool, log, settings, metrics, now })
+      const evaluator = new Evaluator({ pool: ownPool, log, settings, metrics, now })
       evaluators.push(evaluator)
       evaluator.start()
       return evaluator
@@ -231,7 +235,7 @@ export async function openEvaluatedFleet(options: {
     evaluated: () => until('all that is committed is evaluated', () => isEvaluated(pool)),
     async close() {
       await Promise.all(evaluators.map((evaluator) => evaluator.stop()))
-      await Promise.all([pool.end(), evaluatorPool.end()])
+      await Promise.all([...pools].map((one) => one.end()))
       await database.drop()
       await removeTestFolder(folder)
     },
