@@ -164,7 +164,11 @@ export class SessionWriter {
   #note(unit: UnitContext): void {
     const { unitId } = unit.config
     for (const device of unit.devices.values()) {
-      if (device.isUnsaved) this.#unsaved.set(deviceKey({ device, unit }), { device, unit })
+      if (!device.isUnsaved) continue
+      const key = deviceKey({ device, unit })
+      this.#unsaved.set(key, { device, unit })
+      // It was aside when the save began, with a mark that is not stored: the cursor must not pass what is to be folded.
+      if (device.late?.toMs === OPEN_END_MS) this.#round?.add(key)
     }
     // Also one that was heard before its rules changed.
     if (unit.isHeard || this.#heard.has(unitId)) this.#heard.set(unitId, unit)
