@@ -19,6 +19,7 @@ import { Evaluator } from '../evaluator.ts'
 import { createEvaluatorMetrics } from '../metrics.ts'
 import { pagingSettings } from '../paging/config.ts'
 import { evaluatorSettings } from '../settings.ts'
+import { type AlertSaid, readAlerts } from './said-alerts.ts'
 
 const MINUTE_MS = 60_000
 const INTERVAL_MS = 5 * MINUTE_MS
@@ -47,19 +48,6 @@ export const TOO_WARM: TestRule = {
   name: 'Too warm',
   condition: { type: 'temperature_above', limit: 5, hysteresis: 0.5, for_seconds: 600 },
   severity: 'critical',
-}
-
-/** What an alert says, times as minutes from the fleet's beginning. */
-interface AlertSaid {
-  rule: string | null
-  status: string
-  started: number
-  triggered: number
-  ended: number | null
-  peak: number | null
-  confirmed: number
-  retrospective: boolean
-  resolution: string | null
 }
 
 /** A test database with one unit and its devices, what ingest would commit for them, and evaluators on it. */
@@ -253,18 +241,6 @@ async function isEvaluated(pool: Pool): Promise<boolean> {
      WHERE NOT EXISTS (SELECT FROM pipeline.evaluator_cursors c WHERE (c.tx, c.batch_id) >= (b.tx, b.id))`,
   )
   return rows[0]?.left === 0
-}
-
-async function readAlerts(pool: Pool, beginMs: number): Promise<AlertSaid[]> {
-  const minute = (column: string) =>
-    `round(((extract(epoch FROM ${column}) * 1000 - $1::bigint) / 60000)::numeric, 3)::float8`
-  const { rows } = await pool.query<AlertSaid>(
-    `SELECT r.name AS rule, a.status, ${minute('a.started_at')} AS started, ${minute('a.triggered_at')} AS triggered,
-       ${minute('a.ended_at')} AS ended, a.peak_value::float8 AS peak, a.confirmed_seconds / 60 AS confirmed, a.retrospective, a.resolution
-     FROM alerts a LEFT JOIN alert_rules r ON r.id = a.rule_id ORDER BY a.started_at, a.id`,
-    [beginMs],
-  )
-  return rows
 }
 
 function fleetFile(devices: number, rules: readonly TestRule[]) {
