@@ -19,6 +19,7 @@ export function lookAtSilence(
   let isDue = false
   for (const device of unit.devices.values()) {
     if (!isMaybeSilent(device, nowMs) || (looks.get(device) ?? -Infinity) > nowMs) continue
+    if (isJudgedBeyond(device, nowMs)) continue
     looks.set(device, nowMs + SILENT_LOOK_MS)
     noteSilences(unit, device, silence(device.hearing, device.listening, nowMs))
     isDue = true
@@ -46,6 +47,11 @@ function silenceRanges({ silent, config: { unitId } }: UnitContext): EpisodeRang
     afterMs: -Infinity,
     toMs: Infinity,
   }))
+}
+
+/** It was found silent at a later time, before a restart: only a reading takes that back. */
+function isJudgedBeyond({ hearing }: DeviceContext, nowMs: number): boolean {
+  return hearing.running.length > 0 && (hearing.judgedToMs ?? -Infinity) > nowMs
 }
 
 /** A cheap look: whatever its rules say, nothing is due before a check-in is missed. */

@@ -7,6 +7,7 @@ import { ClockLooks } from './clock-looks.ts'
 import { FleetMemory } from './fleet-memory.ts'
 import type { HandedBatch } from './hand-over.ts'
 import { hearMissed } from './hear-missed.ts'
+import { HeardTo } from './heard-to.ts'
 import { HubHorizons } from './hub-horizons.ts'
 import type { HubFacts } from './hub-outages.ts'
 import { hasLate, LateRefolds } from './late-refolds.ts'
@@ -24,11 +25,6 @@ import { isTakenUp, type UnitContext } from './unit-context.ts'
 import { Unproven } from './unproven.ts'
 import { type Arrival, isAnyUnknown, rowsOf, storedWork, type Work } from './work.ts'
 
-/** How often the clock is let judge, and changed rules are looked for. */
-const TICK_MS = 1_000
-/** How long the ledger is not read while batches that were handed over wait for those before them. */
-const LEDGER_WAIT_MS = 1_100
-
 /**
  * The evaluator's memory between two failures: units, states, and how far the ledger is read. What it holds follows from the
  * rows, so whoever is in doubt throws it away and opens another one. One turn at a time.
@@ -38,6 +34,7 @@ export class Session {
   readonly #memory: FleetMemory
   readonly #ledger: LedgerReader
   readonly #horizons = new HubHorizons()
+  readonly #heardTo = new HeardTo()
   readonly #aside: SetAside
   readonly #clock: ClockLooks
   readonly #writer: SessionWriter
@@ -49,7 +46,6 @@ export class Session {
   #hubs: HubFacts[] = []
   #unitFacts: UnitFacts[] = []
   readonly #unproven: Unproven
-  #nextTickMs = 0
   #nextReadMs = 0
   #isBehind = true
 
@@ -68,7 +64,7 @@ export class Session {
   private constructor(options: SessionOptions, memory: FleetMemory, cursor: LedgerCursor) {
     this.#options = options
     this.#memory = memory
-    this.#ledger = new LedgerReader(cursor, options.settings.EVALUATOR_PAGE_ROWS_MAX)
+    this.#ledger = new LedgerReader(cursor, options.settings.EVALUATOR_PAGE_ROWS_MAX, { now: options.now })
     this.#aside = new SetAside({ ...options, memory, onClosed: (unitId) => this.#forget(unitId) })
     this.#clock = new ClockLooks(options, { memory, horizons: this.#horizons, aside: this.#aside })
     this.#writer = new SessionWriter(options, { cursor, aside: this.#aside })
@@ -86,16 +82,18 @@ export class Session {
     reads.beginTurn()
     await this.#writer.holdLease()
     const handed = handOver.take()
+    const handedToMs = now() - handOver.waitedMs
     await this.#applyHanded(handed)
+    this.#heardTo.noteHanded(handedToMs)
     // News without a batch is in the ledger. It would show what waits for its turn, too.
-    const waitMs = handOver.isWaiting ? LEDGER_WAIT_MS : 0
+    const waitMs = handOver.ledgerWaitMs
     if (performance.now() >= this.#nextReadMs + waitMs || (handed.length === 0 && waitMs === 0)) {
       await this.#readLedger()
     }
     const nowMs = now()
-    const isTick = performance.now() >= this.#nextTickMs
+    const isTick = this.#clock.isDue
     if (isTick) await this.#tick(nowMs)
-    await this.#settle(nowMs)
+    await this.#settle()
     await this.#write({ nowMs, isTick })
     // What is live comes before what may take long once more.
     if (reads.timeouts === 0) await this.#retryAside(nowMs)
@@ -134,7 +132,10 @@ export class Session {
     // What is hidden from the cursor may be hours of the past: what is live does not wait for it.
     const isMissing = news.isFull && !news.isHeldBack
     if (isMissing && news.batches.length > 0) handOver.close()
+    // What is read next was committed later.
+    this.#heardTo.noteLedger(news.oldestCommittedAtMs ?? -Infinity)
     if (news.batches.length > 0) await this.#readBatches(news.batches, ageMs)
+    this.#heardTo.noteLedger(news.heardToMs)
     if (!isMissing) handOver.open(this.#ledger.shownId)
     this.#nextReadMs = performance.now() + settings.EVALUATOR_POLL_MS
   }
@@ -164,9 +165,8 @@ export class Session {
     await inRounds(work, {
       take: (unitId, arrivals) => this.#take(unitId, arrivals),
       write: async (held) => {
-        const nowMs = this.#options.now()
-        await this.#settle(nowMs, held)
-        await this.#write({ nowMs, isRound: true })
+        await this.#settle(held)
+        await this.#write({ nowMs: this.#options.now(), isRound: true })
       },
     })
   }
@@ -205,9 +205,9 @@ export class Session {
   }
 
   async #tick(nowMs: number): Promise<void> {
-    this.#nextTickMs = performance.now() + TICK_MS
     await this.#refresh()
-    const { units, old, ranges, hubs, unitFacts } = await this.#clock.look(nowMs)
+    const heardToMs = this.#heardTo.ms
+    const { units, old, ranges, hubs, unitFacts } = await this.#clock.look({ nowMs, heardToMs })
     this.#old = new Set(old)
     this.#options.metrics.old.set(old.length)
     for (const unit of units) this.#touched.add(unit)
@@ -217,21 +217,21 @@ export class Session {
   }
 
   /** Refolds and doors of the units of this turn. `held`: messages whose turn is still to come. */
-  async #settle(nowMs: number, held?: Work): Promise<void> {
+  async #settle(held?: Work): Promise<void> {
     for (const unit of await this.#refolds.prepare(this.#touched)) {
       await this.#writer.holdLease()
       this.#ranges.push(...(await this.#refolds.run(unit, held?.get(unit.config.unitId) ?? [])))
-      const judged = this.#aside.guard(unit, () => judgeByClock(unit, this.#horizons, nowMs))
+      const judged = this.#aside.guard(unit, () => judgeByClock(unit, this.#horizons, this.#heardTo.ms))
       if (judged) this.#ranges.push(...judged)
     }
   }
 
   async #write(kind: { nowMs: number; isTick?: boolean; isEnd?: boolean; isRound?: boolean }): Promise<void> {
     const { nowMs, isTick = false, isEnd = false, isRound = false } = kind
-    const fine = (judge: (unit: UnitContext, nowMs: number) => boolean) =>
-      [...this.#touched].filter((unit) => this.#aside.guard(unit, () => judge(unit, nowMs)))
-    const isPageDue = fine(noteWritten).length > 0
-    const statuses = fine(updateStatus)
+    const fine = (judge: (unit: UnitContext, atMs: number) => boolean, atMs: number) =>
+      [...this.#touched].filter((unit) => this.#aside.guard(unit, () => judge(unit, atMs)))
+    const isPageDue = fine(noteWritten, nowMs).length > 0
+    const statuses = this.#heardTo.isKnown ? fine(updateStatus, this.#heardTo.ms) : []
     const touched = [...this.#touched]
     const written = await this.#writer.write({
       touched,
@@ -269,7 +269,7 @@ export class Session {
     if (!unit) return
     this.#clock.open(unit)
     await this.#openUnit(unit)
-    await this.#settle(nowMs)
+    await this.#settle()
     await this.#write({ nowMs, isRound: true })
     if (!this.#aside.has(unit.config.unitId)) this.#aside.back(unit)
   }
