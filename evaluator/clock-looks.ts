@@ -12,7 +12,7 @@ import type { SessionOptions } from './session-options.ts'
 import type { SetAside } from './set-aside.ts'
 import { type DeviceContext, hasOld, type UnitContext } from './unit-context.ts'
 
-/** How often the clock is let judge. */
+/** How often the clock is let judge, and changed rules are looked for. */
 const LOOK_MS = 1_000
 /** How often manual logs and calibrations are looked at. */
 const OVERDUE_MS = 5_000

@@ -10,10 +10,10 @@ import type { Read } from './reads.ts'
 export class HeldBack {
   readonly #limit: number
   readonly #settleMs: number
+  readonly #now: () => number
   /** What this snapshot shows has been looked at. */
   #read: string | undefined
   #next: { snapshot: string; takenAtMs: number; askedAtMs: number } | undefined
-  readonly #now: () => number
   /** All that was committed by then has been read; epoch milliseconds. */
   heardToMs = -Infinity
   /** So far the next snapshot has been read. */
@@ -21,9 +21,9 @@ export class HeldBack {
 
   /** What has been visible for `settleMs` and the cursor has not reached is held back; before, its turn comes in order. */
   constructor({ limit, settleMs, now }: { limit: number; settleMs: number; now: () => number }) {
-    this.#now = now
     this.#limit = limit
     this.#settleMs = settleMs
+    this.#now = now
   }
 
   /** Behind the cursor; undefined: it is not time to look. `noteTaken` then says how far it was read. */
