@@ -1,5 +1,6 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Pool, PoolClient } from 'pg'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { onConnection } from './batches/transaction.ts'
 import { createDatabase } from './client.ts'
 import { createTestDatabase, type TestDatabase } from './testing/test-database.ts'
@@ -83,6 +84,40 @@ describe.each([true, false])('on a connection whose pipelining is %s', (pipeline
       await together(client, [note(client, 1), () => client.query('SELECT pg_sleep(4)'), note(client, 2)])
     })
     await expect(late).rejects.toThrow('Query read timeout')
+    expect(await noted()).toEqual([])
+  })
+
+  test('each is given the time that one may take, also behind others', async () => {
+    const slow = (client: PoolClient) => () => client.query('SELECT pg_sleep(0.45)')
+    await onConnection(pool, async (client) => {
+      await client.query('BEGIN; SET LOCAL statement_timeout = 500')
+      const inner = () => together(client, [slow(client), slow(client), slow(client)])
+      await together(client, [slow(client), slow(client), inner, slow(client), slow(client), note(client, 1)])
+      await client.query('COMMIT')
+    })
+    expect(await noted()).toEqual([{ id: 1 }])
+    // One alone is given no more than before.
+    if (pipelined) await expect(pool.query('SELECT pg_sleep(3)')).rejects.toThrow('Query read timeout')
+  })
+
+  test('where one throws before it is sent, the others are waited for', async () => {
+    const unhandled = vi.fn()
+    process.on('unhandledRejection', unhandled)
+    const failed = onConnection(pool, async (client) => {
+      await client.query('BEGIN')
+      await together(client, [
+        note(client, 1),
+        note(client, 1),
+        () => {
+          throw new TypeError('a defect')
+        },
+      ])
+    })
+    await expect(failed).rejects.toMatchObject({ code: '23505' })
+    // Node looks for rejections that nobody handles when the microtasks are done.
+    await setImmediate()
+    process.off('unhandledRejection', unhandled)
+    expect(unhandled).not.toHaveBeenCalled()
     expect(await noted()).toEqual([])
   })
 

@@ -1,5 +1,6 @@
 import type { ClientBase } from 'pg'
 import { databaseError } from './errors.ts'
+import { ANSWER_GRACE_MS } from './limited-query.ts'
 
 type Statement = () => Promise<unknown>
 type Answers<Statements extends readonly Statement[]> = {
@@ -19,7 +20,7 @@ export async function together<const Statements extends readonly Statement[]>(
   client: ClientBase & { readonly pipeline?: boolean },
   statements: Statements,
 ): Promise<Answers<Statements>> {
-  const answers = client.pipeline ? await sentAtOnce(statements) : await oneByOne(statements)
+  const answers = client.pipeline ? await sentAtOnce(client, statements) : await oneByOne(statements)
   return answers as Answers<Statements>
 }
 
@@ -29,8 +30,11 @@ async function oneByOne(statements: readonly Statement[]): Promise<unknown[]> {
   return answers
 }
 
-async function sentAtOnce(statements: readonly Statement[]): Promise<unknown[]> {
-  const settled = await Promise.allSettled(statements.map((statement) => statement()))
+async function sentAtOnce(client: ClientBase, statements: readonly Statement[]): Promise<unknown[]> {
+  const settled = await waitedFor(client, statements.length, () =>
+    // Also one that throws before it returns a promise: those that are sent must be waited for.
+    Promise.allSettled(statements.map(async (statement) => statement())),
+  )
   const errors = settled.flatMap((answer) => (answer.status === 'rejected' ? [answer.reason] : []))
   if (errors.length > 0) throw errors.find(isFirst) ?? errors[0]
   return settled.map((answer) => (answer.status === 'fulfilled' ? answer.value : undefined))
@@ -38,4 +42,34 @@ async function sentAtOnce(statements: readonly Statement[]): Promise<unknown[]> 
 
 function isFirst(error: unknown): boolean {
   return databaseError(error)?.code !== IN_FAILED_TRANSACTION
+}
+
+/** What pg gives each statement that is sent; not in its type definitions. */
+interface Patient {
+  connectionParameters: { query_timeout?: number | false }
+}
+
+/** How long one statement of a connection is waited for, and how many may be on their way, those of a group within a group too. */
+const waits = new WeakMap<ClientBase, { forMs: number; sent: number }>()
+
+/**
+ * pg counts from when a statement is sent, the server from when it begins: what is sent behind others is waited for as long as
+ * all of them may take.
+ */
+async function waitedFor<T>(client: ClientBase, count: number, send: () => Promise<T>): Promise<T> {
+  const { connectionParameters } = client as unknown as Patient
+  const wait = waits.get(client) ?? { forMs: connectionParameters.query_timeout || 0, sent: 0 }
+  waits.set(client, wait)
+  // 0 is for ever.
+  const limitMs = Math.max(wait.forMs - ANSWER_GRACE_MS, 0)
+  const add = (sent: number) => {
+    wait.sent += sent
+    connectionParameters.query_timeout = wait.forMs + limitMs * Math.max(wait.sent - 1, 0)
+  }
+  add(count)
+  try {
+    return await send()
+  } finally {
+    add(-count)
+  }
 }

@@ -11,16 +11,17 @@ interface Said {
   isPageDue: boolean
 }
 
+/** `heardToMs`: up to when statuses are judged, see `HeardTo`; undefined: not yet. */
 export function beforeWrite(
   units: Iterable<UnitContext>,
   aside: Pick<SetAside, 'guard'>,
-  nowMs: number,
+  { nowMs, heardToMs }: { nowMs: number; heardToMs: number | undefined },
 ): Said {
   const said: Said = { statuses: [], isPageDue: false }
   for (const unit of units) {
     aside.guard(unit, () => {
       if (noteWritten(unit, nowMs)) said.isPageDue = true
-      if (updateStatus(unit, nowMs)) said.statuses.push(unit)
+      if (heardToMs !== undefined && updateStatus(unit, heardToMs)) said.statuses.push(unit)
     })
   }
   return said

@@ -49,7 +49,7 @@ async function open(): Promise<{ unit: UnitContext; looks: ClockLooks; aside: Se
 
 test('finds what the clock has made due of a unit', async () => {
   const { unit, looks } = await open()
-  const { units, unitFacts, ranges } = await looks.look(Date.now())
+  const { units, unitFacts, ranges } = await looks.look({ nowMs: Date.now(), heardToMs: Date.now() })
   expect([...units]).toEqual([unit])
   expect(unit.doorsFromMs).toBeDefined()
   expect(unitFacts).toHaveLength(1)
@@ -61,7 +61,7 @@ test('says nothing more of a unit that is set aside by a look', async () => {
   const [device] = unit.devices.values()
   // A state that nothing can be made of.
   Object.assign(device?.hearing ?? {}, { newestAtMs: fleet.beginMs, running: null })
-  const { units, unitFacts, ranges, old } = await looks.look(Date.now())
+  const { units, unitFacts, ranges, old } = await looks.look({ nowMs: Date.now(), heardToMs: Date.now() })
   expect(aside.has(fleet.unitId)).toBe(true)
   expect([...units, ...unitFacts, ...ranges, ...old]).toEqual([])
 })

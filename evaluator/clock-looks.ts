@@ -12,6 +12,8 @@ import type { SessionOptions } from './session-options.ts'
 import type { SetAside } from './set-aside.ts'
 import { type DeviceContext, hasOld, type UnitContext } from './unit-context.ts'
 
+/** How often the clock is let judge, and changed rules are looked for. */
+const LOOK_MS = 1_000
 /** How often manual logs and calibrations are looked at. */
 const OVERDUE_MS = 5_000
 const NOTHING_OVERDUE: Overdue = { unitFacts: [], ranges: [], units: [] }
@@ -36,6 +38,7 @@ export class ClockLooks {
   readonly #outages = new HubOutages()
   readonly #overdue = new OverdueLooks()
   readonly #looks = new WeakMap<DeviceContext, number>()
+  #nextLookMs = 0
   #nextOverdueMs = 0
 
   constructor(
@@ -69,14 +72,20 @@ export class ClockLooks {
     this.#overdue.forget(unitId)
   }
 
-  async look(nowMs: number): Promise<Due> {
+  get isDue(): boolean {
+    return performance.now() >= this.#nextLookMs
+  }
+
+  /** What comes from readings is judged up to `heardToMs`, what people do and hubs say up to now. */
+  async look(at: { nowMs: number; heardToMs: number }): Promise<Due> {
+    this.#nextLookMs = performance.now() + LOOK_MS
     this.#aside.forgetGone()
     const units = [...this.#memory.units.values()]
-    const { hubs, changed } = await this.#lookAtHubs(units, nowMs)
+    const { hubs, changed } = await this.#lookAtHubs(units, at)
     const due = new Set(changed)
     for (const unit of units) {
       this.#aside.guard(unit, () => {
-        if (lookAtSilence(unit, nowMs, this.#looks)) due.add(unit)
+        if (lookAtSilence(unit, at.heardToMs, this.#looks)) due.add(unit)
         if (!hasOpenDoor(unit)) return
         unit.doorsFromMs ??= Infinity
         due.add(unit)
@@ -85,7 +94,7 @@ export class ClockLooks {
       if (this.#aside.has(unit.config.unitId)) due.delete(unit)
     }
     const there = units.filter(({ config }) => !this.#aside.has(config.unitId))
-    const { unitFacts, ranges, units: overdue } = await this.#lookForOverdue(there, nowMs)
+    const { unitFacts, ranges, units: overdue } = await this.#lookForOverdue(there, at.nowMs)
     const [late, old] = [there.filter(hasLate), there.filter(hasOld)]
     return { units: due.union(new Set(overdue)), late, old, hubs, unitFacts, ranges }
   }
@@ -93,7 +102,7 @@ export class ClockLooks {
   /** Before the devices: while their hub is away they are not silent. */
   async #lookAtHubs(
     units: readonly UnitContext[],
-    nowMs: number,
+    { nowMs, heardToMs }: { nowMs: number; heardToMs: number },
   ): Promise<{ hubs: HubFacts[]; changed: UnitContext[] }> {
     const states = await this.#options.reads.untilAnswered(readHubStates)
     this.#horizons.setConnected(
@@ -104,7 +113,7 @@ export class ClockLooks {
       [...devices.values()].some(({ config }) => ids.has(config.hubId ?? 0))
     const changed = ids.size > 0 ? units.filter(isChanged) : []
     for (const unit of changed) this.open(unit)
-    return { hubs: this.#outages.judge(units, this.#memory.downtimes, nowMs), changed }
+    return { hubs: this.#outages.judge(units, this.#memory.downtimes, { nowMs, heardToMs }), changed }
   }
 
   async #lookForOverdue(units: readonly UnitContext[], nowMs: number): Promise<Overdue> {

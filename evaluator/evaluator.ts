@@ -7,12 +7,12 @@ import { lookAtBrokers } from '../db/evaluation/broker-downtime.ts'
 import { openCursor } from '../db/evaluation/cursor.ts'
 import { cursorMovedAt, type Downtime, writeDowntime } from '../db/evaluation/downtime.ts'
 import { within } from '../ingest/within.ts'
-import { ClockWatch } from './clock-watch.ts'
+import { ClockWatch, type Interval } from './clock-watch.ts'
 import { HandOver } from './hand-over.ts'
 import { giveLeaseBack, type HeldLease, LeaseLostError, waitForLease } from './lease.ts'
 import type { EvaluatorMetrics } from './metrics.ts'
 import { type PagingSettings, pagingLimits } from './paging/config.ts'
-import { Reads } from './reads.ts'
+import { LateAnswerError, Reads } from './reads.ts'
 import { Session } from './session.ts'
 import { EVALUATOR } from './session-writer.ts'
 import type { EvaluatorSettings } from './settings.ts'
@@ -65,6 +65,8 @@ export class Evaluator {
   #failing: EvaluatorFailure | undefined
   #isActive = false
   #session: Session | undefined
+  /** In which a read was waited for too long; undefined: it is noted, or there was none. */
+  #unheard: Interval | undefined
   /** What was last known of times without a broker. */
   #brokers = ''
   #nextBrokerLookMs = 0
@@ -130,9 +132,11 @@ export class Evaluator {
     const { log, metrics } = this.#options
     if (this.#end.signal.aborted) return
     metrics.failures.inc()
+    const nowMs = this.#now()
+    if (error instanceof LateAnswerError) this.#unheard = { fromMs: nowMs - error.waitedMs, toMs: nowMs }
     // Once, however long the database is away.
     if (!this.#failing) log.warn({ err: error }, 'the evaluator begins anew from the database')
-    const sinceMs = this.#failing?.sinceMs ?? this.#now()
+    const sinceMs = this.#failing?.sinceMs ?? nowMs
     this.#failing = error instanceof LeaseLostError ? undefined : { sinceMs, error }
   }
 
@@ -173,6 +177,7 @@ export class Evaluator {
         await writeDowntime(client, downtime)
       }
     })
+    this.#unheard = undefined
     const { cursor, restored } = await openCursor(pool, EVALUATOR)
     if (restored) log.warn('the database was restored: what was read in its last hour is evaluated again')
     const reads = this.#readsFor(lease)
@@ -219,12 +224,13 @@ export class Evaluator {
     })
   }
 
-  /** The time since somebody last evaluated, where that is long ago. */
+  /** The time since somebody last evaluated, where that is long ago, and that of a long wait, which we know by our own clock. */
   #downtimes(movedAtMs: number | undefined): Downtime[] {
     const nowMs = this.#now()
-    if (movedAtMs === undefined || nowMs - movedAtMs < STOOD_STILL_MS) return []
+    const isLongAgo = movedAtMs !== undefined && nowMs - movedAtMs >= STOOD_STILL_MS
+    const times = [isLongAgo ? { fromMs: movedAtMs, toMs: nowMs } : undefined, this.#unheard]
     const part = this.#failing === undefined ? 'evaluator' : 'database'
-    return [{ part, fromMs: movedAtMs, toMs: nowMs, detail: 'nothing was evaluated' }]
+    return times.flatMap((time) => (time ? [{ part, ...time, detail: 'nothing was evaluated' }] : []))
   }
 
   /** Whether the last broker has gone, or one is back: then that is, or was, downtime. */

@@ -20,6 +20,8 @@ const ORDER_WAIT_MS = 3_000
 const TURN_ROWS = 20_000
 /** What was begun longer ago is not waited for: it is read from the database. */
 const ANSWER_WAIT_MS = 1_000
+/** How long the ledger is not read while batches wait for those before them. */
+const LEDGER_WAIT_MS = 1_100
 
 /**
  * Committed batches on their way from ingest to the evaluator, in memory. It is ahead of the ledger, never instead of it: what
@@ -120,9 +122,15 @@ export class HandOver {
     this.#rows = 0
   }
 
-  /** Whether there are batches whose turn has not come. */
-  get isWaiting(): boolean {
-    return this.#isWhole && this.#batches.length > 0
+  /** How long the ledger is still not to be read: while there are batches whose turn has not come. */
+  get ledgerWaitMs(): number {
+    return this.#isWhole && this.#batches.length > 0 ? LEDGER_WAIT_MS : 0
+  }
+
+  /** How long the first of those has waited that are here; 0: none is. */
+  get waitedMs(): number {
+    const nowMs = performance.now()
+    return nowMs - this.#batches.reduce((first, { committedAtMs }) => Math.min(first, committedAtMs), nowMs)
   }
 
   /** Whether so many rows wait that there may soon be no room. */

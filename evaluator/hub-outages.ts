@@ -69,8 +69,15 @@ export class HubOutages {
     return allPauses(downtimes, (hubId === null ? undefined : this.#hubs.get(hubId))?.outages ?? [])
   }
 
-  /** What the clock says of hubs that are away, or were until now: those of which something else is to be said than before. */
-  judge(units: Iterable<UnitContext>, downtimes: readonly Pause[], nowMs: number): HubFacts[] {
+  /**
+   * What the clock says of hubs that are away, or were until now: those of which something else is to be said than before. Their
+   * devices are due up to where they were heard.
+   */
+  judge(
+    units: Iterable<UnitContext>,
+    downtimes: readonly Pause[],
+    { nowMs, heardToMs }: { nowMs: number; heardToMs: number },
+  ): HubFacts[] {
     const away = [...this.#hubs].filter(
       ([, { outages, running }]) => running || outages.at(-1)?.toMs === null,
     )
@@ -80,7 +87,7 @@ export class HubOutages {
       // It came back while nobody looked.
       const outages = hub.outages.length > 0 ? hub.outages : [{ fromMs: nowMs, toMs: nowMs }]
       const known = { hubId, outages, downtimes, devices: devices.get(hubId) ?? [], running: hub.running }
-      const facts = hub.isGone ? endedWith(hub.running, nowMs) : hubSilence(known, nowMs)
+      const facts = hub.isGone ? endedWith(hub.running, nowMs) : hubSilence(known, heardToMs)
       const isSame = JSON.stringify(facts) === JSON.stringify(hub.running)
       hub.running = facts?.endedAtMs === null ? facts : null
       return isSame ? [] : [{ hubId, organizationId: hub.organizationId, facts }]

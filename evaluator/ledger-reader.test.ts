@@ -72,7 +72,7 @@ test('behind a transaction that is left open each batch is shown once, and not a
   const pool = fleet.db.$client
   await untilShown(fleet.db.$client)
   const { cursor } = await openCursor(pool, 'held back')
-  const reader = new LedgerReader(cursor, ROWS, 100)
+  const reader = new LedgerReader(cursor, ROWS, { settleMs: 100 })
   const shown: bigint[] = []
   const look = async () => {
     const news = await reader.next(readsOf(pool).once, () => false)
@@ -118,4 +118,43 @@ test('behind a transaction that is left open each batch is shown once, and not a
     return reader.cursor.batchId !== cursorHeld.batchId && (await isShown(fleet.db.$client))
   })
   expect(shown).toEqual(expected)
+})
+
+test('says up to when all is read that was committed', async () => {
+  const pool = fleet.db.$client
+  await untilShown(pool)
+  const { cursor } = await openCursor(pool, 'heard')
+  const reader = new LedgerReader(cursor, ROWS, { settleMs: 100 })
+  let awaited = -1n
+  const heardToMs = async () => (await reader.next(readsOf(pool).once, (id) => id === awaited)).heardToMs
+  const untilAllIs = async (words: string) => {
+    const sinceMs = Date.now()
+    await until(words, async () => (await heardToMs()) >= sinceMs)
+  }
+  const committed = async (minute: number) => {
+    const { id } = await fleet.commit([[minute, 4]])
+    return { id, atMs: Date.now() }
+  }
+  await untilAllIs('what was committed before is read')
+
+  const handed = await committed(50)
+  awaited = handed.id
+  expect(await heardToMs()).toBeLessThanOrEqual(handed.atMs)
+  reader.takeHanded(handed.id)
+  await untilAllIs('what is handed over is read')
+
+  const idle = await leaveOpen()
+  const hidden = await committed(51)
+  expect(await heardToMs()).toBeLessThanOrEqual(hidden.atMs)
+  reader.takeHanded(hidden.id)
+  await untilAllIs('what is hidden is handed over')
+  // More than are asked for at once.
+  await pool.query(
+    `INSERT INTO pipeline.ingest_batches (id, readings) SELECT id, 1 FROM generate_series(1000, 1300) AS given (id)`,
+  )
+  const atMs = Date.now()
+  expect(await heardToMs()).toBeLessThanOrEqual(atMs)
+  await untilAllIs('what is hidden is read')
+  await idle.query('ROLLBACK')
+  await untilAllIs('all is shown')
 })

@@ -1,5 +1,10 @@
 import type { LedgerCursor } from '../db/evaluation/cursor.ts'
-import { type LedgerBatch, type LedgerPage, ledgerPage } from '../db/evaluation/ledger-page.ts'
+import {
+  type LedgerBatch,
+  type LedgerPage,
+  ledgerPage,
+  type ShownPage,
+} from '../db/evaluation/ledger-page.ts'
 import { HeldBack } from './held-back.ts'
 import type { Read } from './reads.ts'
 
@@ -21,6 +26,8 @@ export interface LedgerNews {
   isHeldBack: boolean
   /** Of the oldest one, epoch milliseconds; null where there is none. */
   oldestCommittedAtMs: number | null
+  /** All that was committed by then is read with these. Epoch milliseconds; -Infinity: it is not known. */
+  heardToMs: number
 }
 
 /**
@@ -29,6 +36,7 @@ export interface LedgerNews {
  */
 export class LedgerReader {
   readonly #rowsMax: number
+  readonly #now: () => number
   /** Applied, and not yet shown by the ledger. */
   readonly #ahead = new Set<bigint>()
   /** Shown by the ledger, and perhaps still to be handed over. */
@@ -41,10 +49,12 @@ export class LedgerReader {
   /** The highest id that the ledger has shown. */
   shownId = 0n
 
-  constructor(cursor: LedgerCursor, rowsMax: number, settleMs = SETTLE_MS) {
+  /** `now`: epoch milliseconds. */
+  constructor(cursor: LedgerCursor, rowsMax: number, { settleMs = SETTLE_MS, now = Date.now } = {}) {
     this.cursor = cursor
     this.#rowsMax = rowsMax
-    this.#heldBack = new HeldBack({ limit: PAGE_BATCHES, settleMs })
+    this.#now = now
+    this.#heldBack = new HeldBack({ limit: PAGE_BATCHES, settleMs, now })
   }
 
   /** Takes note of a batch that was handed over; false when the ledger has shown it before. */
@@ -64,7 +74,11 @@ export class LedgerReader {
    * asked for.
    */
   async next(read: Read, isAwaited: (id: bigint) => boolean): Promise<LedgerNews> {
-    const page = await read((client) => ledgerPage(client, this.cursor, { limit: PAGE_BATCHES }))
+    let askedAtMs = -Infinity
+    const page = await read((client) => {
+      askedAtMs = this.#now()
+      return ledgerPage(client, this.cursor, { limit: PAGE_BATCHES, nowMs: askedAtMs })
+    })
     const { batches, cursor, isFull } = this.#withinRows(
       this.#untilAwaited(page, isAwaited, this.cursor),
       this.cursor,
@@ -76,11 +90,24 @@ export class LedgerReader {
       remember(this.#shown, id)
       return true
     })
-    if (isFull || unseen.length > 0) return newsOf(unseen, { isFull, isHeldBack: false })
-    return this.#nextHeldBack(read, isAwaited)
+    const news =
+      isFull || unseen.length > 0
+        ? newsOf(unseen, { isFull, isHeldBack: false })
+        : await this.#nextHeldBack(read, isAwaited)
+    const heardToMs = this.#readTo(page, { count: batches.length, askedAtMs })
+    return { ...news, heardToMs: Math.max(heardToMs, this.#heldBack.heardToMs) }
   }
 
-  async #nextHeldBack(read: Read, isAwaited: (id: bigint) => boolean): Promise<LedgerNews> {
+  /** When the first batch was committed that is not read yet, `count` of a page being so; where there is none, when it was asked for. */
+  #readTo(page: ShownPage, { count, askedAtMs }: { count: number; askedAtMs: number }): number {
+    const others = [...page.batches.slice(count), ...page.hidden]
+    const next = others.find(({ id }) => !this.#ahead.has(id))
+    if (!next && page.isWhole) return askedAtMs
+    // Of what is behind the page it is known that it was committed later.
+    return (next ?? page.hidden.at(-1) ?? page.batches.at(-1))?.committedAtMs ?? -Infinity
+  }
+
+  async #nextHeldBack(read: Read, isAwaited: (id: bigint) => boolean): Promise<News> {
     const page = await this.#heldBack.next(read, this.cursor)
     if (!page) return newsOf([], { isFull: false, isHeldBack: true })
     const { after } = this.#heldBack
@@ -128,7 +155,9 @@ function upTo(
   }
 }
 
-function newsOf(unseen: readonly LedgerBatch[], page: Pick<LedgerNews, 'isFull' | 'isHeldBack'>): LedgerNews {
+type News = Omit<LedgerNews, 'heardToMs'>
+
+function newsOf(unseen: readonly LedgerBatch[], page: Pick<News, 'isFull' | 'isHeldBack'>): News {
   return {
     ...page,
     // In the order of their arrival, as far as can be told.

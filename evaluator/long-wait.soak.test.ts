@@ -21,21 +21,27 @@ const CURSOR_MS = 15_000
 let fleet: EvaluatedFleet
 afterEach(() => fleet.close())
 
-test.each(['pipeline.ingest_batches', 'hubs'])(
-  'nobody is silent for what could not be read while %s was locked for over a minute',
-  async (table) => {
+test.each([
+  ['pipeline.ingest_batches', 0],
+  ['hubs', 0],
+  // More than the wait is longer than a minute.
+  ['pipeline.ingest_batches', 20_000],
+])(
+  'nobody is silent for what could not be read while %s was locked for over a minute, the clock of the database being %d ms ahead',
+  async (table, aheadMs) => {
+    const now = () => Date.now() - aheadMs
     fleet = await openEvaluatedFleet({ rules: [SILENT], minutes: 60 })
     const { $client: pool } = fleet.db
     await pool.query(`UPDATE hubs SET is_online = true, status_at = now() - interval '1 hour'`)
-    const evaluator = fleet.startEvaluator({ statementTimeoutMs: STATEMENT_TIMEOUT_MS })
-    const minute = (Date.now() + DUE_AFTER_MS - fleet.beginMs) / 60_000 - SILENT_AFTER_MINUTES
+    const evaluator = fleet.startEvaluator({ now, statementTimeoutMs: STATEMENT_TIMEOUT_MS })
+    const minute = (now() + DUE_AFTER_MS - fleet.beginMs) / 60_000 - SILENT_AFTER_MINUTES
     await fleet.commit([[minute, 3]], 0, minute)
     await fleet.evaluated()
     const client = await pool.connect()
     await client.query(`BEGIN; LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`)
-    const lockedAtMs = Date.now()
+    const lockedAtMs = now()
     await sleep(WAIT_MS)
-    const freedAtMs = Date.now()
+    const freedAtMs = now()
     await client.query('ROLLBACK')
     client.release()
     await until('it evaluates', () => evaluator.isActive)

@@ -23,8 +23,9 @@ interface ReadsOptions {
 }
 
 /** A read was answered, but so late that nothing that is held may be judged by the clock. */
-class LateAnswerError extends Error {
+export class LateAnswerError extends Error {
   override name = 'LateAnswerError'
+  readonly waitedMs: number
 
   constructor(waitedMs: number, cause: unknown) {
     const seconds = Math.round(waitedMs / 1_000)
@@ -33,6 +34,7 @@ class LateAnswerError extends Error {
         'Look for what locked the tables (pg_locks), or made the database slow',
       { cause },
     )
+    this.waitedMs = waitedMs
   }
 }
 

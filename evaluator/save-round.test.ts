@@ -23,6 +23,30 @@ test('one of much goes in parts, each device and unit in one of them; the cursor
   expect(Math.max(...parts.map((part) => part.devices.size))).toBeLessThan(devices.length)
 })
 
+test('a device that is added is stored before the cursor moves, once', () => {
+  const round = new SaveRound(
+    PLACE,
+    { devices: Array.from({ length: 150 }, (_, id) => `1 ${id}`), unitIds: [] },
+    0,
+  )
+  expect(round.next(1).place).toBeUndefined()
+  round.add('2 7')
+  const last = round.next(2)
+  expect(last.place).toEqual(PLACE)
+  expect(last.devices).toContain('2 7')
+  const long = new SaveRound(
+    PLACE,
+    { devices: Array.from({ length: 250 }, (_, id) => `1 ${id}`), unitIds: [] },
+    0,
+  )
+  let parts = 0
+  for (let isLast = false; !isLast; parts += 1) {
+    long.add('2 7')
+    isLast = long.next(3).place !== undefined
+  }
+  expect(parts).toBe(3)
+})
+
 test('one that takes too long ends with all that is left, so that the cursor does not stand', () => {
   const devices = Array.from({ length: 250 }, (_, index) => `1 ${index}`)
   const round = new SaveRound(PLACE, { devices, unitIds: [] }, 1_000)

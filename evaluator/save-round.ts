@@ -22,12 +22,13 @@ export interface SavePart {
 
 /**
  * A save of all that is only in memory when it begins, a part in each turn. The cursor moves with the last one, to where it was
- * then; what comes meanwhile is of the next save.
+ * then; what comes meanwhile is of the next save, but for what `add` says.
  */
 export class SaveRound {
   readonly #place: LedgerPlace
   readonly #devices: string[]
   readonly #unitIds: number[]
+  readonly #added = new Set<string>()
   readonly #endMs: number
 
   /** `beginMs`: by the clock of `next`. */
@@ -40,6 +41,13 @@ export class SaveRound {
     this.#devices = [...unsaved.devices]
     this.#unitIds = [...unsaved.unitIds]
     this.#endMs = beginMs + ROUND_MS_MAX
+  }
+
+  /** A device that nothing but its state remembers any more; once, or one that is unsaved in each turn would hold up the end. */
+  add(device: string): void {
+    if (this.#added.has(device)) return
+    this.#added.add(device)
+    this.#devices.push(device)
   }
 
   next(nowMs: number): SavePart {

@@ -20,6 +20,7 @@ export function lookAtSilence(
   for (const device of unit.devices.values()) {
     if (device.isUnheard || !isMaybeSilent(device, nowMs) || (looks.get(device) ?? -Infinity) > nowMs)
       continue
+    if (isJudgedBeyond(device, nowMs)) continue
     looks.set(device, nowMs + SILENT_LOOK_MS)
     noteSilences(unit, device, silence(device.hearing, device.listening, nowMs))
     isDue = true
@@ -52,6 +53,11 @@ function silenceRanges({ silent, config: { unitId } }: UnitContext): EpisodeRang
     afterMs: -Infinity,
     toMs: Infinity,
   }))
+}
+
+/** It was found silent at a later time, before a restart: only a reading takes that back. */
+function isJudgedBeyond({ hearing }: DeviceContext, nowMs: number): boolean {
+  return hearing.running.length > 0 && (hearing.judgedToMs ?? -Infinity) > nowMs
 }
 
 /** A cheap look: whatever its rules say, nothing is due before a check-in is missed. */

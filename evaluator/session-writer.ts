@@ -169,8 +169,10 @@ export class SessionWriter {
   #note(unit: UnitContext): void {
     const { unitId } = unit.config
     for (const device of unit.devices.values()) {
-      if (!device.isUnsaved || this.#unsaved.get(device.key)?.device === device) continue
-      this.#unsaved.set(device.key, { device, unit })
+      if (!device.isUnsaved) continue
+      // It was aside when the save began, with a mark that is not stored: the cursor must not pass what is to be folded.
+      if (device.late?.toMs === OPEN_END_MS) this.#round?.add(device.key)
+      if (this.#unsaved.get(device.key)?.device !== device) this.#unsaved.set(device.key, { device, unit })
     }
     // Also one that was heard before its rules changed.
     if (unit.isHeard || this.#heard.has(unitId)) this.#heard.set(unitId, unit)

@@ -7,6 +7,7 @@ import { ClockLooks } from './clock-looks.ts'
 import { Deferral } from './deferral.ts'
 import { FleetMemory } from './fleet-memory.ts'
 import type { HandedBatch } from './hand-over.ts'
+import { HeardTo } from './heard-to.ts'
 import { HubHorizons } from './hub-horizons.ts'
 import type { HubFacts } from './hub-outages.ts'
 import { Intake } from './intake.ts'
@@ -24,11 +25,6 @@ import type { UnitContext } from './unit-context.ts'
 import { Unproven } from './unproven.ts'
 import { isAnyUnknown, storedWork, type Work } from './work.ts'
 
-/** How often the clock is let judge, and changed rules are looked for. */
-const TICK_MS = 1_000
-/** How long the ledger is not read while batches that were handed over wait for those before them. */
-const LEDGER_WAIT_MS = 1_100
-
 /**
  * The evaluator's memory between two failures: units, states, and how far the ledger is read. What it holds follows from the
  * rows, so whoever is in doubt throws it away and opens another one. One turn at a time.
@@ -38,6 +34,7 @@ export class Session {
   readonly #memory: FleetMemory
   readonly #ledger: LedgerReader
   readonly #horizons = new HubHorizons()
+  readonly #heardTo = new HeardTo()
   readonly #aside: SetAside
   readonly #clock: ClockLooks
   readonly #writer: SessionWriter
@@ -51,7 +48,6 @@ export class Session {
   #hubs: HubFacts[] = []
   #unitFacts: UnitFacts[] = []
   readonly #unproven: Unproven
-  #nextTickMs = 0
   #nextReadMs = 0
   #isBehind = true
 
@@ -70,7 +66,7 @@ export class Session {
   private constructor(options: SessionOptions, memory: FleetMemory, cursor: LedgerCursor) {
     this.#options = options
     this.#memory = memory
-    this.#ledger = new LedgerReader(cursor, options.settings.EVALUATOR_PAGE_ROWS_MAX)
+    this.#ledger = new LedgerReader(cursor, options.settings.EVALUATOR_PAGE_ROWS_MAX, { now: options.now })
     this.#aside = new SetAside({ ...options, memory, onClosed: (unitId) => this.#forget(unitId) })
     this.#clock = new ClockLooks(options, { memory, horizons: this.#horizons, aside: this.#aside })
     this.#writer = new SessionWriter(options, { cursor, aside: this.#aside })
@@ -96,18 +92,20 @@ export class Session {
     reads.beginTurn()
     await this.#writer.holdLease()
     const handed = handOver.take()
+    const handedToMs = now() - handOver.waitedMs
     await this.#applyHanded(handed)
+    this.#heardTo.noteHanded(handedToMs)
     // News without a batch is in the ledger. It would show what waits for its turn, too.
-    const waitMs = handOver.isWaiting ? LEDGER_WAIT_MS : 0
+    const waitMs = handOver.ledgerWaitMs
     if (performance.now() >= this.#nextReadMs + waitMs || (handed.length === 0 && waitMs === 0)) {
       await this.#readLedger()
     }
     const nowMs = now()
-    const isTick = performance.now() >= this.#nextTickMs
+    const isTick = this.#clock.isDue
     if (isTick) await this.#tick(nowMs)
     const isFoldDue = isTick && this.#deferral.isDue
     const startedAtMs = performance.now()
-    await this.#settle(nowMs, { isDeferring: this.#deferral.isOn && !isFoldDue })
+    await this.#settle({ isDeferring: this.#deferral.isOn && !isFoldDue })
     if (isFoldDue) this.#deferral.folded(startedAtMs)
     await this.#write({ nowMs, isTick })
     // What is live comes before what may take long once more.
@@ -148,7 +146,10 @@ export class Session {
     const isMissing = news.isFull && !news.isHeldBack
     if (isMissing) this.#deferral.begin()
     if (isMissing && news.batches.length > 0) handOver.close()
+    // What is read next was committed later.
+    this.#heardTo.noteLedger(news.oldestCommittedAtMs ?? -Infinity)
     if (news.batches.length > 0) await this.#readBatches(news.batches, ageMs)
+    this.#heardTo.noteLedger(news.heardToMs)
     if (!isMissing) this.#caughtUp()
     this.#nextReadMs = performance.now() + settings.EVALUATOR_POLL_MS
   }
@@ -184,9 +185,8 @@ export class Session {
     await inRounds(work, {
       take: (unitId, arrivals) => this.#intake.take(unitId, arrivals),
       write: async (held) => {
-        const nowMs = this.#options.now()
-        await this.#settle(nowMs, { held, isDeferring: this.#deferral.isOn })
-        await this.#write({ nowMs, isRound: true })
+        await this.#settle({ held, isDeferring: this.#deferral.isOn })
+        await this.#write({ nowMs: this.#options.now(), isRound: true })
       },
     })
   }
@@ -204,9 +204,9 @@ export class Session {
   }
 
   async #tick(nowMs: number): Promise<void> {
-    this.#nextTickMs = performance.now() + TICK_MS
     await this.#refresh()
-    const { units, late, old, ranges, hubs, unitFacts } = await this.#clock.look(nowMs)
+    const heardToMs = this.#heardTo.ms
+    const { units, late, old, ranges, hubs, unitFacts } = await this.#clock.look({ nowMs, heardToMs })
     this.#old = new Set(old)
     this.#options.metrics.old.set(old.length)
     this.#options.metrics.late.set(late.length)
@@ -217,19 +217,20 @@ export class Session {
   }
 
   /** Refolds and doors of the units of this turn. `held`: messages whose turn is still to come. `isDeferring`: see `Deferral`. */
-  async #settle(nowMs: number, { held, isDeferring }: { held?: Work; isDeferring: boolean }): Promise<void> {
+  async #settle({ held, isDeferring }: { held?: Work; isDeferring: boolean }): Promise<void> {
     const due = [...this.#touched].filter((unit) => hasLate(unit) || isDueByClock(unit))
     for (const unit of await this.#refolds.prepare(due, isDeferring)) {
       await this.#writer.holdLease()
       this.#ranges.push(...(await this.#refolds.run(unit, held?.get(unit.config.unitId) ?? [])))
-      const judged = this.#aside.guard(unit, () => judgeByClock(unit, this.#horizons, nowMs))
+      const judged = this.#aside.guard(unit, () => judgeByClock(unit, this.#horizons, this.#heardTo.ms))
       if (judged) this.#ranges.push(...judged)
     }
   }
 
   async #write(kind: { nowMs: number; isTick?: boolean; isEnd?: boolean; isRound?: boolean }): Promise<void> {
     const { nowMs, isTick = false, isEnd = false, isRound = false } = kind
-    const { statuses, isPageDue } = beforeWrite(this.#touched, this.#aside, nowMs)
+    const heardToMs = this.#heardTo.isKnown ? this.#heardTo.ms : undefined
+    const { statuses, isPageDue } = beforeWrite(this.#touched, this.#aside, { nowMs, heardToMs })
     const touched = [...this.#touched]
     const written = await this.#writer.write({
       touched,
@@ -261,7 +262,7 @@ export class Session {
     this.#clock.open(unit)
     this.#horizons.open(unit)
     this.#touched.add(unit)
-    await this.#settle(nowMs, { isDeferring: false })
+    await this.#settle({ isDeferring: false })
     await this.#write({ nowMs, isRound: true })
     if (!this.#aside.has(unit.config.unitId)) this.#aside.back(unit)
   }

@@ -185,7 +185,7 @@ function without(some: readonly Calibration[], others: readonly Calibration[]): 
 }
 
 /** Whether it was set aside, and is not folded again yet. */
-function isTakenUp({ devices }: UnitContext): boolean {
+export function isTakenUp({ devices }: UnitContext): boolean {
   return [...devices.values()].some(({ late }) => late?.toMs === OPEN_END_MS)
 }
 

@@ -12,7 +12,10 @@ export interface LedgerBatch {
   /** The span of its times, epoch milliseconds; null where it has none, or is of an early version. */
   recordedFromMs: number | null
   recordedToMs: number | null
-  /** Epoch milliseconds; null in rows of early versions. */
+  /**
+   * When the transaction began that has committed it: each with a higher `tx` has committed later. By our clock, epoch milliseconds;
+   * null in rows of early versions.
+   */
   committedAtMs: number | null
 }
 
@@ -23,6 +26,14 @@ export interface LedgerPage {
   cursor: LedgerCursor
   /** Whether the page was full, so that there may be more at once. */
   isFull: boolean
+}
+
+/** What the ledger shows next, and what it has behind a transaction that is still open. */
+export interface ShownPage extends LedgerPage {
+  /** Committed, and still to be read when no older transaction is open any more. */
+  hidden: LedgerBatch[]
+  /** Whether there is nothing else behind the cursor. */
+  isWhole: boolean
 }
 
 /** Which batches are read past a transaction that is still open: those that `to` shows and `from` did not. */
@@ -41,29 +52,36 @@ interface Row {
   doors: number
   from_ms: number | null
   to_ms: number | null
-  committed_ms: number | null
+  /** By the clock of the database, which has written when it was committed. */
+  age_ms: number | null
 }
 
 const COLUMNS = `id, tx, readings, doors, ${epochMs('recorded_from')} AS from_ms, ${epochMs('recorded_to')} AS to_ms,
-  ${epochMs('committed_at')} AS committed_ms`
+  ${epochMs('statement_timestamp() - committed_at')} AS age_ms`
 
 /**
  * The next batches after the cursor, none left out: identities and times are not in the order of commits, so only
  * transactions are read that are older than every one still open (in any database of the cluster: a long one holds
- * this back). `limit` counts all batches, also those without readings.
+ * this back). `limit` counts all batches, also those without readings, and those that are hidden.
  */
 export async function ledgerPage(
   client: ClientBase,
   cursor: LedgerCursor,
-  { limit }: { limit: number },
-): Promise<LedgerPage> {
-  const { rows } = await client.query<Row>(
-    `SELECT ${COLUMNS} FROM pipeline.ingest_batches
-     WHERE (tx, id) > ($1::xid8, $2::bigint) AND tx < pg_snapshot_xmin(pg_current_snapshot())
+  { limit, nowMs = Date.now() }: { limit: number; nowMs?: number },
+): Promise<ShownPage> {
+  const { rows } = await client.query<Row & { is_shown: boolean }>(
+    `SELECT ${COLUMNS}, tx < (SELECT pg_snapshot_xmin(pg_current_snapshot())) AS is_shown FROM pipeline.ingest_batches
+     WHERE (tx, id) > ($1::xid8, $2::bigint)
      ORDER BY tx, id LIMIT $3`,
     [cursor.tx, cursor.batchId, limit],
   )
-  return toPage(rows, cursor, limit)
+  const shown = rows.filter(({ is_shown }) => is_shown)
+  const hidden = rows.filter(({ is_shown }) => !is_shown)
+  return {
+    ...toPage(shown, { before: cursor, limit, nowMs }),
+    hidden: batchesOf(hidden, nowMs),
+    isWhole: rows.length < limit,
+  }
 }
 
 /** What the database shows at this moment: also what `ledgerPage` does not, behind a transaction that is still open. */
@@ -79,7 +97,7 @@ export async function currentSnapshot(client: ClientBase): Promise<string> {
 export async function heldBackPage(
   client: ClientBase,
   cursor: LedgerCursor,
-  { from, to, after, limit }: SnapshotSpan & { limit: number },
+  { from, to, after, limit, nowMs = Date.now() }: SnapshotSpan & { limit: number; nowMs?: number },
 ): Promise<LedgerPage> {
   const begin = later(cursor, after)
   // Else the index would be read from the cursor on each time, however long the transaction has been open.
@@ -96,7 +114,7 @@ export async function heldBackPage(
      ORDER BY tx, id LIMIT $4`,
     [begin.tx, begin.batchId, to, limit, ...(from === undefined ? [] : [from])],
   )
-  return toPage(rows, after, limit)
+  return toPage(rows, { before: after, limit, nowMs })
 }
 
 function later(one: LedgerCursor, other: LedgerCursor): LedgerCursor {
@@ -105,25 +123,30 @@ function later(one: LedgerCursor, other: LedgerCursor): LedgerCursor {
   return isOneLater ? one : other
 }
 
-function toPage(rows: readonly Row[], before: LedgerCursor, limit: number): LedgerPage {
+function toPage(
+  rows: readonly Row[],
+  { before, limit, nowMs }: { before: LedgerCursor; limit: number; nowMs: number },
+): LedgerPage {
   const last = rows.at(-1)
   return {
-    batches: rows.filter(({ readings, doors }) => readings + doors > 0).map(toBatch),
+    batches: batchesOf(rows, nowMs),
     cursor: last ? { tx: last.tx, batchId: BigInt(last.id) } : before,
     isFull: rows.length === limit,
   }
 }
 
-function toBatch({ id, tx, readings, doors, from_ms, to_ms, committed_ms }: Row): LedgerBatch {
-  return {
-    id: BigInt(id),
-    tx,
-    readings,
-    doors,
-    recordedFromMs: rounded(from_ms),
-    recordedToMs: rounded(to_ms),
-    committedAtMs: rounded(committed_ms),
-  }
+function batchesOf(rows: readonly Row[], nowMs: number): LedgerBatch[] {
+  return rows
+    .filter(({ readings, doors }) => readings + doors > 0)
+    .map(({ id, tx, readings, doors, from_ms, to_ms, age_ms }) => ({
+      id: BigInt(id),
+      tx,
+      readings,
+      doors,
+      recordedFromMs: rounded(from_ms),
+      recordedToMs: rounded(to_ms),
+      committedAtMs: age_ms === null ? null : Math.round(nowMs - age_ms),
+    }))
 }
 
 const rounded = (ms: number | null) => (ms === null ? null : Math.round(ms))

@@ -19,6 +19,7 @@ import { Evaluator } from '../evaluator.ts'
 import { createEvaluatorMetrics } from '../metrics.ts'
 import { pagingSettings } from '../paging/config.ts'
 import { evaluatorSettings } from '../settings.ts'
+import { type AlertSaid, readAlerts } from './said-alerts.ts'
 
 const MINUTE_MS = 60_000
 const INTERVAL_MS = 5 * MINUTE_MS
@@ -49,24 +50,11 @@ export const TOO_WARM: TestRule = {
   severity: 'critical',
 }
 
-/** What an alert says, times as minutes from the fleet's beginning. */
-interface AlertSaid {
-  rule: string | null
-  status: string
-  started: number
-  triggered: number
-  ended: number | null
-  peak: number | null
-  confirmed: number
-  retrospective: boolean
-  resolution: string | null
-}
-
 /** A test database with one unit and its devices, what ingest would commit for them, and evaluators on it. */
 export interface EvaluatedFleet {
   url: string
   db: Database
-  /** That of the evaluators. */
+  /** That of evaluators with the usual limit of statements. */
   evaluatorPool: Pool
   /** Epoch milliseconds of minute 0: a while ago, so that the newest reading is of now. */
   beginMs: number
@@ -114,11 +102,11 @@ export async function openEvaluatedFleet(options: {
   minutes?: number
 }): Promise<EvaluatedFleet> {
   const database: TestDatabase = await createTestDatabase()
-  const open = (pipelined: boolean) =>
+  const open = (pipelined: boolean, statementTimeoutMs = STATEMENT_TIMEOUT_MS) =>
     createDatabase({
       url: database.url,
       poolMax: 8,
-      statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+      statementTimeoutMs,
       connectTimeoutMs: 10_000,
       applicationName: 'evaluator test',
       pipelined,
@@ -127,6 +115,7 @@ export async function openEvaluatedFleet(options: {
   const db = open(false)
   const pool: Pool = db.$client
   const { $client: evaluatorPool } = open(true)
+  const pools = new Set([pool, evaluatorPool])
   const folder = await makeTestFolder()
   const nextId = createBatchIds({ now: Date.now, process: 1 })
   const evaluators: Evaluator[] = []
@@ -214,13 +203,16 @@ export async function openEvaluatedFleet(options: {
       await pool.query('DELETE FROM pipeline.ingest_batches WHERE id = $1', [id])
     },
     startEvaluator({ now = Date.now, env = {}, statementTimeoutMs = STATEMENT_TIMEOUT_MS } = {}) {
+      const isUsual = statementTimeoutMs === STATEMENT_TIMEOUT_MS
+      const ownPool = isUsual ? evaluatorPool : open(true, statementTimeoutMs).$client
+      pools.add(ownPool)
       const shape = { ...evaluatorSettings, ...pagingSettings }
       const settings = {
         ...parseSettings(shape, { ...FAST, ...env }),
         DATABASE_STATEMENT_TIMEOUT_MS: statementTimeoutMs,
       }
       const log = pino({ level: process.env['TEST_LOG_LEVEL'] ?? 'silent' })
-      const evaluator = new Evaluator({ pool: evaluatorPool, log, settings, metrics, now })
+      const evaluator = new Evaluator({ pool: ownPool, log, settings, metrics, now })
       evaluators.push(evaluator)
       evaluator.start()
       return evaluator
@@ -231,7 +223,7 @@ export async function openEvaluatedFleet(options: {
     evaluated: () => until('all that is committed is evaluated', () => isEvaluated(pool)),
     async close() {
       await Promise.all(evaluators.map((evaluator) => evaluator.stop()))
-      await Promise.all([pool.end(), evaluatorPool.end()])
+      await Promise.all([...pools].map((one) => one.end()))
       await database.drop()
       await removeTestFolder(folder)
     },
@@ -249,18 +241,6 @@ async function isEvaluated(pool: Pool): Promise<boolean> {
      WHERE NOT EXISTS (SELECT FROM pipeline.evaluator_cursors c WHERE (c.tx, c.batch_id) >= (b.tx, b.id))`,
   )
   return rows[0]?.left === 0
-}
-
-async function readAlerts(pool: Pool, beginMs: number): Promise<AlertSaid[]> {
-  const minute = (column: string) =>
-    `round(((extract(epoch FROM ${column}) * 1000 - $1::bigint) / 60000)::numeric, 3)::float8`
-  const { rows } = await pool.query<AlertSaid>(
-    `SELECT r.name AS rule, a.status, ${minute('a.started_at')} AS started, ${minute('a.triggered_at')} AS triggered,
-       ${minute('a.ended_at')} AS ended, a.peak_value::float8 AS peak, a.confirmed_seconds / 60 AS confirmed, a.retrospective, a.resolution
-     FROM alerts a LEFT JOIN alert_rules r ON r.id = a.rule_id ORDER BY a.started_at, a.id`,
-    [beginMs],
-  )
-  return rows
 }
 
 function fleetFile(devices: number, rules: readonly TestRule[]) {
