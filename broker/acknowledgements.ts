@@ -8,6 +8,8 @@ interface Drainable {
 const PUBACK = 0x40
 const REMAINING_LENGTH = 2
 const PACKET_BYTES = 4
+/** A connection that once had more at a time does not keep the room for them: one after the other, thousands may. */
+const KEPT_MAX = 256
 
 /**
  * Writes the PUBACKs of one connection. A batch makes many of its messages durable at once: their PUBACKs go out in one
@@ -18,7 +20,7 @@ export class Acknowledgements {
   readonly #onDropped: (count: number) => void
   readonly #writeAll = () => this.#write()
   /** Those of before are written over: most connections have few at a time, and there are many connections. */
-  readonly #packetIds: number[] = []
+  #packetIds: number[] = []
   #count = 0
 
   /** `onDropped` is told how many were not written because the client had gone. */
@@ -36,13 +38,15 @@ export class Acknowledgements {
 
   #write(): void {
     const count = this.#count
+    const packetIds = this.#packetIds
     this.#count = 0
+    if (count > KEPT_MAX) this.#packetIds = []
     const client = this.#client
     if (client.closed) {
       this.#onDropped(count)
       return
     }
-    const isTaken = client.conn.write(encode(this.#packetIds, count))
+    const isTaken = client.conn.write(encode(packetIds, count))
     if (!isTaken) (client as unknown as Drainable).waitForDrain(() => {})
   }
 }
