@@ -9,7 +9,6 @@ RUN npm ci --omit=dev --omit=optional --ignore-scripts
 
 FROM node:26.10.0-slim
 ENV NODE_ENV=production \
-    MALLOC_ARENA_MAX=1 \
     MQTT_HOST=0.0.0.0 \
     HTTP_HOST=0.0.0.0 \
     DATA_DIR=/data

@@ -7,9 +7,3 @@
  * - `--heap-growing-percent`: how much of what lives at a collection of the whole heap comes on top before the next one.
  */
 export const HEAP_FLAGS: readonly string[] = ['--max-semi-space-size=8', '--heap-growing-percent=150']
-
-/**
- * And with this in its environment: else the C library gives each thread a heap of its own, and what a thread of V8 frees stays
- * with the one that has asked for it.
- */
-export const HEAP_ENVIRONMENT: Readonly<Record<string, string>> = { MALLOC_ARENA_MAX: '1' }

@@ -1,5 +1,5 @@
 import { makeTestFolder, removeTestFolder } from '../../db/testing/test-folder.ts'
-import { HEAP_ENVIRONMENT, HEAP_FLAGS } from '../../service/heap-flags.ts'
+import { HEAP_FLAGS } from '../../service/heap-flags.ts'
 import { type Child, startChild } from './child.ts'
 
 /** An MQTT server in a process of its own. */
@@ -24,14 +24,7 @@ export async function startService(
   // Its spool is there, which only one process may have open.
   const dataDir = await makeTestFolder()
   resources.defer(() => removeTestFolder(dataDir))
-  const env = {
-    DATA_DIR: dataDir,
-    MQTT_PORT: '0',
-    MQTT_TLS_PORT: '0',
-    HTTP_PORT: '0',
-    ...HEAP_ENVIRONMENT,
-    ...settings,
-  }
+  const env = { DATA_DIR: dataDir, MQTT_PORT: '0', MQTT_TLS_PORT: '0', HTTP_PORT: '0', ...settings }
   const child = startChild({ script: 'main.ts', nodeFlags: HEAP_FLAGS, env }, resources)
   const stdout = await child.ready((text) => text.includes('FrostGuard is ready'))
   const address = (name: string) => {
