@@ -12,8 +12,8 @@ export type Waits = 'nothing' | 'what may wait' | 'all'
 
 /**
  * What comes late while the evaluator reads what it has missed waits until that is done, or a while. A refold reads up to the newest
- * row: what the ledger has still to show of its device comes late again, and would have it folded with every page. What may not wait, because of its alert, is
- * folded with its page, as long as there is time for all of that: where there is not, pages and due folds share the time.
+ * row: what the ledger has still to show of its device comes late again, and would have it folded with every page. What may not wait,
+ * because of its alert, is folded with its page, as long as there is time for all of that; where there is not, it waits too.
  *
  * - on, from the first full page of the ledger;
  * - due, every few seconds: what waits is folded with the next look of the clock, which finds all of it;
@@ -76,6 +76,7 @@ export function mayWait({ changed }: UnitContext, { config, state, late, judging
   return true
 }
 
+/** Whether what came late for a device is not folded now. */
 export function isWaiting(unit: UnitContext, device: DeviceContext, waits: Waits): boolean {
   return waits === 'all' || (waits === 'what may wait' && mayWait(unit, device))
 }
