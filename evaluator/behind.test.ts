@@ -28,6 +28,14 @@ const NOTE_MOVES = `
   END $$;
   CREATE TRIGGER note_move BEFORE UPDATE ON pipeline.evaluator_cursors FOR EACH ROW EXECUTE FUNCTION note_move()`
 
+/** A reading of this temperature takes so long to be read that what waits is due before so many pages are read. */
+const SLOW_CELSIUS = 3.33
+const SLOW_PAGES_COUNT = 12
+const SLOW_PAGES = `
+  CREATE OR REPLACE FUNCTION pipeline.centi(celsius real) RETURNS integer LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+  AS $$ SELECT CASE WHEN $1 = ${SLOW_CELSIUS}::real THEN (SELECT 333 FROM pg_sleep(0.7))
+    ELSE floor($1::float8 * 100 + 0.5)::integer END $$`
+
 let fleet: EvaluatedFleet
 afterEach(() => fleet.close())
 
@@ -82,6 +90,27 @@ test('what waits is stored before the cursor passes it, and judged by whoever co
   expect(await fleet.alerts()).toMatchObject([RAISED_AND_OVER])
   expect(await moves()).toContainEqual({ isLate: true, isAlert: false })
   expect(await moves()).not.toContainEqual({ isLate: false, isAlert: false })
+})
+
+test('what comes late is judged while the evaluator stays behind, before what is committed behind it', async () => {
+  fleet = await fleetOfTwo()
+  await fleet.db.$client.query(SLOW_PAGES)
+  await fleet.commit(IN_ORDER)
+  await fleet.commit(LATE)
+  for (let page = 0; page < SLOW_PAGES_COUNT; page += 1) {
+    await commitPage(page)
+    await fleet.commit([[((page + 1) * PAGE_ROWS) / 2 - 1 / 4, SLOW_CELSIUS]], 1)
+  }
+  await fleet.commit(
+    [5, 10, 15].map((minute) => [MINUTES - 100 + minute, 6]),
+    1,
+  )
+  await untilShown(fleet.db.$client)
+  fleet.startEvaluator({ env: SMALL_PAGES })
+  await until('it is found', async () => (await fleet.alerts()).length > 0)
+  expect(await fleet.alerts()).toMatchObject([RAISED_AND_OVER])
+  await fleet.evaluated()
+  expect(await fleet.alerts()).toHaveLength(2)
 })
 
 test('what comes late where an alert has just ended is judged before anybody is told of its end', async () => {

@@ -1,7 +1,7 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { applyInputs } from './apply-inputs.ts'
 import type { Condition, ReadingInput } from './core/types.ts'
-import { mayWait } from './deferral.ts'
+import { Deferral, mayWait } from './deferral.ts'
 import { NO_DOORS } from './held-doors.ts'
 import { above, below, judgingOf, temperatures } from './testing/judging.ts'
 import { openUnit, type SavedDevice, savedDevice, takeUp } from './unit-context.ts'
@@ -32,6 +32,50 @@ test('what is late because of its rules, or because it was set aside, does not w
   expect(mayWait(others.unit, others.device)).toBe(false)
   takeUp(unit, new Map())
   expect(mayWait(unit, device)).toBe(false)
+})
+
+test('what waits is due after a while, and then again, later where that took long', () => {
+  vi.useFakeTimers({ toFake: ['performance'] })
+  try {
+    const deferral = new Deferral()
+    const isDueAfter = (ms: number) => {
+      vi.advanceTimersByTime(ms - 1)
+      const before = deferral.isDue
+      vi.advanceTimersByTime(1)
+      return !before && deferral.isDue
+    }
+    deferral.noteSpent()
+    expect([deferral.isDue, deferral.waits]).toEqual([false, 'nothing'])
+    deferral.begin()
+    expect(deferral.waits).toBe('what may wait')
+    vi.advanceTimersByTime(1_000)
+    // Each full page says so.
+    deferral.begin()
+    expect(isDueAfter(4_000)).toBe(true)
+    deferral.folded({ startedAtMs: performance.now() - 1_000, isSpent: false })
+    expect(isDueAfter(5_000)).toBe(true)
+    deferral.folded({ startedAtMs: performance.now() - 2_000, isSpent: false })
+    expect(isDueAfter(6_000)).toBe(true)
+    expect(deferral.end()).toBe(true)
+    expect([deferral.isDue, deferral.waits, deferral.end()]).toEqual([false, 'nothing', false])
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+test('where there was no time for all that is late, all of it waits until there was', () => {
+  const deferral = new Deferral()
+  deferral.begin()
+  deferral.noteSpent()
+  expect(deferral.waits).toBe('all')
+  deferral.folded({ startedAtMs: performance.now(), isSpent: true })
+  expect(deferral.waits).toBe('all')
+  deferral.folded({ startedAtMs: performance.now(), isSpent: false })
+  expect(deferral.waits).toBe('what may wait')
+  deferral.noteSpent()
+  deferral.end()
+  deferral.begin()
+  expect(deferral.waits).toBe('what may wait')
 })
 
 /** With one device, which has sent these. */

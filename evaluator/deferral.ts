@@ -7,9 +7,13 @@ const WAIT_MS = 5_000
 /** And so many times as long as that took is left to catching up. */
 const RESTS = 3
 
+/** What of that which came late is not folded now. */
+export type Waits = 'nothing' | 'what may wait' | 'all'
+
 /**
  * What comes late while the evaluator reads what it has missed waits until that is done, or a while. A refold reads up to the newest
- * row: what the ledger has still to show of its device comes late again, and would have it folded with every page.
+ * row: what the ledger has still to show of its device comes late again, and would have it folded with every page. What may not wait,
+ * because of its alert, is folded with its page, as long as there is time for all of that; where there is not, it waits too.
  *
  * - on, from the first full page of the ledger;
  * - due, every few seconds: what waits is folded with the next look of the clock, which finds all of it;
@@ -18,9 +22,16 @@ const RESTS = 3
 export class Deferral {
   /** By `performance.now()`; undefined: it is off. */
   #dueAtMs: number | undefined
+  /** The time for what came late was not enough: all of it waits until it is due. */
+  #isShort = false
 
   get isOn(): boolean {
     return this.#dueAtMs !== undefined
+  }
+
+  get waits(): Waits {
+    if (!this.isOn) return 'nothing'
+    return this.#isShort ? 'all' : 'what may wait'
   }
 
   get isDue(): boolean {
@@ -31,16 +42,23 @@ export class Deferral {
     this.#dueAtMs ??= performance.now() + WAIT_MS
   }
 
-  /** All that was due is folded. `startedAtMs`: by `performance.now()`. */
-  folded(startedAtMs: number): void {
+  /** What came late had so much time as it may have, with a page. */
+  noteSpent(): void {
+    this.#isShort = this.isOn
+  }
+
+  /** What was due had its turn. `startedAtMs`: by `performance.now()`; `isSpent`: there was no more time for it. */
+  folded({ startedAtMs, isSpent }: { startedAtMs: number; isSpent: boolean }): void {
     const nowMs = performance.now()
     this.#dueAtMs = nowMs + Math.max(WAIT_MS, (nowMs - startedAtMs) * RESTS)
+    this.#isShort = isSpent
   }
 
   /** Returns whether it was on. */
   end(): boolean {
     const wasOn = this.isOn
     this.#dueAtMs = undefined
+    this.#isShort = false
     return wasOn
   }
 }
@@ -56,4 +74,9 @@ export function mayWait({ changed }: UnitContext, { config, state, late, judging
     if (deviceId === config.deviceId && !isOfTheClock(conditionType)) return false
   }
   return true
+}
+
+/** Whether what came late for a device is not folded now. */
+export function isWaiting(unit: UnitContext, device: DeviceContext, waits: Waits): boolean {
+  return waits === 'all' || (waits === 'what may wait' && mayWait(unit, device))
 }

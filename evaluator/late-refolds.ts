@@ -1,5 +1,5 @@
 import type { EpisodeRange } from '../db/evaluation/episodes.ts'
-import { mayWait } from './deferral.ts'
+import { isWaiting, mayWait, type Waits } from './deferral.ts'
 import { hearMissed } from './hear-missed.ts'
 import { LateRows } from './late-rows.ts'
 import { TurnSpentError } from './reads.ts'
@@ -37,26 +37,30 @@ export class LateRefolds {
   /** What was put off and is stored, or will be. */
   readonly #kept = new WeakSet<Late>()
   #rows: LateRows | undefined
-  #isDeferring = false
+  #waits: Waits = 'nothing'
+  #hasTried = false
 
   constructor(options: LateRefoldsOptions) {
     this.#options = options
   }
 
-  /** Of the units at which something is late, those that have their turn next. */
-  next(units: readonly UnitContext[]): UnitContext[] {
+  /** Of the units at which something is late, those that have their turn next. `waits`: see `Deferral`. */
+  next(units: readonly UnitContext[], waits: Waits): UnitContext[] {
     const { late } = this.#tries
-    const isAnyDue = ({ devices }: UnitContext) =>
-      devices.values().some((device) => device.late && late.isDue(device))
+    const isAnyDue = (unit: UnitContext) =>
+      unit.devices
+        .values()
+        .some((device) => device.late && late.isDue(device) && !isWaiting(unit, device, waits))
     return this.#inOrder(units.filter(isAnyDue)).slice(0, UNITS_AT_ONCE)
   }
 
   /**
    * Reads at once what the refolds of these units need, where several devices are late. Returns the units in the order to `run` them.
-   * `isDeferring`: what may wait does so, see `Deferral`.
+   * `waits`: see `Deferral`. `settled` ends it.
    */
-  async prepare(units: Iterable<UnitContext>, isDeferring: boolean): Promise<UnitContext[]> {
-    this.#isDeferring = isDeferring
+  async prepare(units: Iterable<UnitContext>, waits: Waits): Promise<UnitContext[]> {
+    this.#waits = waits
+    this.#hasTried = false
     const { late } = this.#tries
     const { reads, now } = this.#options
     const ordered = this.#inOrder([...units])
@@ -67,7 +71,7 @@ export class LateRefolds {
           !device.isUnheard &&
           !late.hasFailed(device) &&
           late.isDue(device) &&
-          !this.#isDeferred(unit, device),
+          !isWaiting(unit, device, waits),
       ),
     )
     this.#rows = due.length > 1 ? await LateRows.read(reads, due, now()) : undefined
@@ -83,6 +87,12 @@ export class LateRefolds {
     return this.#fold(unit, 'late', held)
   }
 
+  /** Lets go of what was read for these units. Returns whether any of them was folded, or tried to be. */
+  settled(): boolean {
+    this.#rows = undefined
+    return this.#hasTried
+  }
+
   /** The same of what is so old that it has waited until there is time. */
   runOld(unit: UnitContext): Promise<EpisodeRange[]> {
     return this.#fold(unit, 'old', [])
@@ -91,10 +101,6 @@ export class LateRefolds {
   /** The first of these units of which something old is due. */
   nextOld(units: Iterable<UnitContext>): UnitContext | undefined {
     return this.#tries.old.next(units, (unit) => devicesWith(unit, 'old'))
-  }
-
-  #isDeferred(unit: UnitContext, device: DeviceContext): boolean {
-    return this.#isDeferring && mayWait(unit, device)
   }
 
   async #fold(unit: UnitContext, what: What, held: readonly Arrival[]): Promise<EpisodeRange[]> {
@@ -107,8 +113,9 @@ export class LateRefolds {
     for (const device of devices) {
       const late = device[what]
       if (!late) continue
-      if (what === 'late' && this.#isDeferred(unit, device)) {
-        this.#keep(device, late)
+      if (what === 'late' && isWaiting(unit, device, this.#waits)) {
+        if (mayWait(unit, device)) this.#keep(device, late)
+        else this.#putOff(device, what)
         continue
       }
       if (!tries.isDue(device) || (isSpent && !rows?.has(device))) {
@@ -127,6 +134,7 @@ export class LateRefolds {
         }
       }
     }
+    if (what === 'late') this.#hasTried ||= isServed
     if (isServed) tries.served(unit)
     else if (devices.length > 0) tries.putOff(unit)
     return ranges
@@ -144,7 +152,8 @@ export class LateRefolds {
   ): Promise<EpisodeRange> {
     const { reads, metrics, now, onPage, aside } = this.#options
     const read = reads.inTime()
-    if (device.isUnheard) await hearMissed(read, unit, device, now())
+    // Its silence is told with what is late: nobody judges it behind what is old.
+    if (what === 'late' && device.isUnheard) await hearMissed(read, unit, device, now())
     const range = await refoldDevice(read, unit, device, { late, held, nowMs: now(), rows, onPage })
     metrics.refolds.inc()
     device[what] = undefined

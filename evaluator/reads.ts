@@ -74,9 +74,13 @@ export class Reads {
     return this.#spentMs >= this.#options.turnMs
   }
 
-  /** A turn, or a part of one that has a time of its own. */
   beginTurn(): void {
     this.#timeouts = 0
+    this.beginPart()
+  }
+
+  /** A part of a turn that has a time of its own. */
+  beginPart(): void {
     this.#spentMs = 0
     this.#first = undefined
   }

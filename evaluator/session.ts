@@ -4,7 +4,7 @@ import type { EpisodeRange } from '../db/evaluation/episodes.ts'
 import type { LedgerBatch } from '../db/evaluation/ledger-page.ts'
 import { beforeWrite } from './before-write.ts'
 import { ClockLooks } from './clock-looks.ts'
-import { Deferral } from './deferral.ts'
+import { Deferral, type Waits } from './deferral.ts'
 import { FleetMemory } from './fleet-memory.ts'
 import type { HandedBatch } from './hand-over.ts'
 import { HeardTo } from './heard-to.ts'
@@ -102,11 +102,12 @@ export class Session {
     }
     const nowMs = now()
     const isTick = this.#clock.isDue
-    if (isTick) await this.#tick(nowMs)
     const isFoldDue = isTick && this.#deferral.isDue
+    const waits = isFoldDue ? 'nothing' : this.#deferral.waits
+    if (isTick) await this.#tick(nowMs, waits)
     const startedAtMs = performance.now()
-    await this.#settle({ isDeferring: this.#deferral.isOn && !isFoldDue })
-    if (isFoldDue) this.#deferral.folded(startedAtMs)
+    const hasTried = await this.#settle({ waits })
+    if (isFoldDue && hasTried) this.#deferral.folded({ startedAtMs, isSpent: reads.isTurnSpent })
     await this.#write({ nowMs, isTick })
     // What is live comes before what may take long once more.
     if (reads.timeouts === 0) await this.#retryAside(nowMs)
@@ -185,7 +186,7 @@ export class Session {
     await inRounds(work, {
       take: (unitId, arrivals) => this.#intake.take(unitId, arrivals),
       write: async (held) => {
-        await this.#settle({ held, isDeferring: this.#deferral.isOn })
+        await this.#settle({ held, waits: this.#deferral.waits })
         await this.#write({ nowMs: this.#options.now(), isRound: true })
       },
     })
@@ -203,28 +204,32 @@ export class Session {
     }
   }
 
-  async #tick(nowMs: number): Promise<void> {
+  async #tick(nowMs: number, waits: Waits): Promise<void> {
     await this.#refresh()
     const heardToMs = this.#heardTo.ms
     const { units, late, old, ranges, hubs, unitFacts } = await this.#clock.look({ nowMs, heardToMs })
     this.#old = new Set(old)
     this.#options.metrics.old.set(old.length)
     this.#options.metrics.late.set(late.length)
-    for (const unit of [...units, ...this.#refolds.next(late)]) this.#touched.add(unit)
+    for (const unit of [...units, ...this.#refolds.next(late, waits)]) this.#touched.add(unit)
     this.#ranges.push(...ranges)
     this.#hubs.push(...this.#aside.hubsDue(hubs))
     this.#unitFacts.push(...unitFacts)
+    // Only now what the clock finds has its turn: rounds may have used up the time of each one.
+    this.#options.reads.beginPart()
   }
 
-  /** Refolds and doors of the units of this turn. `held`: messages whose turn is still to come. `isDeferring`: see `Deferral`. */
-  async #settle({ held, isDeferring }: { held?: Work; isDeferring: boolean }): Promise<void> {
+  /** Refolds and doors of the units of this turn. `held`: messages whose turn is still to come. Returns whether a refold was tried. */
+  async #settle({ held, waits }: { held?: Work; waits: Waits }): Promise<boolean> {
     const due = [...this.#touched].filter((unit) => hasLate(unit) || isDueByClock(unit))
-    for (const unit of await this.#refolds.prepare(due, isDeferring)) {
+    for (const unit of await this.#refolds.prepare(due, waits)) {
       await this.#writer.holdLease()
       this.#ranges.push(...(await this.#refolds.run(unit, held?.get(unit.config.unitId) ?? [])))
       const judged = this.#aside.guard(unit, () => judgeByClock(unit, this.#horizons, this.#heardTo.ms))
       if (judged) this.#ranges.push(...judged)
     }
+    if (waits !== 'nothing' && this.#options.reads.isTurnSpent) this.#deferral.noteSpent()
+    return this.#refolds.settled()
   }
 
   async #write(kind: { nowMs: number; isTick?: boolean; isEnd?: boolean; isRound?: boolean }): Promise<void> {
@@ -262,7 +267,7 @@ export class Session {
     this.#clock.open(unit)
     this.#horizons.open(unit)
     this.#touched.add(unit)
-    await this.#settle({ isDeferring: false })
+    await this.#settle({ waits: 'nothing' })
     await this.#write({ nowMs, isRound: true })
     if (!this.#aside.has(unit.config.unitId)) this.#aside.back(unit)
   }

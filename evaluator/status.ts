@@ -20,7 +20,8 @@ function statusDevice(unit: UnitContext, device: DeviceContext, nowMs: number): 
   const view = viewOf(device)
   const openSinceMs = view.newestAtMs === null ? null : unit.timeline.openSinceMs(view.newestAtMs)
   return {
-    newestAtMs: view.newestAtMs,
+    // As it was heard, not as it was judged: what came late may wait, and its view stands still meanwhile.
+    newestAtMs: hearing.newestAtMs,
     // Behind a hub that is away it has no alert of its own, but nobody sees how it is.
     missed: missedCheckIns(hearing, { device: config, pauses: unit.downtimes }, nowMs),
     temperatureCenti: view.temperatureCenti,

@@ -102,3 +102,25 @@ test('what was put off for want of time comes before what is new, and behind the
   later(60_000)
   expect(namesInOrder()).toEqual(['a', 'c', 'b'])
 })
+
+test('what has failed lets what is new pass for a while, not for ever', () => {
+  const fresh = () => ({ name: 'fresh', isSlow: false, tries: 0 })
+  const first = () => tries.next([fresh(), slow], (one) => [one])?.name
+  tries.failed(slow, { isTimeout: false })
+  later(659_000)
+  expect(first()).toBe('fresh')
+  later(1_001)
+  expect(first()).toBe('slow')
+})
+
+test('a holder of several things has the place of the best of them', () => {
+  const fine = { ...other, name: 'fine' }
+  const [busy, mixed] = [{ things: [other] }, { things: [slow, fine] }]
+  const inOrder = () => tries.inOrder([busy, mixed], ({ things }) => things)
+  tries.failed(slow, { isTimeout: false })
+  later(60_000)
+  tries.putOff(mixed)
+  later(1)
+  tries.putOff(busy)
+  expect(inOrder()).toEqual([mixed, busy])
+})

@@ -3,17 +3,19 @@ const RETRY_MS = 60_000
 /** Rest after something has taken too long: at first so long, then, while nothing succeeds, twice as long each time. */
 const REST_FIRST_MS = 2_000
 
+/** What has failed lets what is new pass for so long after it is due. */
+const BEHIND_MS = 600_000
+
 interface Place<Holder> {
   holder: Holder
-  /** 0: nothing of it that is due has. */
-  failedAtMs: number
+  /** What is new waits from now on, what has failed from `BEHIND_MS` after it was due. */
   waitsSinceMs: number
 }
 
 /**
  * When things are tried that may fail, or take so long that all else waits for them: one that takes too long puts all others off.
- * What has never failed is tried first, of that what was put off for want of time, then what has failed; of these what has waited
- * longest, so that nobody waits behind another one for ever.
+ * Whoever has waited longest is tried first; what has failed counts as waiting only a while after it is due, so that it comes behind
+ * what has not, though not for ever. A holder of several things has the place of the best of them.
  */
 export class Tries<Thing extends WeakKey> {
   /** By `performance.now()`, as all times here. */
@@ -50,8 +52,9 @@ export class Tries<Thing extends WeakKey> {
     holders: readonly Holder[],
     thingsOf: (holder: Holder) => readonly Thing[],
   ): Holder[] {
+    const nowMs = performance.now()
     return holders
-      .map((holder) => this.#placeOf(holder, thingsOf))
+      .map((holder) => this.#placeOf(holder, { things: thingsOf(holder), nowMs }))
       .sort(byPlace)
       .map(({ holder }) => holder)
   }
@@ -61,24 +64,28 @@ export class Tries<Thing extends WeakKey> {
     holders: Iterable<Holder>,
     thingsOf: (holder: Holder) => readonly Thing[],
   ): Holder | undefined {
+    const nowMs = performance.now()
     let next: Place<Holder> | undefined
     for (const holder of holders) {
-      if (!thingsOf(holder).some((thing) => this.isDue(thing))) continue
-      const place = this.#placeOf(holder, thingsOf)
-      if (!next || byPlace(place, next) < 0) next = place
+      const place = this.#placeOf(holder, { things: thingsOf(holder), nowMs })
+      if (place.waitsSinceMs < (next?.waitsSinceMs ?? Infinity)) next = place
     }
     return next?.holder
   }
 
   #placeOf<Holder extends WeakKey>(
     holder: Holder,
-    thingsOf: (holder: Holder) => readonly Thing[],
+    { things, nowMs }: { things: readonly Thing[]; nowMs: number },
   ): Place<Holder> {
-    const failedAtMs = thingsOf(holder).reduce(
-      (last, thing) => (this.isDue(thing) ? Math.max(last, this.#failedAtMs.get(thing) ?? 0) : last),
-      0,
-    )
-    return { holder, failedAtMs, waitsSinceMs: this.#waitsSinceMs.get(holder) ?? Number.MAX_VALUE }
+    const freshSinceMs = this.#waitsSinceMs.get(holder) ?? nowMs
+    let waitsSinceMs = Infinity
+    for (const thing of things) {
+      if (!this.isDue(thing)) continue
+      const failedAtMs = this.#failedAtMs.get(thing)
+      const sinceMs = failedAtMs === undefined ? freshSinceMs : failedAtMs + RETRY_MS + BEHIND_MS
+      waitsSinceMs = Math.min(waitsSinceMs, sinceMs)
+    }
+    return { holder, waitsSinceMs }
   }
 
   succeeded(thing: Thing): void {
@@ -99,5 +106,6 @@ export class Tries<Thing extends WeakKey> {
 }
 
 function byPlace(a: Place<unknown>, b: Place<unknown>): number {
-  return a.failedAtMs - b.failedAtMs || a.waitsSinceMs - b.waitsSinceMs
+  // Of two of which nothing is due, both wait for ever.
+  return a.waitsSinceMs === b.waitsSinceMs ? 0 : a.waitsSinceMs - b.waitsSinceMs
 }

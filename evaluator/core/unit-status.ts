@@ -17,7 +17,7 @@ const DOOR_TOLERANCE_MS = 1_200_000
 
 /** A temperature device of a unit. */
 export interface StatusDevice {
-  /** Null = never a reading. */
+  /** When it was last heard, in evaluation time; null = never a reading. */
   newestAtMs: number | null
   /** Check-ins missed at the clock; null = never a reading. */
   missed: number | null
