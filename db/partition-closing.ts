@@ -1,7 +1,7 @@
 import { drizzle } from 'drizzle-orm/node-postgres'
 import type { Client } from 'pg'
 import { createKey, PARTITION_KEYS, type PartitionKeys } from './partition-keys.ts'
-import { parseBounds } from './partitions.ts'
+import { parseBounds, RESHAPE_LOCK } from './partitions.ts'
 
 /** Held by the session that closes partitions; another process then leaves it to that one. */
 const LOCK = { space: 7_263, key: 3 }
@@ -28,7 +28,7 @@ export async function closePartitions(client: Client, now: Date): Promise<string
   const failures: string[] = []
   try {
     for (const keys of await partitionsToClose(client, now.getTime())) {
-      await close(client, keys).then(
+      await alone(client, () => close(client, keys)).then(
         () => closed.push(keys.partition),
         (error: Error) => failures.push(`${keys.partition}: ${error.message}`),
       )
@@ -45,6 +45,17 @@ async function partitionsToClose(client: Client, nowMs: number): Promise<Partiti
   return rows
     .filter((row) => row.bounds !== 'DEFAULT' && parseBounds(row.bounds).toMs + SETTLE_MS <= nowMs)
     .filter((row) => row.open !== null || row.closed === null || row.invalid !== null)
+}
+
+/** Not beside `narrowPartitions`, which is waited for. */
+async function alone(client: Client, work: () => Promise<void>): Promise<void> {
+  const lock = [RESHAPE_LOCK.space, RESHAPE_LOCK.key]
+  await client.query('SELECT pg_advisory_lock($1, $2)', lock)
+  try {
+    await work()
+  } finally {
+    await client.query('SELECT pg_advisory_unlock($1, $2)', lock).catch(() => undefined)
+  }
 }
 
 async function close(client: Client, keys: PartitionKeys): Promise<void> {

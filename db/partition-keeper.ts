@@ -13,33 +13,43 @@ const RETRY_FIRST_MS = 5_000
  * Keeps the partitions at start and every quarter of an hour, over direct connections opened for it: makes those
  * ahead, narrows them where the fleet has grown, closes those that have passed. There are always days ahead, so a
  * failed attempt has a long time to be mended. Closing is apart: it takes long for a large partition, and waits for
- * every transaction that uses it, however long somebody leaves it open. `stop` cuts what is under way.
+ * every transaction that uses it, however long somebody leaves it open; it begins after the first narrowing, which
+ * is refused while one is closed. `stop` cuts what is under way.
  */
 export function keepPartitions(
   directUrl: string,
   log: ServerLog,
   intervalMs = INTERVAL_MS,
 ): { stop(): Promise<void> } {
-  const jobs = [makeAndNarrow, closePassed].map((work) => startJob({ directUrl, log, intervalMs, work }))
+  const making = startJob({ directUrl, log, intervalMs, work: makeAndNarrow, after: Promise.resolve() })
+  const closing = startJob({ directUrl, log, intervalMs, work: closePassed, after: making.firstTurn })
   return {
     async stop() {
-      await Promise.all(jobs.map((job) => job.stop()))
+      await Promise.all([making.stop(), closing.stop()])
     },
   }
 }
 
 type Work = (client: Client, log: ServerLog) => Promise<void>
 
-/** Does the work at once and at intervals, one at a time. */
-function startJob(options: { directUrl: string; log: ServerLog; intervalMs: number; work: Work }) {
-  const { directUrl, log, intervalMs, work } = options
+interface Job {
+  directUrl: string
+  log: ServerLog
+  intervalMs: number
+  work: Work
+  after: Promise<void>
+}
+
+/** Does the work at once `after` something and at intervals, one at a time. */
+function startJob({ directUrl, log, intervalMs, work, after }: Job) {
   const stopping = new AbortController()
   const { signal } = stopping
   const own = { url: directUrl, applicationName: 'frostguard partitions', signal }
   let running: Promise<void> | undefined
   let retry: NodeJS.Timeout | undefined
   let retryMs = RETRY_FIRST_MS
-  const turn = () => {
+  const turn = async () => {
+    if (signal.aborted) return
     running ??= onOwnConnection(own, (client) => work(client, log))
       .then(() => {
         retryMs = RETRY_FIRST_MS
@@ -55,10 +65,13 @@ function startJob(options: { directUrl: string; log: ServerLog; intervalMs: numb
       .finally(() => {
         running = undefined
       })
+    await running
   }
+  const firstTurn = after.then(turn)
   const timer = setInterval(turn, intervalMs)
-  turn()
   return {
+    /** Ends when the first attempt has ended, whatever came of it. */
+    firstTurn,
     async stop() {
       clearInterval(timer)
       clearTimeout(retry)

@@ -270,9 +270,38 @@ describe('narrowPartitions', () => {
         cause: { code: '55P03' },
       })
       await holder.query('COMMIT')
+    } finally {
+      holder.release()
+      await pool.end()
+    }
+  })
+
+  it('is refused at once while a partition is being closed, and lets writers write', async () => {
+    const pool = new Pool({ connectionString: grown.url })
+    const holder = await pool.connect()
+    const client = new Client({ connectionString: grown.url })
+    try {
+      await client.connect()
+      await pool.query(
+        `CREATE UNIQUE INDEX sensor_readings_2016_time_key ON sensor_readings_2016 (recorded_at, device_id);
+         DROP INDEX sensor_readings_2016_device_key`,
+      )
+      await holder.query('BEGIN; SELECT count(*) FROM sensor_readings_2016')
+      const closing = closePartitions(client, new Date())
+      await until('closing waits', async () => {
+        const waiting = await pool.query(
+          `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+        )
+        return waiting.rowCount === 1
+      })
+      await expect(narrowPartitions(drizzle(pool), new Date())).rejects.toThrow(/is being closed/)
+      await pool.query(READING, [new Date('2016-05-01')])
+      await holder.query('COMMIT')
+      expect(await closing).toEqual(['sensor_readings_2016'])
       expect((await narrowPartitions(drizzle(pool), new Date()))[0]).toMatch(/_q[1-4]$/)
     } finally {
       holder.release()
+      await client.end()
       await pool.end()
     }
   })

@@ -18,6 +18,13 @@ type PartitionedTable = (typeof PARTITIONED_TABLES)[number]
 /** Two processes that start at once take turns. */
 const LOCK = { space: 7_263, key: 4 }
 
+/**
+ * Held while one partition is closed, and while they are narrowed. Closing holds its partition and waits for the
+ * transactions of others; narrowing holds the table and takes every partition: they would wait for each other, and all
+ * writers with them, until PostgreSQL ends one after a second.
+ */
+export const RESHAPE_LOCK = { space: 7_263, key: 5 }
+
 const LOCK_TIMEOUT_MS = 10_000
 /** While a partition is narrowed nobody else reads or writes the table; not longer, because writers wait behind it. */
 const NARROW_LOCK_TIMEOUT_MS = 2_000
@@ -51,7 +58,8 @@ export async function ensurePartitions<S extends Record<string, unknown>>(
 /**
  * Where the fleet has grown: cuts the partitions of `sensor_readings` that hold the present or the future and are
  * wider than it needs, and makes narrower ones from the next boundary on. Returns the names of the new ones. Writers
- * wait while it runs (it reads the cut partition once); fails with 55P03 when it does not get the table within 2 s.
+ * wait while it runs (it reads the cut partition once); fails with 55P03 when it does not get the table within 2 s, and
+ * at once while a partition is being closed.
  */
 export async function narrowPartitions<S extends Record<string, unknown>>(
   db: NodePgDatabase<S>,
@@ -64,6 +72,7 @@ export async function narrowPartitions<S extends Record<string, unknown>>(
     const existing = await existingPartitions(tx, table)
     const narrowings = planNarrowing({ existing, nowMs, width })
     if (narrowings.length === 0) return []
+    await refuseBesideClosing(tx)
     await tx.execute('LOCK TABLE public.sensor_readings IN ACCESS EXCLUSIVE MODE')
     await tx.execute('CREATE TEMPORARY TABLE moved_readings (LIKE public.sensor_readings) ON COMMIT DROP')
     for (const narrowing of narrowings) await cut(tx, nameOf(existing, narrowing.range), narrowing)
@@ -71,6 +80,16 @@ export async function narrowPartitions<S extends Record<string, unknown>>(
     await tx.execute('INSERT INTO public.sensor_readings SELECT * FROM pg_temp.moved_readings')
     return created
   })
+}
+
+/** Not by waiting: closing waits for transactions that are open, and so for this one. */
+async function refuseBesideClosing(tx: Transaction): Promise<void> {
+  const { space, key } = RESHAPE_LOCK
+  const lock = await tx.execute<{ taken: boolean }>(
+    sql`SELECT pg_try_advisory_xact_lock(${space}::int, ${key}::int) AS taken`,
+  )
+  if (!lock.rows[0]?.taken)
+    throw new Error('Narrower partitions are made later: a partition whose time has passed is being closed')
 }
 
 /** Leaves the partition what lies before the cut, and sets the rest aside. */
