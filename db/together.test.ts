@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import type { Pool, PoolClient } from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -119,6 +120,24 @@ describe.each([true, false])('on a connection whose pipelining is %s', (pipeline
     process.off('unhandledRejection', unhandled)
     expect(unhandled).not.toHaveBeenCalled()
     expect(await noted()).toEqual([])
+  })
+
+  test(`it ${pipelined ? 'is one write' : 'is a write for each'}`, async () => {
+    await onConnection(pool, async (client) => {
+      await client.query('BEGIN')
+      const { stream } = (client as unknown as { connection: { stream: Socket } }).connection
+      const writev = vi.spyOn(stream, '_writev')
+      const write = vi.spyOn(stream, '_write')
+      const later = async () => {
+        await Promise.resolve()
+        await note(client, 3)()
+      }
+      await together(client, [note(client, 1), note(client, 2), later])
+      expect(writev.mock.calls.length + write.mock.calls.length).toBe(pipelined ? 1 : 3)
+      vi.restoreAllMocks()
+      await client.query('COMMIT')
+    })
+    expect(await noted()).toEqual([{ id: 1 }, { id: 2 }, { id: 3 }])
   })
 
   test(`it ${pipelined ? 'is one round trip' : 'is a round trip for each'}`, async () => {

@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream'
 import type { ClientBase } from 'pg'
 import { databaseError } from './errors.ts'
 import { ANSWER_GRACE_MS } from './limited-query.ts'
@@ -32,8 +33,10 @@ async function oneByOne(statements: readonly Statement[]): Promise<unknown[]> {
 
 async function sentAtOnce(client: ClientBase, statements: readonly Statement[]): Promise<unknown[]> {
   const settled = await waitedFor(client, statements.length, () =>
-    // Also one that throws before it returns a promise: those that are sent must be waited for.
-    Promise.allSettled(statements.map(async (statement) => statement())),
+    inOneWrite(client, () =>
+      // Also one that throws before it returns a promise: those that are sent must be waited for.
+      Promise.allSettled(statements.map(async (statement) => statement())),
+    ),
   )
   const errors = settled.flatMap((answer) => (answer.status === 'rejected' ? [answer.reason] : []))
   if (errors.length > 0) throw errors.find(isFirst) ?? errors[0]
@@ -44,9 +47,19 @@ function isFirst(error: unknown): boolean {
   return databaseError(error)?.code !== IN_FAILED_TRANSACTION
 }
 
-/** What pg gives each statement that is sent; not in its type definitions. */
-interface Patient {
+/** What pg has beside its type definitions: what it gives each statement that is sent, and where it writes them. */
+interface Inside {
   connectionParameters: { query_timeout?: number | false }
+  connection: { stream: Pick<Writable, 'cork' | 'uncork'> }
+}
+
+/** pg writes each statement by itself: each write wakes the server, and costs more than the rest of sending it. */
+function inOneWrite<T>(client: ClientBase, send: () => T): T {
+  const { stream } = (client as unknown as Inside).connection
+  stream.cork()
+  // Until then each has sent its first statement, also one that has to wait for a promise before.
+  setImmediate(() => stream.uncork())
+  return send()
 }
 
 /** How long one statement of a connection is waited for, and how many may be on their way, those of a group within a group too. */
@@ -57,7 +70,7 @@ const waits = new WeakMap<ClientBase, { forMs: number; sent: number }>()
  * all of them may take.
  */
 async function waitedFor<T>(client: ClientBase, count: number, send: () => Promise<T>): Promise<T> {
-  const { connectionParameters } = client as unknown as Patient
+  const { connectionParameters } = client as unknown as Inside
   const wait = waits.get(client) ?? { forMs: connectionParameters.query_timeout || 0, sent: 0 }
   waits.set(client, wait)
   // 0 is for ever.
