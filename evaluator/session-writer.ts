@@ -25,6 +25,8 @@ export const EVALUATOR = 'evaluator'
 /** The cursor is moved so often though nothing arrives: when it stands, nobody has evaluated. */
 const HEARTBEAT_MS = 10_000
 const WATERMARK_MS = 60_000
+/** Joins are made as they are written, from the few rows on: to plan others takes PostgreSQL as long as the joins. */
+const BEGIN = 'BEGIN; SET LOCAL join_collapse_limit = 1'
 
 /** How far all is stored with a transaction; undefined: no farther than before. */
 type Saved = LedgerPlace | undefined
@@ -234,7 +236,7 @@ export class SessionWriter {
     const { pool, lease, limits, statementTimeoutMs } = this.#options
     return onConnection(pool, async (client) => {
       const [, isHeld] = await together(client, [
-        () => client.query(`BEGIN; SET LOCAL statement_timeout = ${Math.trunc(statementTimeoutMs)}`),
+        () => client.query(`${BEGIN}; SET LOCAL statement_timeout = ${Math.trunc(statementTimeoutMs)}`),
         () => keepLease(client, lease.lease),
       ])
       if (!isHeld) throw new LeaseLostError()
