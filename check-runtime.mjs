@@ -10,4 +10,5 @@ if (major < required) {
   )
   process.exit(1)
 }
+await import('./compile-cache.mjs')
 await import('./drizzle-imports.mjs')

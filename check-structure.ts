@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 
 /** Root files that stand on nothing of ours: every folder may import them. */
-const COMMON: readonly string[] = ['settings.ts', 'end-signals.ts']
+const COMMON: readonly string[] = ['settings.ts', 'end-signals.ts', 'thread-arguments.ts']
 
 /** What each folder may import beside itself and `COMMON` (a folder, or one file of it). */
 const ALLOWED: Record<string, readonly string[]> = {

@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import { Counter, type Registry } from 'prom-client'
 import type { CommitListener } from '../../ingest/committed.ts'
 import { within } from '../../ingest/within.ts'
+import { THREAD_ARGUMENTS } from '../../thread-arguments.ts'
 import { BatchPacker } from '../packed-batch.ts'
 import { OVERRUN } from '../rest.ts'
 import { AheadBatches } from './ahead.ts'
@@ -29,8 +30,6 @@ export interface EvaluatorThreadOptions {
   /** The same of one that has not loaded by then. */
   loadMsMax?: number
 }
-
-const DRIZZLE_IMPORTS = new URL('../../drizzle-imports.mjs', import.meta.url).href
 
 const ENDED = "nothing is evaluated: the evaluator's thread has ended, and is started again"
 
@@ -252,7 +251,6 @@ export function openThread(workerData: ThreadData, script = WORKER): Worker {
   return new Worker(script, {
     name: 'evaluator',
     workerData,
-    // Of ours: what this process was started with, for example a test runner's loader, is not for it.
-    execArgv: ['--import', DRIZZLE_IMPORTS],
+    execArgv: THREAD_ARGUMENTS,
   })
 }

@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { Logger } from 'pino'
+import { THREAD_ARGUMENTS } from '../../thread-arguments.ts'
 import type { Spool } from './types.ts'
 import type { SpoolWorkerData } from './worker-messages.ts'
 import { WorkerSpool } from './worker-spool.ts'
@@ -33,8 +34,7 @@ export async function openSpool(options: OpenSpoolOptions): Promise<Spool> {
   const worker = new Worker(new URL('./spool-worker.ts', import.meta.url), {
     name: 'spool',
     workerData: { file, bytesMax } satisfies SpoolWorkerData,
-    // Of ours: what this process was started with, for example a test runner's loader, is not for it.
-    execArgv: [],
+    execArgv: THREAD_ARGUMENTS,
   })
   const spool = new WorkerSpool(worker, { file, ageMaxMs, now, log })
   await spool.opened
