@@ -124,3 +124,32 @@ test('a holder of several things has the place of the best of them', () => {
   tries.putOff(busy)
   expect(inOrder()).toEqual([mixed, busy])
 })
+
+test('one that has failed is tried again, though each minute another one takes too long for the first time', () => {
+  tries.failed(slow, TIMED_OUT)
+  const startedAtMs = performance.now()
+  while (!tries.isDue(slow) && performance.now() - startedAtMs < 3_600_000) {
+    later(TURN_MS)
+    // And what is live succeeds.
+    if (Math.round(performance.now() / TURN_MS) % 50 === 0) {
+      tries.failed({ ...other }, TIMED_OUT)
+      tries.succeeded(other)
+    }
+  }
+  expect(performance.now() - startedAtMs).toBeLessThan(720_000)
+})
+
+test('many that take too long each time are tried once a minute, however long they have waited', () => {
+  const things = Array.from({ length: 100 }, () => ({ ...slow }))
+  for (const thing of things) tries.failed(thing, TIMED_OUT)
+  later(1_000_000)
+  const startedAtMs = performance.now()
+  const count = () => things.reduce((sum, thing) => sum + thing.tries, 0)
+  while (performance.now() - startedAtMs < 3_600_000) {
+    turn([...things, { ...other, isSlow: false }])
+    later(TURN_MS)
+  }
+  const heldUpMs = count() * STATEMENT_MS
+  expect(count()).toBeGreaterThan(30)
+  expect(heldUpMs / (performance.now() - startedAtMs)).toBeLessThan(0.35)
+})

@@ -25,12 +25,16 @@ export class Tries<Thing extends WeakKey> {
   #restMs = 0
   #untriedNotBeforeMs = 0
   #failedNotBeforeMs = 0
+  /** Of what has failed and has let others pass for long enough: those that fail for the first time put it off no more. */
+  #behindNotBeforeMs = 0
 
   isDue(thing: Thing): boolean {
     const nowMs = performance.now()
     const failedAtMs = this.#failedAtMs.get(thing)
     if (failedAtMs === undefined) return nowMs >= this.#untriedNotBeforeMs
-    return nowMs >= Math.max(failedAtMs + RETRY_MS, this.#failedNotBeforeMs)
+    const dueAtMs = failedAtMs + RETRY_MS
+    const restsUntilMs = nowMs < dueAtMs + BEHIND_MS ? this.#failedNotBeforeMs : this.#behindNotBeforeMs
+    return nowMs >= Math.max(dueAtMs, this.#untriedNotBeforeMs, restsUntilMs)
   }
 
   hasFailed(thing: Thing): boolean {
@@ -96,12 +100,14 @@ export class Tries<Thing extends WeakKey> {
 
   failed(thing: Thing, { isTimeout }: { isTimeout: boolean }): void {
     const nowMs = performance.now()
+    const hasFailedBefore = this.hasFailed(thing)
     this.served(thing)
     this.#failedAtMs.set(thing, nowMs)
     if (!isTimeout) return
     this.#restMs = Math.min(Math.max(this.#restMs * 2, REST_FIRST_MS), RETRY_MS)
     this.#untriedNotBeforeMs = nowMs + this.#restMs
     this.#failedNotBeforeMs = nowMs + RETRY_MS
+    if (hasFailedBefore) this.#behindNotBeforeMs = nowMs + RETRY_MS
   }
 }
 
