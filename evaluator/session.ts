@@ -228,7 +228,8 @@ export class Session {
       const judged = this.#aside.guard(unit, () => judgeByClock(unit, this.#horizons, this.#heardTo.ms))
       if (judged) this.#ranges.push(...judged)
     }
-    if (waits !== 'nothing' && this.#options.reads.isTurnSpent) this.#deferral.noteSpent()
+    const { isTurnSpent, spentMs } = this.#options.reads
+    if (waits !== 'nothing' && isTurnSpent) this.#deferral.noteSpent(spentMs)
     return this.#refolds.settled()
   }
 
