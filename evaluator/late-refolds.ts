@@ -114,6 +114,17 @@ export class LateRefolds {
     return next
   }
 
+  /** A unit is configured otherwise: what is late of it keeps its turn. */
+  replaced(before: UnitContext, after: UnitContext): void {
+    for (const tries of [this.#tries.late, this.#tries.old]) {
+      tries.holderReplaced(before, after)
+      for (const [deviceId, device] of before.devices) {
+        const next = after.devices.get(deviceId)
+        if (next) tries.replaced(device, next)
+      }
+    }
+  }
+
   async #fold(unit: UnitContext, what: What, held: readonly Arrival[]): Promise<EpisodeRange[]> {
     const tries = this.#tries[what]
     const rows = what === 'late' ? this.#rows : undefined

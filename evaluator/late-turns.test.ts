@@ -307,3 +307,52 @@ test('what was read for many is let go of when they have had their turn', async 
   await refolds.run(unit, [])
   expect(statements).toBeGreaterThan(1)
 })
+
+/** A unit whose context another one takes the place of, as after each change of its configuration. */
+function replacedBy(before: UnitContext, deviceIds: readonly number[]): UnitContext {
+  const after = unitOf(before.config.unitId, deviceIds)
+  refolds.replaced(before, after)
+  return after
+}
+
+test('a device that takes too long has its rest, however often its unit is configured otherwise', async () => {
+  const ids = [FIRST_ID + 4]
+  const before = unitOf(50, ids)
+  costMs = () => STATEMENT_MS + 1
+  reads.beginTurn()
+  await settle([before])
+  costMs = () => READ_MS
+  const after = replacedBy(replacedBy(before, ids), ids)
+  vi.advanceTimersByTime(MINUTE_MS - 1)
+  expect(refolds.next([after], 'nothing')).toEqual([])
+  vi.advanceTimersByTime(1)
+  expect(refolds.next([after], 'nothing')).toEqual([after])
+})
+
+test('a unit that is configured otherwise keeps its turn, and so do its devices', async () => {
+  const first = unitOf(1, [FIRST_ID + 1])
+  const ids = [FIRST_ID + 2, FIRST_ID + 3]
+  const unit = unitOf(2, ids)
+  costMs = () => TURN_MS + 1
+  reads.beginTurn()
+  deviceOf(unit, FIRST_ID + 2).late = undefined
+  await settle([first, unit])
+  vi.advanceTimersByTime(1)
+  const after = replacedBy(unit, ids)
+  expect(refolds.next([unitOf(3, [FIRST_ID + 4]), after], 'nothing')[0]).toBe(after)
+  reads.beginTurn()
+  await settle([after])
+  // The one that has waited came first.
+  expect([...after.devices.values()].map(({ late }) => late !== undefined)).toEqual([true, false])
+})
+
+test('one that failed at once is tried at once when it is configured otherwise', async () => {
+  const ids = [FIRST_ID + 4]
+  const before = unitOf(50, ids)
+  broken.add(FIRST_ID + 4)
+  reads.beginTurn()
+  await settle([before])
+  const after = replacedBy(before, ids)
+  expect(refolds.next([before], 'nothing')).toEqual([])
+  expect(refolds.next([after], 'nothing')).toEqual([after])
+})

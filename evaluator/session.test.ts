@@ -18,6 +18,14 @@ const READ_MS = 200
 const LOOK_MS = 1_000
 /** What waits is due. */
 const WAIT_MS = 5_000
+/** What has taken too long is tried again. */
+const RETRY_MS = 60_000
+/** Reading it takes longer than a statement has. */
+const SLOW_CELSIUS = 6.66
+const SLOW = `
+  CREATE OR REPLACE FUNCTION pipeline.centi(celsius real) RETURNS integer LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+  AS $$ SELECT CASE WHEN $1 = ${SLOW_CELSIUS}::real THEN (SELECT 0 FROM pg_sleep(60))
+    ELSE floor($1::float8 * 100 + 0.5)::integer END $$`
 /** Of one of two devices. */
 const GOOD: [number, number][] = [0, 20, 25].map((minute) => [minute, 3])
 const OUT: [number, number][] = [5, 10, 15].map((minute) => [minute, 6])
@@ -193,5 +201,32 @@ test('what only the clock finds late has its turn, though messages have used up 
   // In rounds of their own.
   expect(await refolds()).toBeGreaterThanOrEqual(4)
   expect(await left()).toBe(0)
+  await end()
+})
+
+test('a device whose rows take too long to read has its rest, also when a rule of its unit changes', async () => {
+  await fleet.commit([
+    [0, 3],
+    [10, SLOW_CELSIUS],
+  ])
+  await untilShown(fleet.db.$client)
+  holdTime()
+  const given = { turnMs: TURN_MS, pageRows: PAGE_ROWS, statementTimeoutMs: 500, onSetAside: () => {} }
+  const { session, refoldsFailed, end } = await openSteppedSession(fleet, given)
+  await session.turn()
+  await fleet.db.$client.query(SLOW)
+  await fleet.commit([[5, 3]])
+  await untilShown(fleet.db.$client)
+  await session.turn()
+  expect(await refoldsFailed()).toBe(1)
+  await fleet.applyRules([{ ...TOO_WARM, name: 'Another' }])
+  for (const [afterMs, failed] of [
+    [RETRY_MS - 1, 1],
+    [1 + LOOK_MS, 2],
+  ] as const) {
+    vi.advanceTimersByTime(afterMs)
+    await session.turn()
+    expect(await refoldsFailed()).toBe(failed)
+  }
   await end()
 })

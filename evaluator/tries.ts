@@ -20,6 +20,8 @@ interface Place<Holder> {
 export class Tries<Thing extends WeakKey> {
   /** By `performance.now()`, as all times here. */
   readonly #failedAtMs = new WeakMap<Thing, number>()
+  /** What failed because it took too long. */
+  readonly #timedOut = new WeakSet<Thing>()
   /** Of what was put off for want of time, since when. */
   readonly #waitsSinceMs = new WeakMap<WeakKey, number>()
   #restMs = 0
@@ -49,6 +51,21 @@ export class Tries<Thing extends WeakKey> {
   /** It, or something of it, was tried: what is left comes behind what waits. */
   served(holder: WeakKey): void {
     this.#waitsSinceMs.delete(holder)
+  }
+
+  /** Another one takes its place. */
+  holderReplaced(before: WeakKey, after: WeakKey): void {
+    const waitsSinceMs = this.#waitsSinceMs.get(before)
+    if (waitsSinceMs !== undefined) this.#waitsSinceMs.set(after, waitsSinceMs)
+  }
+
+  /** The same of a thing. What failed at once may succeed now, and is tried; what took too long will again. */
+  replaced(before: Thing, after: Thing): void {
+    this.holderReplaced(before, after)
+    const failedAtMs = this.#failedAtMs.get(before)
+    if (failedAtMs === undefined || !this.#timedOut.has(before)) return
+    this.#failedAtMs.set(after, failedAtMs)
+    this.#timedOut.add(after)
   }
 
   /** In the order in which their things that are due are to be tried. */
@@ -95,6 +112,7 @@ export class Tries<Thing extends WeakKey> {
   succeeded(thing: Thing): void {
     this.served(thing)
     this.#failedAtMs.delete(thing)
+    this.#timedOut.delete(thing)
     this.#restMs = 0
   }
 
@@ -103,7 +121,9 @@ export class Tries<Thing extends WeakKey> {
     const hasFailedBefore = this.hasFailed(thing)
     this.served(thing)
     this.#failedAtMs.set(thing, nowMs)
+    this.#timedOut.delete(thing)
     if (!isTimeout) return
+    this.#timedOut.add(thing)
     this.#restMs = Math.min(Math.max(this.#restMs * 2, REST_FIRST_MS), RETRY_MS)
     this.#untriedNotBeforeMs = nowMs + this.#restMs
     this.#failedNotBeforeMs = nowMs + RETRY_MS

@@ -12,7 +12,7 @@ import { Reads } from '../reads.ts'
 import { Session } from '../session.ts'
 import { EVALUATOR } from '../session-writer.ts'
 import { evaluatorSettings } from '../settings.ts'
-import type { EvaluatedFleet } from './evaluated-fleet.ts'
+import { type EvaluatedFleet, sumOf } from './evaluated-fleet.ts'
 
 const STATEMENT_TIMEOUT_MS = 30_000
 const LEASE_MS = 3_600_000
@@ -23,6 +23,8 @@ export interface SteppedSession {
   handOver: HandOver
   /** How often devices were folded again. */
   refolds: () => Promise<number>
+  /** How often that was tried in vain. */
+  refoldsFailed: () => Promise<number>
   /** Stores what is only in memory. */
   end: () => Promise<void>
 }
@@ -36,6 +38,9 @@ interface SteppedOptions {
   turnMs: number
   pageRows: number
   saveMs?: number
+  /** How long a statement that reads may take. */
+  statementTimeoutMs?: number
+  onSetAside?: (subject: string, error: unknown) => void
 }
 
 /** Holds the clock by which a session measures time: only a test moves it on, and reads that take long. */
@@ -47,7 +52,14 @@ export function holdTime(): void {
 /** A session on what was committed to a fleet. Whatever another one has left goes on: it holds nothing any more. */
 export async function openSteppedSession(
   { evaluatorPool: pool }: EvaluatedFleet,
-  { readMs = 0, turnMs, pageRows, saveMs = 0 }: SteppedOptions,
+  {
+    readMs = 0,
+    turnMs,
+    pageRows,
+    saveMs = 0,
+    statementTimeoutMs = STATEMENT_TIMEOUT_MS,
+    onSetAside = notExpected,
+  }: SteppedOptions,
 ): Promise<SteppedSession> {
   const metrics = createEvaluatorMetrics(new Registry())
   const handOver = new HandOver(10_000)
@@ -65,7 +77,7 @@ export async function openSteppedSession(
       pool,
       reads: new Reads({
         pool: slowPool(pool, typeof readMs === 'number' ? () => readMs : readMs),
-        statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+        statementTimeoutMs,
         standStillMs: 60_000,
         turnMs,
         now: Date.now,
@@ -79,9 +91,7 @@ export async function openSteppedSession(
       now: Date.now,
       utilization: () => 0,
       onDefect: () => {},
-      onSetAside: (subject, error) => {
-        throw new Error(`nothing was expected to be set aside, but ${subject} was`, { cause: error })
-      },
+      onSetAside,
       onBack: () => {},
       onTold: () => {},
     },
@@ -90,9 +100,14 @@ export async function openSteppedSession(
   return {
     session,
     handOver,
-    refolds: async () => (await metrics.refolds.get()).values.reduce((sum, { value }) => sum + value, 0),
+    refolds: () => sumOf(metrics.refolds),
+    refoldsFailed: () => sumOf(metrics.refoldsFailed),
     end: () => session.end(),
   }
+}
+
+function notExpected(subject: string, error: unknown): void {
+  throw new Error(`nothing was expected to be set aside, but ${subject} was`, { cause: error })
 }
 
 /** By how much each read of the rows of one device moves the held clock on; a client outlives a session. */
