@@ -356,3 +356,29 @@ test('one that failed at once is tried at once when it is configured otherwise',
   expect(refolds.next([before], 'nothing')).toEqual([])
   expect(refolds.next([after], 'nothing')).toEqual([after])
 })
+
+test('a unit of which all is folded from what was read for many comes behind what waits', async () => {
+  const [unit, partner, other] = [lateTogether(50), lateTogether(51), unitOf(3, [FIRST_ID + 3])]
+  refolds.next(Array.from({ length: UNITS_AT_ONCE }, () => unitOf(4, [FIRST_ID + 4])).concat(unit), 'nothing')
+  vi.advanceTimersByTime(1)
+  const inOrder = () => refolds.next([other, unit], 'nothing')
+  expect(inOrder()).toEqual([unit, other])
+  reads.beginTurn()
+  await settle([unit, partner])
+  makeLate(deviceOf(unit), 1)
+  expect(inOrder()).toEqual([other, unit])
+})
+
+test('so does one of which something was tried in vain, though there was no time for the rest of it', async () => {
+  const [unit, other] = [unitOf(50, [FIRST_ID + 4, FIRST_ID + 5]), unitOf(3, [FIRST_ID + 3])]
+  broken.add(FIRST_ID + 4)
+  costMs = () => TURN_MS + 1
+  reads.beginTurn()
+  await settle([unitOf(4, [FIRST_ID + 6]), unit])
+  vi.advanceTimersByTime(1)
+  expect(refolds.next([other, unit], 'nothing')).toEqual([unit, other])
+  reads.beginTurn()
+  await settle([unit])
+  expect(deviceOf(unit, FIRST_ID + 5).late).toBeDefined()
+  expect(refolds.next([other, unit], 'nothing')).toEqual([other, unit])
+})

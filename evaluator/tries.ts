@@ -6,6 +6,12 @@ const REST_FIRST_MS = 2_000
 /** What has failed lets what is new pass for so long after it is due. */
 const BEHIND_MS = 600_000
 
+interface Failure {
+  /** By `performance.now()`, as all times here. */
+  atMs: number
+  isTimeout: boolean
+}
+
 interface Place<Holder> {
   holder: Holder
   /** What is new waits from now on, what has failed from `BEHIND_MS` after it was due. */
@@ -18,10 +24,7 @@ interface Place<Holder> {
  * what has not, though not for ever. A holder of several things has the place of the best of them.
  */
 export class Tries<Thing extends WeakKey> {
-  /** By `performance.now()`, as all times here. */
-  readonly #failedAtMs = new WeakMap<Thing, number>()
-  /** What failed because it took too long. */
-  readonly #timedOut = new WeakSet<Thing>()
+  readonly #failures = new WeakMap<Thing, Failure>()
   /** Of what was put off for want of time, since when. */
   readonly #waitsSinceMs = new WeakMap<WeakKey, number>()
   #restMs = 0
@@ -32,15 +35,15 @@ export class Tries<Thing extends WeakKey> {
 
   isDue(thing: Thing): boolean {
     const nowMs = performance.now()
-    const failedAtMs = this.#failedAtMs.get(thing)
-    if (failedAtMs === undefined) return nowMs >= this.#untriedNotBeforeMs
-    const dueAtMs = failedAtMs + RETRY_MS
+    const failure = this.#failures.get(thing)
+    if (!failure) return nowMs >= this.#untriedNotBeforeMs
+    const dueAtMs = failure.atMs + RETRY_MS
     const restsUntilMs = nowMs < dueAtMs + BEHIND_MS ? this.#failedNotBeforeMs : this.#behindNotBeforeMs
     return nowMs >= Math.max(dueAtMs, this.#untriedNotBeforeMs, restsUntilMs)
   }
 
   hasFailed(thing: Thing): boolean {
-    return this.#failedAtMs.has(thing)
+    return this.#failures.has(thing)
   }
 
   /** There was no time for it, or for any of its things. */
@@ -62,10 +65,8 @@ export class Tries<Thing extends WeakKey> {
   /** The same of a thing. What failed at once may succeed now, and is tried; what took too long will again. */
   replaced(before: Thing, after: Thing): void {
     this.holderReplaced(before, after)
-    const failedAtMs = this.#failedAtMs.get(before)
-    if (failedAtMs === undefined || !this.#timedOut.has(before)) return
-    this.#failedAtMs.set(after, failedAtMs)
-    this.#timedOut.add(after)
+    const failure = this.#failures.get(before)
+    if (failure?.isTimeout) this.#failures.set(after, failure)
   }
 
   /** In the order in which their things that are due are to be tried. */
@@ -102,8 +103,8 @@ export class Tries<Thing extends WeakKey> {
     let waitsSinceMs = Infinity
     for (const thing of things) {
       if (!this.isDue(thing)) continue
-      const failedAtMs = this.#failedAtMs.get(thing)
-      const sinceMs = failedAtMs === undefined ? freshSinceMs : failedAtMs + RETRY_MS + BEHIND_MS
+      const failure = this.#failures.get(thing)
+      const sinceMs = failure ? failure.atMs + RETRY_MS + BEHIND_MS : freshSinceMs
       waitsSinceMs = Math.min(waitsSinceMs, sinceMs)
     }
     return { holder, waitsSinceMs }
@@ -111,8 +112,7 @@ export class Tries<Thing extends WeakKey> {
 
   succeeded(thing: Thing): void {
     this.served(thing)
-    this.#failedAtMs.delete(thing)
-    this.#timedOut.delete(thing)
+    this.#failures.delete(thing)
     this.#restMs = 0
   }
 
@@ -120,14 +120,13 @@ export class Tries<Thing extends WeakKey> {
     const nowMs = performance.now()
     const hasFailedBefore = this.hasFailed(thing)
     this.served(thing)
-    this.#failedAtMs.set(thing, nowMs)
-    this.#timedOut.delete(thing)
+    this.#failures.set(thing, { atMs: nowMs, isTimeout })
     if (!isTimeout) return
-    this.#timedOut.add(thing)
     this.#restMs = Math.min(Math.max(this.#restMs * 2, REST_FIRST_MS), RETRY_MS)
     this.#untriedNotBeforeMs = nowMs + this.#restMs
     this.#failedNotBeforeMs = nowMs + RETRY_MS
-    if (hasFailedBefore) this.#behindNotBeforeMs = nowMs + RETRY_MS
+    // What is new has its turn before: it comes behind one that has waited for so long.
+    if (hasFailedBefore) this.#behindNotBeforeMs = this.#untriedNotBeforeMs + RETRY_MS
   }
 }
 
