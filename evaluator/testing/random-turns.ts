@@ -5,11 +5,11 @@ import { untilShown } from './ledger-shown.ts'
 import { holdTime, openSteppedSession } from './stepped-session.ts'
 
 const DEVICES = 2
-const HOURS = 40
+const HOURS = 24
 const MINUTES = HOURS * 60
 const INTERVAL_MINUTES = 5
 /** What came late comes so much later at most. */
-const LATE_MINUTES = 900
+const LATE_MINUTES = 600
 /** A fold needs more than a turn has. */
 const TURN_MS = 500
 const READ_MS = 200
