@@ -1,5 +1,5 @@
 import { Registry } from 'prom-client'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { ClockLooks } from './clock-looks.ts'
 import { FleetMemory } from './fleet-memory.ts'
 import { HubHorizons } from './hub-horizons.ts'
@@ -16,12 +16,17 @@ const RULES = [
   { name: 'Calibrate', condition: { type: 'calibration_due', days_ahead: 7 } },
 ]
 
+const MINUTES = 40
+
 let fleet: EvaluatedFleet
-afterEach(() => fleet.close())
+afterEach(() => {
+  vi.useRealTimers()
+  return fleet.close()
+})
 
 /** A unit with an open door, behind a hub that goes away, with a log and a calibration that are overdue: all looks find something. */
 async function open(): Promise<{ unit: UnitContext; looks: ClockLooks; aside: SetAside }> {
-  fleet = await openEvaluatedFleet({ rules: RULES, minutes: 30 })
+  fleet = await openEvaluatedFleet({ rules: RULES, minutes: MINUTES })
   const { $client: pool } = fleet.db
   await fleet.commitDoors([[10, 'open']])
   await pool.query(
@@ -65,3 +70,26 @@ test('says nothing more of a unit that is set aside by a look', async () => {
   expect(aside.has(fleet.unitId)).toBe(true)
   expect([...units, ...unitFacts, ...ranges, ...old]).toEqual([])
 })
+
+test.each([
+  ['ends with that', true],
+  ['goes on', false],
+])(
+  'the alert of a hub whose only unit is aside runs until that is back; where its rule is gone by then, it %s',
+  async (_, isRuleGone) => {
+    const { unit, looks, aside } = await open()
+    const { $client: pool } = fleet.db
+    const [device] = unit.devices.values()
+    Object.assign(device?.hearing ?? {}, { newestAtMs: fleet.beginMs })
+    await pool.query(`UPDATE hubs SET status_at = now() - interval '35 minutes'`)
+    const hubsFound = async () => (await looks.look({ nowMs: Date.now(), heardToMs: Date.now() })).hubs
+    expect(await hubsFound()).toMatchObject([{ facts: { endedAtMs: null } }])
+    vi.useFakeTimers({ toFake: ['performance'] })
+    aside.setAside(fleet.unitId, new Error('a defect'))
+    if (isRuleGone) await pool.query(`UPDATE alert_rules SET enabled = false WHERE name = 'Silent'`)
+    expect(await hubsFound()).toEqual([])
+    vi.advanceTimersByTime(1_000)
+    expect(await aside.reopen()).toBeDefined()
+    expect(await hubsFound()).toMatchObject(isRuleGone ? [{ facts: { resolution: 'rule_changed' } }] : [])
+  },
+)

@@ -113,7 +113,8 @@ export class ClockLooks {
       [...devices.values()].some(({ config }) => ids.has(config.hubId ?? 0))
     const changed = ids.size > 0 ? units.filter(isChanged) : []
     for (const unit of changed) this.open(unit)
-    return { hubs: this.#outages.judge(units, this.#memory.downtimes, { nowMs, heardToMs }), changed }
+    const heard = { units, asideListenings: this.#aside.listenings() }
+    return { hubs: this.#outages.judge(heard, this.#memory.downtimes, { nowMs, heardToMs }), changed }
   }
 
   async #lookForOverdue(units: readonly UnitContext[], nowMs: number): Promise<Overdue> {

@@ -44,7 +44,7 @@ test('what waits is due after a while, and then again, later where that took lon
       vi.advanceTimersByTime(1)
       return !before && deferral.isDue
     }
-    deferral.noteSpent()
+    deferral.noteSpent(2_000)
     expect([deferral.isDue, deferral.waits]).toEqual([false, 'nothing'])
     deferral.begin()
     expect(deferral.waits).toBe('what may wait')
@@ -56,6 +56,12 @@ test('what waits is due after a while, and then again, later where that took lon
     expect(isDueAfter(5_000)).toBe(true)
     deferral.folded({ startedAtMs: performance.now() - 2_000, isSpent: false })
     expect(isDueAfter(6_000)).toBe(true)
+    deferral.noteSpent(2_000)
+    expect(isDueAfter(6_000)).toBe(true)
+    deferral.folded({ startedAtMs: performance.now(), isSpent: false })
+    // It is due later already.
+    deferral.noteSpent(1_000)
+    expect(isDueAfter(5_000)).toBe(true)
     expect(deferral.end()).toBe(true)
     expect([deferral.isDue, deferral.waits, deferral.end()]).toEqual([false, 'nothing', false])
   } finally {
@@ -66,13 +72,13 @@ test('what waits is due after a while, and then again, later where that took lon
 test('where there was no time for all that is late, all of it waits until there was', () => {
   const deferral = new Deferral()
   deferral.begin()
-  deferral.noteSpent()
+  deferral.noteSpent(2_000)
   expect(deferral.waits).toBe('all')
   deferral.folded({ startedAtMs: performance.now(), isSpent: true })
   expect(deferral.waits).toBe('all')
   deferral.folded({ startedAtMs: performance.now(), isSpent: false })
   expect(deferral.waits).toBe('what may wait')
-  deferral.noteSpent()
+  deferral.noteSpent(2_000)
   deferral.end()
   deferral.begin()
   expect(deferral.waits).toBe('what may wait')

@@ -42,9 +42,11 @@ export class Deferral {
     this.#dueAtMs ??= performance.now() + WAIT_MS
   }
 
-  /** What came late had so much time as it may have, with a page. */
-  noteSpent(): void {
-    this.#isShort = this.isOn
+  /** What came late had so much time as it may have, with a page: `tookMs`. It is made up for before anything is due. */
+  noteSpent(tookMs: number): void {
+    if (this.#dueAtMs === undefined) return
+    this.#isShort = true
+    this.#dueAtMs = Math.max(this.#dueAtMs, performance.now() + tookMs * RESTS)
   }
 
   /** What was due had its turn. `startedAtMs`: by `performance.now()`; `isSpent`: there was no more time for it. */

@@ -199,6 +199,18 @@ test('a unit that was deleted and comes back is known as a new one loads it', as
   expect(known(memory)).toEqual(before)
 })
 
+test('what comes of a device that was put off does not wait for it when its unit is configured otherwise', async () => {
+  const memory = await openMemory()
+  const known = () => memory.units.get(fleet.unitId)?.devices.get(device())
+  const before = known()
+  if (!before) throw new Error('The unit was expected to have the device')
+  before.isPutOff = true
+  await pool.query(rule({ unitId: fleet.unitId }))
+  await memory.refresh()
+  expect(known()).not.toBe(before)
+  expect(known()?.isPutOff).toBe(true)
+})
+
 test('a unit that was deleted while it was closed is not opened again', async () => {
   const memory = await openMemory()
   memory.close(thirdUnit)

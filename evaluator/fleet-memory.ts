@@ -26,6 +26,8 @@ interface MemoryOptions {
   reads: Pick<Reads, 'once' | 'untilAnswered'>
   nowMs: () => number
   onDefect: (message: string) => void
+  /** Told of a unit that is configured otherwise, with its context of before. */
+  onReplaced?: (before: UnitContext, after: UnitContext) => void
 }
 
 /** All live units with their states, and the calibrations of their devices. Read from the database, and replaced as they change. */
@@ -128,6 +130,7 @@ export class FleetMemory {
     })
     this.units.set(config.unitId, unit)
     takeUnwritten(unit, before)
+    this.#options.onReplaced?.(before, unit)
     unit.doorsFromMs = -Infinity
     const fromMs = changedFromMs(before.config, config)
     for (const device of unit.devices.values()) {
@@ -160,10 +163,11 @@ function takeUnwritten(unit: UnitContext, before: UnitContext): void {
   for (const [key, episode] of before.changed) unit.changed.set(key, episode)
   for (const deviceId of before.silent) unit.silent.add(deviceId)
   unit.isHeard = before.isHeard
-  for (const [deviceId, { isUnsaved, late }] of before.devices) {
+  for (const [deviceId, { isUnsaved, isPutOff, late }] of before.devices) {
     const device = unit.devices.get(deviceId)
     if (!device) continue
     device.isUnsaved = isUnsaved
+    device.isPutOff = isPutOff
     if (late) noteLate(device, late)
   }
 }

@@ -116,3 +116,23 @@ test('silences that began and ended meanwhile, and one that runs, are found with
   })
   expect(await silences()).toEqual([silence(0, 30, 80), silence(0, 100, 150), silence(1, 120, null)])
 })
+
+test('the alert of a hub that is away goes on while the only unit of its devices is aside, and is the only one then', async () => {
+  fleet = await openEvaluatedFleet({ rules: [TOO_WARM, SILENT], minutes: 40 })
+  await fleet.commit([[0, 3]], 0, 0)
+  await execute(`UPDATE hubs SET is_online = false, status_at = now() - interval '35 minutes'`)
+  const evaluator = fleet.startEvaluator()
+  const ofHub = async () => (await fleet.alerts()).filter(({ rule }) => rule === SILENT.name)
+  await until('it is raised', async () => (await ofHub()).length > 0)
+  await execute('ALTER TABLE alerts ADD CONSTRAINT refused CHECK (unit_id IS NULL)')
+  await fleet.commit(
+    [1, 6, 11].map((minute) => [minute, 6]),
+    0,
+    12,
+  )
+  await until('the unit is aside', () => evaluator.notices().length > 0)
+  await execute('ALTER TABLE alerts DROP CONSTRAINT refused')
+  // Not before another look of the clock.
+  await until('it is back', () => evaluator.notices().length === 0)
+  expect(await ofHub()).toMatchObject([{ status: 'active', resolution: null }])
+})

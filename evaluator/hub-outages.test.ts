@@ -24,7 +24,8 @@ test('a device that is still to be heard makes no outage of its hub due', () => 
   const state = { hubId: HUB, organizationId: 1, isGone: false }
   hubs.update([{ ...state, isOnline: true, sinceMs: 0 }], 0)
   hubs.update([{ ...state, isOnline: false, sinceMs: AWAY_FROM_MS }], AWAY_FROM_MS)
-  const judge = () => hubs.judge([unit], [], { nowMs: NOW_MS, heardToMs: NOW_MS })
+  const judge = () =>
+    hubs.judge({ units: [unit], asideListenings: [] }, [], { nowMs: NOW_MS, heardToMs: NOW_MS })
   expect(judge()).toEqual([])
   device.isUnheard = false
   expect(judge()).toMatchObject([

@@ -1,9 +1,9 @@
 import type { HubState } from '../db/evaluation/hub-states.ts'
-import { hubSilence } from './core/hub-silence.ts'
+import { type DeadHub, hubSilence } from './core/hub-silence.ts'
 import { allPauses, type Pause } from './core/pauses.ts'
-import { newHearing } from './core/silence.ts'
+import { type Hearing, type Listening, newHearing } from './core/silence.ts'
 import type { AlertFacts } from './core/types.ts'
-import type { DeviceContext, UnitContext } from './unit-context.ts'
+import type { UnitContext } from './unit-context.ts'
 
 /** An outage that is over matters as long as a silence may have begun before it. */
 const KEPT_MS = 30 * 24 * 3_600_000
@@ -71,10 +71,10 @@ export class HubOutages {
 
   /**
    * What the clock says of hubs that are away, or were until now: those of which something else is to be said than before. Their
-   * devices are due up to where they were heard.
+   * devices are due up to where they were heard; those of units that are set aside (`asideListenings`) are not heard.
    */
   judge(
-    units: Iterable<UnitContext>,
+    { units, asideListenings }: { units: Iterable<UnitContext>; asideListenings: Iterable<Listening> },
     downtimes: readonly Pause[],
     { nowMs, heardToMs }: { nowMs: number; heardToMs: number },
   ): HubFacts[] {
@@ -82,7 +82,7 @@ export class HubOutages {
       ([, { outages, running }]) => running || outages.at(-1)?.toMs === null,
     )
     if (away.length === 0) return []
-    const devices = devicesByHub(units)
+    const devices = devicesByHub(units, asideListenings)
     return away.flatMap(([hubId, hub]) => {
       // It came back while nobody looked.
       const outages = hub.outages.length > 0 ? hub.outages : [{ fromMs: nowMs, toMs: nowMs }]
@@ -101,14 +101,18 @@ function endedWith(running: AlertFacts | null, nowMs: number): AlertFacts | null
   return { ...running, endedAtMs: Math.max(running.triggeredAtMs, nowMs), resolution: 'rule_changed' }
 }
 
-function devicesByHub(units: Iterable<UnitContext>): Map<number, DeviceContext[]> {
-  const devices: DeviceContext[] = []
+function devicesByHub(
+  units: Iterable<UnitContext>,
+  asideListenings: Iterable<Listening>,
+): Map<number, DeadHub['devices']> {
+  const devices: { hearing: Hearing; listening: Listening }[] = []
   for (const unit of units) {
-    for (const device of unit.devices.values()) {
-      devices.push(device.isUnheard ? { ...device, hearing: newHearing() } : device)
+    for (const { isUnheard, hearing, listening } of unit.devices.values()) {
+      devices.push({ hearing: isUnheard ? newHearing() : hearing, listening })
     }
   }
-  const byHub = Map.groupBy(devices, ({ config }) => config.hubId ?? 0)
+  for (const listening of asideListenings) devices.push({ hearing: newHearing(), listening })
+  const byHub = Map.groupBy(devices, ({ listening }) => listening.device.hubId ?? 0)
   byHub.delete(0)
   return byHub
 }

@@ -13,6 +13,8 @@ import type { Arrival } from './work.ts'
 
 /** Units that have their turn with a look of the clock: where there are many, most would be looked at in vain. */
 const UNITS_AT_ONCE = 5_000
+/** After devices could not be read together in time, each is read alone for so long: all that is live has waited for them. */
+const ALONE_MS = 60_000
 
 type What = 'late' | 'old'
 
@@ -39,6 +41,8 @@ export class LateRefolds {
   #rows: LateRows | undefined
   #waits: Waits = 'nothing'
   #hasTried = false
+  /** By `performance.now()`. */
+  #aloneUntilMs = -Infinity
 
   constructor(options: LateRefoldsOptions) {
     this.#options = options
@@ -51,7 +55,9 @@ export class LateRefolds {
       unit.devices
         .values()
         .some((device) => device.late && late.isDue(device) && !isWaiting(unit, device, waits))
-    return this.#inOrder(units.filter(isAnyDue)).slice(0, UNITS_AT_ONCE)
+    const due = this.#inOrder(units.filter(isAnyDue))
+    for (const unit of due.slice(UNITS_AT_ONCE)) late.putOff(unit)
+    return due.slice(0, UNITS_AT_ONCE)
   }
 
   /**
@@ -74,7 +80,9 @@ export class LateRefolds {
           !isWaiting(unit, device, waits),
       ),
     )
-    this.#rows = due.length > 1 ? await LateRows.read(reads, due, now()) : undefined
+    const isTogether = due.length > 1 && performance.now() >= this.#aloneUntilMs
+    this.#rows = isTogether ? await LateRows.read(reads, due, now()) : undefined
+    if (this.#rows?.hasTimedOut) this.#aloneUntilMs = performance.now() + ALONE_MS
     return ordered
   }
 
@@ -98,9 +106,23 @@ export class LateRefolds {
     return this.#fold(unit, 'old', [])
   }
 
-  /** The first of these units of which something old is due. */
-  nextOld(units: Iterable<UnitContext>): UnitContext | undefined {
-    return this.#tries.old.next(units, (unit) => devicesWith(unit, 'old'))
+  /** The first of these units of which something old is due. The others have waited then. */
+  nextOld(units: ReadonlySet<UnitContext>): UnitContext | undefined {
+    const { old } = this.#tries
+    const next = old.next(units, (unit) => devicesWith(unit, 'old'))
+    for (const unit of units) if (unit !== next) old.putOff(unit)
+    return next
+  }
+
+  /** A unit is configured otherwise: what is late of it keeps its turn. */
+  replaced(before: UnitContext, after: UnitContext): void {
+    for (const tries of [this.#tries.late, this.#tries.old]) {
+      tries.holderReplaced(before, after)
+      for (const [deviceId, device] of before.devices) {
+        const next = after.devices.get(deviceId)
+        if (next) tries.replaced(device, next)
+      }
+    }
   }
 
   async #fold(unit: UnitContext, what: What, held: readonly Arrival[]): Promise<EpisodeRange[]> {
@@ -109,6 +131,8 @@ export class LateRefolds {
     const devices = devicesInOrder(unit, what, tries)
     const ranges: EpisodeRange[] = []
     let isSpent = false
+    let isTried = false
+    /** It took of the time of the turn, and not only of what was read for many. */
     let isServed = false
     for (const device of devices) {
       const late = device[what]
@@ -124,18 +148,20 @@ export class LateRefolds {
       }
       try {
         ranges.push(await this.#foldDevice(unit, device, { what, late, held, rows }))
-        isServed = true
+        isTried = true
+        isServed ||= !rows?.has(device)
       } catch (error) {
         this.#putOff(device, what)
         if (error instanceof TurnSpentError) isSpent = true
         else {
           this.#failed(unit, device, { what, error })
+          isTried = true
           isServed = true
         }
       }
     }
-    if (what === 'late') this.#hasTried ||= isServed
-    if (isServed) tries.served(unit)
+    this.#hasTried ||= isTried
+    if (isServed || (isTried && !isSpent)) tries.served(unit)
     else if (devices.length > 0) tries.putOff(unit)
     return ranges
   }

@@ -25,6 +25,10 @@ export class LateRows {
   /** A group has taken too long: no further one is read, as each of them might take as long. */
   #hasTimedOut = false
 
+  get hasTimedOut(): boolean {
+    return this.#hasTimedOut
+  }
+
   /**
    * Reads what is worth it: of one device alone nothing, of too many rows a half after the other. What cannot be read is left to each
    * device by itself, so that only those stay behind that cannot be read; so is what there is no time for in this turn. `devices`: in

@@ -13,25 +13,34 @@ import { type DeviceContext, noteLate, noteOld, openUnit, type UnitContext } fro
 const HOUR_MS = 3_600_000
 const MINUTE_MS = 60_000
 /** Of devices: no read is given another number like these. */
-const FIRST_ID = 1_000
+const FIRST_ID = 10_000
+const LAST_ID = 19_999
 const BEGIN_MS = Date.UTC(2026, 0, 1)
-const NOW_MS = BEGIN_MS + 48 * HOUR_MS
+const NOW_MS = BEGIN_MS + 480 * HOUR_MS
 /** Two busy units need more than a turn has. */
 const READ_MS = 300
 const TURN_MS = 2_000
 const BUSY_UNITS = 3
 const TURN_EVERY_MS = 1_000
 const UNREADABLE = '22012'
+const STATEMENT_MS = 30_000
+const TIMED_OUT = '57014'
+/** So many have their turn with a look of the clock. */
+const UNITS_AT_ONCE = 5_000
 
 /** Devices whose rows cannot be read. */
 const broken = new Set<number>()
+/** How long a statement about these devices takes. */
+let costMs: (deviceIds: readonly number[]) => number
 let reads: ReturnType<typeof readsOf>
 let refolds: LateRefolds
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['performance'] })
+  vi.advanceTimersByTime(1)
   broken.clear()
-  reads = readsOf(slowPool(), 30_000, 60_000, TURN_MS)
+  costMs = () => READ_MS
+  reads = readsOf(slowPool(), STATEMENT_MS, 60_000, TURN_MS)
   refolds = new LateRefolds({
     reads,
     metrics: createEvaluatorMetrics(new Registry()),
@@ -42,21 +51,40 @@ beforeEach(() => {
 })
 afterEach(() => vi.useRealTimers())
 
-/** Each read of rows takes as long, and finds none. */
+/** A read of rows takes as long as it costs. Of devices that are read together it finds what a fold needs, else none. */
 function slowPool(): Pool {
   const query = async (statement: { text: string; values?: unknown[] } | string, values?: unknown[]) => {
     const { text, values: given = [] } =
       typeof statement === 'string' ? { text: statement, values } : { values, ...statement }
     if (text.includes('sensor_readings')) {
-      vi.advanceTimersByTime(READ_MS)
-      if (given.flat().some((value) => broken.has(Number(value)))) {
-        throw Object.assign(new DatabaseError('unreadable', 0, 'error'), { code: UNREADABLE })
-      }
+      const deviceIds = given
+        .flat()
+        .map(Number)
+        .filter((id) => id >= FIRST_ID && id <= LAST_ID)
+      const tookMs = costMs(deviceIds)
+      vi.advanceTimersByTime(Math.min(tookMs, STATEMENT_MS))
+      if (tookMs > STATEMENT_MS) throw refused(TIMED_OUT)
+      if (deviceIds.some((id) => broken.has(id))) throw refused(UNREADABLE)
+      if (text.includes('ANY ($1')) return { rows: deviceIds.flatMap(goodRows), rowCount: 0 }
     }
     return { rows: [], rowCount: 0 }
   }
   const client = { on: () => {}, off: () => {}, release: () => {}, query }
   return { connect: async () => client } as unknown as Pool
+}
+
+function refused(code: string): Error {
+  return Object.assign(new DatabaseError('refused', 0, 'error'), { code })
+}
+
+/** Before it is late: at hour 1. */
+function goodRows(deviceId: number) {
+  return [-20, -15, -10, -5, 0].map((minutes) => {
+    const atMs = BEGIN_MS + HOUR_MS + minutes * MINUTE_MS
+    const times = { recorded_ms: atMs, received_ms: atMs }
+    const unitId = deviceId - FIRST_ID
+    return { device_id: deviceId, unit_id: unitId, ...times, centi: 300, battery: null, fault: null }
+  })
 }
 
 /** All late: more than an hour apart: what is late together is read together. */
@@ -72,8 +100,8 @@ function unitOf(unitId: number, deviceIds: readonly number[]): UnitContext {
   return unit
 }
 
-function makeLate(device: DeviceContext): void {
-  const atMs = BEGIN_MS + (device.config.deviceId - FIRST_ID) * 5 * HOUR_MS
+function makeLate(device: DeviceContext, hour = (device.config.deviceId - FIRST_ID) * 5): void {
+  const atMs = BEGIN_MS + hour * HOUR_MS
   noteLate(device, { fromMs: atMs, toMs: atMs })
 }
 
@@ -102,9 +130,9 @@ async function minutesUntilFolded(unit: UnitContext, device: DeviceContext): Pro
 }
 
 test('a device that has failed keeps none of its unit waiting, nor waits for ever itself, while others are always late', async () => {
-  const unit = unitOf(50, [1_004, 1_005])
-  const [failed, fine] = [deviceOf(unit, 1_004), deviceOf(unit, 1_005)]
-  broken.add(1_004)
+  const unit = unitOf(50, [10_004, 10_005])
+  const [failed, fine] = [deviceOf(unit, 10_004), deviceOf(unit, 10_005)]
+  broken.add(10_004)
   for (let turns = 0; turns < 2; turns += 1) {
     reads.beginTurn()
     await settle([unit])
@@ -119,7 +147,7 @@ test('a device that has failed keeps none of its unit waiting, nor waits for eve
 })
 
 test('a part of a turn with a time of its own folds something, whatever the parts before it have used up', async () => {
-  const unit = unitOf(50, [1_004])
+  const unit = unitOf(50, [10_004])
   const busy = [unitOf(1, [FIRST_ID]), unitOf(2, [FIRST_ID + 1])]
   reads.beginTurn()
   await settle(busy)
@@ -155,7 +183,7 @@ test('while there is no time for all that is late, also a device with an alert w
 })
 
 test('what may wait has no turn until it is due; it is to be stored, also what no reading of its own has made late', async () => {
-  const unit = unitOf(50, [1_004])
+  const unit = unitOf(50, [10_004])
   const device = deviceOf(unit)
   expect(device.isUnsaved).toBe(false)
   reads.beginTurn()
@@ -166,7 +194,7 @@ test('what may wait has no turn until it is due; it is to be stored, also what n
 })
 
 test('what is old is folded without being heard: its silence is told with what is late', async () => {
-  const unit = unitOf(50, [1_004])
+  const unit = unitOf(50, [10_004])
   const device = deviceOf(unit)
   device.isUnheard = true
   noteOld(device, { fromMs: 0, toMs: 0 })
@@ -176,4 +204,181 @@ test('what is old is folded without being heard: its silence is told with what i
   reads.beginPart()
   await settle([unit])
   expect(device).toMatchObject({ late: undefined, isUnheard: false })
+})
+
+/** A unit with one device, which is late with the others like it: they are read together. */
+function lateTogether(unitId: number): UnitContext {
+  const unit = unitOf(unitId, [FIRST_ID + unitId])
+  const device = deviceOf(unit)
+  device.late = undefined
+  makeLate(device, 1)
+  return unit
+}
+
+test('a slow device has its turn, though another one of its unit is folded each turn from what is read for many', async () => {
+  const partner = lateTogether(51)
+  const unit = unitOf(50, [FIRST_ID + 50, FIRST_ID + 95])
+  const [known, slow] = [deviceOf(unit, FIRST_ID + 50), deviceOf(unit, FIRST_ID + 95)]
+  known.late = undefined
+  makeLate(known, 1)
+  // Each of these is read alone, and there is time for some of them in a turn.
+  const busy = Array.from({ length: 12 }, (_, index) => unitOf(index + 4, [FIRST_ID + index + 4]))
+  costMs = (deviceIds) => (deviceIds.length > 1 ? 50 : deviceIds.includes(slow.config.deviceId) ? 600 : 100)
+  let foldedBusy = 0
+  for (let turns = 0; turns < 200 && slow.late; turns += 1) {
+    vi.advanceTimersByTime(TURN_EVERY_MS)
+    reads.beginTurn()
+    await settle(refolds.next([partner, ...busy, unit].filter(hasLate), 'nothing'))
+    makeLate(known, 1)
+    makeLate(deviceOf(partner), 1)
+    for (const one of busy) {
+      if (!hasLate(one)) foldedBusy += 1
+      makeLate(deviceOf(one))
+    }
+  }
+  expect(foldedBusy).toBeGreaterThan(0)
+  expect(slow.late).toBe(undefined)
+})
+
+test('devices that cannot be read together in time hold up what is live once a minute, not in each turn', async () => {
+  const units = Array.from({ length: 40 }, (_, index) => lateTogether(index + 1))
+  costMs = (deviceIds) => (deviceIds.length > 3 ? STATEMENT_MS + 1 : 50)
+  let timeouts = 0
+  const startedAtMs = performance.now()
+  // All are late again at once.
+  while (performance.now() - startedAtMs < 10 * MINUTE_MS) {
+    vi.advanceTimersByTime(TURN_EVERY_MS)
+    reads.beginTurn()
+    await settle(refolds.next(units.filter(hasLate), 'nothing'))
+    timeouts += reads.timeouts
+    for (const unit of units) makeLate(deviceOf(unit), 1)
+  }
+  expect(timeouts).toBeGreaterThan(1)
+  expect(timeouts).toBeLessThan(10)
+})
+
+test('of more units than have their turn at once, all have', async () => {
+  const units = Array.from({ length: UNITS_AT_ONCE + 1 }, (_, index) => lateTogether(index + 1))
+  const tried = new Set<UnitContext>()
+  costMs = () => TURN_MS + 1
+  for (let turns = 0; turns < 3; turns += 1) {
+    vi.advanceTimersByTime(TURN_EVERY_MS)
+    reads.beginTurn()
+    for (const unit of refolds.next(units, 'nothing')) {
+      tried.add(unit)
+      await refolds.run(unit, [])
+    }
+    refolds.settled()
+    // There was time for one of them, at which something is late at once again.
+    for (const unit of units) makeLate(deviceOf(unit), 1)
+  }
+  expect(tried.size).toBe(units.length)
+})
+
+test('what is old of a unit has its turn, beside a unit that is sent something old all the time', async () => {
+  const [busy, other] = [unitOf(1, [FIRST_ID + 1]), unitOf(2, [FIRST_ID + 2])]
+  for (const unit of [busy, other]) {
+    deviceOf(unit).late = undefined
+    noteOld(deviceOf(unit), { fromMs: 0, toMs: 0 })
+  }
+  for (let turns = 0; turns < 10; turns += 1) {
+    vi.advanceTimersByTime(TURN_EVERY_MS)
+    reads.beginTurn()
+    const next = refolds.nextOld(new Set([busy, other]))
+    if (next) await refolds.runOld(next)
+    noteOld(deviceOf(busy), { fromMs: 0, toMs: 0 })
+  }
+  expect(deviceOf(other).old).toBe(undefined)
+})
+
+test('what was read for many is let go of when they have had their turn', async () => {
+  const units = [lateTogether(1), lateTogether(2)]
+  let statements = 0
+  costMs = () => {
+    statements += 1
+    return 1
+  }
+  reads.beginTurn()
+  await settle(units)
+  expect(statements).toBe(1)
+  const [unit] = units
+  if (!unit) throw new Error('There were two units')
+  makeLate(deviceOf(unit), 1)
+  await refolds.run(unit, [])
+  expect(statements).toBeGreaterThan(1)
+})
+
+/** A unit whose context another one takes the place of, as after each change of its configuration. */
+function replacedBy(before: UnitContext, deviceIds: readonly number[]): UnitContext {
+  const after = unitOf(before.config.unitId, deviceIds)
+  refolds.replaced(before, after)
+  return after
+}
+
+test('a device that takes too long has its rest, however often its unit is configured otherwise', async () => {
+  const ids = [FIRST_ID + 4]
+  const before = unitOf(50, ids)
+  costMs = () => STATEMENT_MS + 1
+  reads.beginTurn()
+  await settle([before])
+  costMs = () => READ_MS
+  const after = replacedBy(replacedBy(before, ids), ids)
+  vi.advanceTimersByTime(MINUTE_MS - 1)
+  expect(refolds.next([after], 'nothing')).toEqual([])
+  vi.advanceTimersByTime(1)
+  expect(refolds.next([after], 'nothing')).toEqual([after])
+})
+
+test('a unit that is configured otherwise keeps its turn, and so do its devices', async () => {
+  const first = unitOf(1, [FIRST_ID + 1])
+  const ids = [FIRST_ID + 2, FIRST_ID + 3]
+  const unit = unitOf(2, ids)
+  costMs = () => TURN_MS + 1
+  reads.beginTurn()
+  deviceOf(unit, FIRST_ID + 2).late = undefined
+  await settle([first, unit])
+  vi.advanceTimersByTime(1)
+  const after = replacedBy(unit, ids)
+  expect(refolds.next([unitOf(3, [FIRST_ID + 4]), after], 'nothing')[0]).toBe(after)
+  reads.beginTurn()
+  await settle([after])
+  // The one that has waited came first.
+  expect([...after.devices.values()].map(({ late }) => late !== undefined)).toEqual([true, false])
+})
+
+test('one that failed at once is tried at once when it is configured otherwise', async () => {
+  const ids = [FIRST_ID + 4]
+  const before = unitOf(50, ids)
+  broken.add(FIRST_ID + 4)
+  reads.beginTurn()
+  await settle([before])
+  const after = replacedBy(before, ids)
+  expect(refolds.next([before], 'nothing')).toEqual([])
+  expect(refolds.next([after], 'nothing')).toEqual([after])
+})
+
+test('a unit of which all is folded from what was read for many comes behind what waits', async () => {
+  const [unit, partner, other] = [lateTogether(50), lateTogether(51), unitOf(3, [FIRST_ID + 3])]
+  refolds.next(Array.from({ length: UNITS_AT_ONCE }, () => unitOf(4, [FIRST_ID + 4])).concat(unit), 'nothing')
+  vi.advanceTimersByTime(1)
+  const inOrder = () => refolds.next([other, unit], 'nothing')
+  expect(inOrder()).toEqual([unit, other])
+  reads.beginTurn()
+  await settle([unit, partner])
+  makeLate(deviceOf(unit), 1)
+  expect(inOrder()).toEqual([other, unit])
+})
+
+test('so does one of which something was tried in vain, though there was no time for the rest of it', async () => {
+  const [unit, other] = [unitOf(50, [FIRST_ID + 4, FIRST_ID + 5]), unitOf(3, [FIRST_ID + 3])]
+  broken.add(FIRST_ID + 4)
+  costMs = () => TURN_MS + 1
+  reads.beginTurn()
+  await settle([unitOf(4, [FIRST_ID + 6]), unit])
+  vi.advanceTimersByTime(1)
+  expect(refolds.next([other, unit], 'nothing')).toEqual([unit, other])
+  reads.beginTurn()
+  await settle([unit])
+  expect(deviceOf(unit, FIRST_ID + 5).late).toBeDefined()
+  expect(refolds.next([other, unit], 'nothing')).toEqual([other, unit])
 })

@@ -69,6 +69,11 @@ export class Reads {
     return this.#timeouts
   }
 
+  /** How long those that can wait have read, in this turn or part of one. */
+  get spentMs(): number {
+    return this.#spentMs
+  }
+
   /** Whether those that can wait have had their time. */
   get isTurnSpent(): boolean {
     return this.#spentMs >= this.#options.turnMs

@@ -6,14 +6,13 @@ import { beforeWrite } from './before-write.ts'
 import { ClockLooks } from './clock-looks.ts'
 import { Deferral, type Waits } from './deferral.ts'
 import { FleetMemory } from './fleet-memory.ts'
+import { Found } from './found.ts'
 import type { HandedBatch } from './hand-over.ts'
 import { HeardTo } from './heard-to.ts'
 import { HubHorizons } from './hub-horizons.ts'
-import type { HubFacts } from './hub-outages.ts'
 import { Intake } from './intake.ts'
 import { hasLate, LateRefolds } from './late-refolds.ts'
 import { LedgerReader } from './ledger-reader.ts'
-import type { UnitFacts } from './overdue-looks.ts'
 import { restAfter } from './rest.ts'
 import { inRounds } from './rounds.ts'
 import { isDueByClock, judgeByClock } from './session-clock.ts'
@@ -41,19 +40,19 @@ export class Session {
   readonly #intake: Intake
   readonly #refolds: LateRefolds
   readonly #deferral = new Deferral()
-  /** Units of this turn at which something was heard or is due. */
-  readonly #touched = new Set<UnitContext>()
+  readonly #found = new Found()
   #old = new Set<UnitContext>()
-  #ranges: EpisodeRange[] = []
-  #hubs: HubFacts[] = []
-  #unitFacts: UnitFacts[] = []
   readonly #unproven: Unproven
   #nextReadMs = 0
   #isBehind = true
 
   static async open(options: SessionOptions, cursor: LedgerCursor): Promise<Session> {
     options.reads.beginTurn()
-    const memory = new FleetMemory({ ...options, nowMs: options.now })
+    const memory = new FleetMemory({
+      ...options,
+      nowMs: options.now,
+      onReplaced: (before, after) => session.#refolds.replaced(before, after),
+    })
     await memory.load()
     const session = new Session(options, memory, cursor)
     await session.#unproven.read()
@@ -76,7 +75,7 @@ export class Session {
       horizons: this.#horizons,
       aside: this.#aside,
       isDeferring: () => this.#deferral.isOn,
-      onTouched: (unit) => this.#touched.add(unit),
+      onTouched: (unit) => this.#found.touched.add(unit),
     })
     this.#unproven = new Unproven(options.reads.untilAnswered)
     this.#refolds = new LateRefolds({
@@ -158,7 +157,7 @@ export class Session {
   #caughtUp(): void {
     this.#options.handOver.open(this.#ledger.shownId)
     if (!this.#deferral.end()) return
-    for (const unit of this.#memory.units.values()) if (hasLate(unit)) this.#touched.add(unit)
+    for (const unit of this.#memory.units.values()) if (hasLate(unit)) this.#found.touched.add(unit)
   }
 
   async #readBatches(batches: readonly LedgerBatch[], lagMs: number): Promise<void> {
@@ -196,12 +195,9 @@ export class Session {
     for (const unit of await this.#memory.refresh()) {
       this.#clock.open(unit)
       this.#horizons.open(unit)
-      this.#touched.add(unit)
+      this.#found.touched.add(unit)
     }
-    // Another context has taken over what those had still to do.
-    for (const unit of this.#touched) {
-      if (this.#memory.units.get(unit.config.unitId) !== unit) this.#touched.delete(unit)
-    }
+    this.#found.forgetReplaced(this.#memory.units)
   }
 
   async #tick(nowMs: number, waits: Waits): Promise<void> {
@@ -211,37 +207,39 @@ export class Session {
     this.#old = new Set(old)
     this.#options.metrics.old.set(old.length)
     this.#options.metrics.late.set(late.length)
-    for (const unit of [...units, ...this.#refolds.next(late, waits)]) this.#touched.add(unit)
-    this.#ranges.push(...ranges)
-    this.#hubs.push(...this.#aside.hubsDue(hubs))
-    this.#unitFacts.push(...unitFacts)
+    for (const unit of [...units, ...this.#refolds.next(late, waits)]) this.#found.touched.add(unit)
+    this.#found.ranges.push(...ranges)
+    this.#found.hubs.push(...this.#aside.hubsDue(hubs))
+    this.#found.unitFacts.push(...unitFacts)
     // Only now what the clock finds has its turn: rounds may have used up the time of each one.
     this.#options.reads.beginPart()
   }
 
   /** Refolds and doors of the units of this turn. `held`: messages whose turn is still to come. Returns whether a refold was tried. */
   async #settle({ held, waits }: { held?: Work; waits: Waits }): Promise<boolean> {
-    const due = [...this.#touched].filter((unit) => hasLate(unit) || isDueByClock(unit))
+    const due = [...this.#found.touched].filter((unit) => hasLate(unit) || isDueByClock(unit))
     for (const unit of await this.#refolds.prepare(due, waits)) {
       await this.#writer.holdLease()
-      this.#ranges.push(...(await this.#refolds.run(unit, held?.get(unit.config.unitId) ?? [])))
+      this.#found.ranges.push(...(await this.#refolds.run(unit, held?.get(unit.config.unitId) ?? [])))
       const judged = this.#aside.guard(unit, () => judgeByClock(unit, this.#horizons, this.#heardTo.ms))
-      if (judged) this.#ranges.push(...judged)
+      if (judged) this.#found.ranges.push(...judged)
     }
-    if (waits !== 'nothing' && this.#options.reads.isTurnSpent) this.#deferral.noteSpent()
+    const { isTurnSpent, spentMs } = this.#options.reads
+    if (waits !== 'nothing' && isTurnSpent) this.#deferral.noteSpent(spentMs)
     return this.#refolds.settled()
   }
 
   async #write(kind: { nowMs: number; isTick?: boolean; isEnd?: boolean; isRound?: boolean }): Promise<void> {
     const { nowMs, isTick = false, isEnd = false, isRound = false } = kind
     const heardToMs = this.#heardTo.isKnown ? this.#heardTo.ms : undefined
-    const { statuses, isPageDue } = beforeWrite(this.#touched, this.#aside, { nowMs, heardToMs })
-    const touched = [...this.#touched]
+    const found = this.#found
+    const { statuses, isPageDue } = beforeWrite(found.touched, this.#aside, { nowMs, heardToMs })
+    const touched = [...found.touched]
     const written = await this.#writer.write({
       touched,
-      ranges: this.#ranges,
-      unitFacts: this.#unitFacts,
-      hubs: this.#hubs,
+      ranges: found.ranges,
+      unitFacts: found.unitFacts,
+      hubs: found.hubs,
       scopes: touched.flatMap(({ config }) => this.#unproven.ofUnit(config.unitId)),
       statuses,
       cursor: this.#ledger.cursor,
@@ -252,10 +250,7 @@ export class Session {
       isRound,
       isPageDue,
     })
-    this.#touched.clear()
-    this.#ranges = []
-    this.#hubs = []
-    this.#unitFacts = []
+    found.clear()
     await this.#unproven.noteWritten(written)
   }
 
@@ -266,7 +261,7 @@ export class Session {
     if (!unit) return
     this.#clock.open(unit)
     this.#horizons.open(unit)
-    this.#touched.add(unit)
+    this.#found.touched.add(unit)
     await this.#settle({ waits: 'nothing' })
     await this.#write({ nowMs, isRound: true })
     if (!this.#aside.has(unit.config.unitId)) this.#aside.back(unit)
@@ -279,20 +274,16 @@ export class Session {
     this.#old.delete(unit)
     // It was set aside, or is configured otherwise by now.
     if (this.#memory.units.get(unit.config.unitId) !== unit) return
-    this.#touched.add(unit)
+    this.#found.touched.add(unit)
     this.#options.reads.beginTurn()
-    this.#ranges.push(...(await this.#refolds.runOld(unit)))
+    this.#found.ranges.push(...(await this.#refolds.runOld(unit)))
     await this.#write({ nowMs, isRound: true })
   }
 
   /** A unit was set aside: what of it is not written is judged again when it is back. */
   #forget(unitId: number): EpisodeRange[] {
-    const ranges = this.#ranges.filter((range) => range.unitId === unitId)
-    for (const unit of this.#touched) if (unit.config.unitId === unitId) this.#touched.delete(unit)
     this.#writer.forget(unitId)
     this.#clock.forget(unitId)
-    this.#ranges = this.#ranges.filter((range) => range.unitId !== unitId)
-    this.#unitFacts = this.#unitFacts.filter(({ unit }) => unit.config.unitId !== unitId)
-    return ranges
+    return this.#found.forget(unitId)
   }
 }

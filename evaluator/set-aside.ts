@@ -1,5 +1,6 @@
 import type { EpisodeRange } from '../db/evaluation/episodes.ts'
 import type { LateMark } from '../db/evaluation/late-marks.ts'
+import type { Listening } from './core/silence.ts'
 import type { FleetMemory } from './fleet-memory.ts'
 import type { HubFacts } from './hub-outages.ts'
 import type { EvaluatorMetrics } from './metrics.ts'
@@ -27,6 +28,8 @@ interface UnitAside extends Retry {
   /** From when on each device has to be judged again, at the latest from what is stored of it on. */
   fromMs: Map<number, number>
   isMarked: boolean
+  /** By what its devices were listened to: what runs under these rules goes on meanwhile. */
+  listenings: readonly Listening[]
 }
 
 interface SetAsideOptions {
@@ -68,6 +71,11 @@ export class SetAside {
     return this.#units.has(unitId)
   }
 
+  /** By what the devices of units that are aside were listened to. */
+  listenings(): Listening[] {
+    return [...this.#units.values()].flatMap((aside) => aside.listenings)
+  }
+
   /** What an operator is told. */
   notices(): string[] {
     const count = this.#size
@@ -107,14 +115,16 @@ export class SetAside {
     if (this.#units.size >= ASIDE_MAX) throw error
     const before = this.#trying.get(unitId)
     this.#trying.delete(unitId)
+    const devices = [...(memory.units.get(unitId)?.devices.values() ?? [])]
     const aside: UnitAside = {
       ...retryOf(before),
       fromMs: before?.fromMs ?? new Map(),
       isMarked: false,
+      listenings: devices.map(({ listening }) => listening),
     }
     this.#units.set(unitId, aside)
-    for (const [deviceId, { late, old }] of memory.units.get(unitId)?.devices ?? []) {
-      lower(aside, deviceId, Math.min(late?.fromMs ?? OPEN_END_MS, old?.fromMs ?? OPEN_END_MS))
+    for (const { config, late, old } of devices) {
+      lower(aside, config.deviceId, Math.min(late?.fromMs ?? OPEN_END_MS, old?.fromMs ?? OPEN_END_MS))
     }
     memory.close(unitId)
     for (const { kind, deviceId, afterMs } of onClosed(unitId)) {

@@ -1,14 +1,52 @@
 import { expect, test } from 'vitest'
 import { applyInputs } from './apply-inputs.ts'
 import type { ReadingInput } from './core/types.ts'
+import type { UnitStatus } from './core/unit-status.ts'
 import { NO_DOORS } from './held-doors.ts'
 import { updateStatus } from './status.ts'
 import { above, judgingOf, temperatures } from './testing/judging.ts'
-import { openUnit } from './unit-context.ts'
+import { noteLate, openUnit, type UnitContext } from './unit-context.ts'
 
 const HOURS_5 = 18_000
 /** The other device falls silent here. */
 const LAST_OF_OTHER = 1_200
+const DEVICE = 1
+const OTHER = 2
+/** Two good ones before five hours of silence. */
+const GOOD_LONG_AGO = temperatures([0, 3], [300, 3], [600, 3])
+
+function unitOf(deviceIds: readonly number[], status: UnitStatus = 'ok'): UnitContext {
+  const { unit: config, device } = judgingOf(above(5, 600))
+  return openUnit(
+    {
+      ...config,
+      tempMaxCenti: 500,
+      manualMonitoringRequired: true,
+      devices: deviceIds.map((deviceId) => ({ ...device, deviceId })),
+    },
+    { saved: new Map(), doors: NO_DOORS, status, pauses: [], offsets: new Map() },
+  )
+}
+
+function apply(unit: UnitContext, readings: readonly ReadingInput[], deviceId = DEVICE): void {
+  for (const reading of readings) applyInputs(unit, { readings: [{ ...reading, deviceId }], doors: [] })
+}
+
+function deviceOf(unit: UnitContext, deviceId: number) {
+  const device = unit.devices.get(deviceId)
+  if (!device) throw new Error('The unit was expected to have the device')
+  return device
+}
+
+/** Something came late of a device, and waits: nothing of it is judged from here on. */
+function holdUp(unit: UnitContext, deviceId = DEVICE): void {
+  noteLate(deviceOf(unit, deviceId), { fromMs: 450_000, toMs: 450_000 })
+}
+
+function statusAt(unit: UnitContext, second: number): UnitStatus {
+  updateStatus(unit, second * 1_000)
+  return unit.status
+}
 
 test.each([
   ['is in order', []],
@@ -16,25 +54,76 @@ test.each([
 ])(
   'a unit with a device that is heard and one that is dead is watched, also where something %s',
   (_, late) => {
-    const { unit: config } = judgingOf(above(5, 600))
-    const [device] = config.devices
-    if (!device) throw new Error('The unit was expected to have a device')
-    const other = { ...device, deviceId: device.deviceId + 1 }
-    const unit = openUnit(
-      { ...config, manualMonitoringRequired: true, devices: [device, other] },
-      { saved: new Map(), doors: NO_DOORS, status: 'ok', pauses: [], offsets: new Map() },
-    )
-    const apply = (readings: readonly ReadingInput[]) => {
-      for (const reading of readings) applyInputs(unit, { readings: [reading], doors: [] })
-    }
-    apply(temperatures([0, 3], [300, 3], [900, 3]))
-    apply(
-      temperatures([0, 3], [LAST_OF_OTHER, 3]).map((reading) => ({ ...reading, deviceId: other.deviceId })),
-    )
-    apply(late)
-    for (let second = LAST_OF_OTHER; second <= HOURS_5; second += 300) apply(temperatures([second, 3]))
-    expect(unit.devices.get(device.deviceId)?.late !== undefined).toBe(late.length > 0)
+    const unit = unitOf([DEVICE, OTHER])
+    apply(unit, temperatures([0, 3], [300, 3], [900, 3]))
+    apply(unit, temperatures([0, 3], [LAST_OF_OTHER, 3]), OTHER)
+    apply(unit, late)
+    for (let second = LAST_OF_OTHER; second <= HOURS_5; second += 300) apply(unit, temperatures([second, 3]))
+    expect(deviceOf(unit, DEVICE).late !== undefined).toBe(late.length > 0)
     expect(updateStatus(unit, HOURS_5 * 1_000 + 1_000)).toBe(false)
     expect(unit.status).toBe('ok')
   },
 )
+
+test.each([
+  ['judged, and too warm', false, 'excursion'],
+  ['heard, and not judged yet', true, 'restoring'],
+])(
+  'a unit that was out of sight is not in order by readings of before, where its device is %s',
+  (_, isHeldUp, status) => {
+    const unit = unitOf([DEVICE])
+    apply(unit, GOOD_LONG_AGO)
+    expect(statusAt(unit, HOURS_5 - 1)).toBe('manual_required')
+    if (isHeldUp) holdUp(unit)
+    apply(unit, temperatures([HOURS_5, 20]))
+    expect(statusAt(unit, HOURS_5 + 1)).toBe(status)
+    apply(unit, temperatures([HOURS_5 + 300, 20]))
+    expect(statusAt(unit, HOURS_5 + 301)).toBe(status)
+  },
+)
+
+test.each([
+  ['is silent', []],
+  ['is in order', temperatures([HOURS_5 - 300, 3], [HOURS_5, 3])],
+])('nor where another one of its devices %s', (_, ofOther) => {
+  const unit = unitOf([DEVICE, OTHER])
+  for (const deviceId of [DEVICE, OTHER]) apply(unit, GOOD_LONG_AGO, deviceId)
+  expect(statusAt(unit, HOURS_5 - 301)).toBe('manual_required')
+  holdUp(unit)
+  apply(unit, temperatures([HOURS_5, 20]))
+  apply(unit, ofOther, OTHER)
+  expect(statusAt(unit, HOURS_5 + 1)).toBe('restoring')
+})
+
+test('one that is in order stays so while something of a device that was not out of sight waits', () => {
+  const unit = unitOf([DEVICE])
+  apply(unit, GOOD_LONG_AGO)
+  holdUp(unit)
+  apply(unit, temperatures([900, 3]))
+  expect(statusAt(unit, 901)).toBe('ok')
+})
+
+test('while a device of a unit that was set aside cannot be read, what is known of another one shows', () => {
+  const unit = unitOf([DEVICE, OTHER])
+  deviceOf(unit, OTHER).isUnheard = true
+  apply(unit, temperatures([0, 6], [300, 6]))
+  expect(statusAt(unit, 301)).toBe('excursion')
+  apply(unit, temperatures([600, 6], [900, 6]))
+  expect(statusAt(unit, 901)).toBe('alarm_active')
+  apply(unit, temperatures([1_200, 3], [1_500, 3], [1_800, 3]))
+  expect(statusAt(unit, 1_801)).toBe('restoring')
+  deviceOf(unit, OTHER).isUnheard = false
+  expect(statusAt(unit, 1_802)).toBe('ok')
+})
+
+test('and nothing is said of its silence', () => {
+  const unit = unitOf([DEVICE, OTHER])
+  apply(unit, GOOD_LONG_AGO)
+  deviceOf(unit, OTHER).isUnheard = true
+  expect(statusAt(unit, HOURS_5)).toBe('ok')
+  deviceOf(unit, DEVICE).isUnheard = true
+  expect(statusAt(unit, HOURS_5)).toBe('ok')
+  deviceOf(unit, DEVICE).isUnheard = false
+  deviceOf(unit, OTHER).isUnheard = false
+  expect(statusAt(unit, HOURS_5)).toBe('manual_required')
+})

@@ -124,3 +124,44 @@ test('a holder of several things has the place of the best of them', () => {
   tries.putOff(busy)
   expect(inOrder()).toEqual([mixed, busy])
 })
+
+test('one that has failed is tried again, though each minute another one takes too long for the first time', () => {
+  tries.failed(slow, TIMED_OUT)
+  const startedAtMs = performance.now()
+  while (!tries.isDue(slow) && performance.now() - startedAtMs < 3_600_000) {
+    later(TURN_MS)
+    // And what is live succeeds.
+    if (Math.round(performance.now() / TURN_MS) % 50 === 0) {
+      tries.failed({ ...other }, TIMED_OUT)
+      tries.succeeded(other)
+    }
+  }
+  expect(performance.now() - startedAtMs).toBeLessThan(720_000)
+})
+
+test('many that take too long each time are tried once a minute, however long they have waited, and keep nothing new waiting', () => {
+  const things = Array.from({ length: 100 }, () => ({ ...slow }))
+  for (const thing of things) tries.failed(thing, TIMED_OUT)
+  later(1_000_000)
+  const live = { ...other, isSlow: false }
+  const startedAtMs = performance.now()
+  while (performance.now() - startedAtMs < 3_600_000) {
+    turn([...things, live])
+    later(TURN_MS)
+  }
+  const tried = things.reduce((sum, thing) => sum + thing.tries, 0)
+  expect(tried).toBeGreaterThan(30)
+  expect((tried * STATEMENT_MS) / (performance.now() - startedAtMs)).toBeLessThan(0.35)
+  expect(live.tries).toBeGreaterThan(1_000)
+})
+
+test('what has waited for long enough has the rest of what is new all the same', () => {
+  tries.failed(slow, TIMED_OUT)
+  later(700_000)
+  expect(tries.isDue(slow)).toBe(true)
+  tries.failed(other, TIMED_OUT)
+  later(3_999)
+  expect(tries.isDue(slow)).toBe(false)
+  later(1)
+  expect(tries.isDue(slow)).toBe(true)
+})

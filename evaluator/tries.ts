@@ -6,6 +6,12 @@ const REST_FIRST_MS = 2_000
 /** What has failed lets what is new pass for so long after it is due. */
 const BEHIND_MS = 600_000
 
+interface Failure {
+  /** By `performance.now()`, as all times here. */
+  atMs: number
+  isTimeout: boolean
+}
+
 interface Place<Holder> {
   holder: Holder
   /** What is new waits from now on, what has failed from `BEHIND_MS` after it was due. */
@@ -18,23 +24,26 @@ interface Place<Holder> {
  * what has not, though not for ever. A holder of several things has the place of the best of them.
  */
 export class Tries<Thing extends WeakKey> {
-  /** By `performance.now()`, as all times here. */
-  readonly #failedAtMs = new WeakMap<Thing, number>()
+  readonly #failures = new WeakMap<Thing, Failure>()
   /** Of what was put off for want of time, since when. */
   readonly #waitsSinceMs = new WeakMap<WeakKey, number>()
   #restMs = 0
   #untriedNotBeforeMs = 0
   #failedNotBeforeMs = 0
+  /** Of what has failed and has let others pass for long enough: those that fail for the first time put it off no more. */
+  #behindNotBeforeMs = 0
 
   isDue(thing: Thing): boolean {
     const nowMs = performance.now()
-    const failedAtMs = this.#failedAtMs.get(thing)
-    if (failedAtMs === undefined) return nowMs >= this.#untriedNotBeforeMs
-    return nowMs >= Math.max(failedAtMs + RETRY_MS, this.#failedNotBeforeMs)
+    const failure = this.#failures.get(thing)
+    if (!failure) return nowMs >= this.#untriedNotBeforeMs
+    const dueAtMs = failure.atMs + RETRY_MS
+    const restsUntilMs = nowMs < dueAtMs + BEHIND_MS ? this.#failedNotBeforeMs : this.#behindNotBeforeMs
+    return nowMs >= Math.max(dueAtMs, this.#untriedNotBeforeMs, restsUntilMs)
   }
 
   hasFailed(thing: Thing): boolean {
-    return this.#failedAtMs.has(thing)
+    return this.#failures.has(thing)
   }
 
   /** There was no time for it, or for any of its things. */
@@ -45,6 +54,19 @@ export class Tries<Thing extends WeakKey> {
   /** It, or something of it, was tried: what is left comes behind what waits. */
   served(holder: WeakKey): void {
     this.#waitsSinceMs.delete(holder)
+  }
+
+  /** Another one takes its place. */
+  holderReplaced(before: WeakKey, after: WeakKey): void {
+    const waitsSinceMs = this.#waitsSinceMs.get(before)
+    if (waitsSinceMs !== undefined) this.#waitsSinceMs.set(after, waitsSinceMs)
+  }
+
+  /** The same of a thing. What failed at once may succeed now, and is tried; what took too long will again. */
+  replaced(before: Thing, after: Thing): void {
+    this.holderReplaced(before, after)
+    const failure = this.#failures.get(before)
+    if (failure?.isTimeout) this.#failures.set(after, failure)
   }
 
   /** In the order in which their things that are due are to be tried. */
@@ -81,8 +103,8 @@ export class Tries<Thing extends WeakKey> {
     let waitsSinceMs = Infinity
     for (const thing of things) {
       if (!this.isDue(thing)) continue
-      const failedAtMs = this.#failedAtMs.get(thing)
-      const sinceMs = failedAtMs === undefined ? freshSinceMs : failedAtMs + RETRY_MS + BEHIND_MS
+      const failure = this.#failures.get(thing)
+      const sinceMs = failure ? failure.atMs + RETRY_MS + BEHIND_MS : freshSinceMs
       waitsSinceMs = Math.min(waitsSinceMs, sinceMs)
     }
     return { holder, waitsSinceMs }
@@ -90,18 +112,21 @@ export class Tries<Thing extends WeakKey> {
 
   succeeded(thing: Thing): void {
     this.served(thing)
-    this.#failedAtMs.delete(thing)
+    this.#failures.delete(thing)
     this.#restMs = 0
   }
 
   failed(thing: Thing, { isTimeout }: { isTimeout: boolean }): void {
     const nowMs = performance.now()
+    const hasFailedBefore = this.hasFailed(thing)
     this.served(thing)
-    this.#failedAtMs.set(thing, nowMs)
+    this.#failures.set(thing, { atMs: nowMs, isTimeout })
     if (!isTimeout) return
     this.#restMs = Math.min(Math.max(this.#restMs * 2, REST_FIRST_MS), RETRY_MS)
     this.#untriedNotBeforeMs = nowMs + this.#restMs
     this.#failedNotBeforeMs = nowMs + RETRY_MS
+    // What is new has its turn before: it comes behind one that has waited for so long.
+    if (hasFailedBefore) this.#behindNotBeforeMs = this.#untriedNotBeforeMs + RETRY_MS
   }
 }
 

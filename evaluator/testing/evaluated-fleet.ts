@@ -230,7 +230,7 @@ export async function openEvaluatedFleet(options: {
   }
 }
 
-async function sumOf(metric: Counter | Gauge): Promise<number> {
+export async function sumOf(metric: Counter | Gauge): Promise<number> {
   const { values } = await metric.get()
   return values.reduce((sum, { value }) => sum + value, 0)
 }
