@@ -34,4 +34,4 @@ EXPOSE 1883 8883 8083 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
   CMD ["node", "--eval", "fetch('http://127.0.0.1:' + (process.env.HTTP_PORT || 8080) + '/livez').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 # What `npm start` runs, but Node itself, so that SIGTERM reaches it and it commits what it holds (no npm or shell in between).
-CMD ["node", "--max-semi-space-size=8", "--heap-growing-percent=150", "--import", "./check-runtime.mjs", "main.ts"]
+CMD ["node", "--max-semi-space-size=8", "--heap-growing-percent=120", "--import", "./check-runtime.mjs", "main.ts"]

@@ -6,4 +6,4 @@
  * - `--max-semi-space-size`, MB: half of the young generation, all of which becomes resident. V8's own is 32.
  * - `--heap-growing-percent`: how much of what lives at a collection of the whole heap comes on top before the next one.
  */
-export const HEAP_FLAGS: readonly string[] = ['--max-semi-space-size=8', '--heap-growing-percent=150']
+export const HEAP_FLAGS: readonly string[] = ['--max-semi-space-size=8', '--heap-growing-percent=120']
