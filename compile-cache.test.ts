@@ -1,4 +1,4 @@
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { expect, test } from 'vitest'
 import { runProgram } from './contract/testing/clients.ts'
 import { THREAD_ARGUMENTS } from './thread-arguments.ts'
@@ -7,7 +7,7 @@ const ROOT = fileURLToPath(new URL('.', import.meta.url))
 /** Node's own module that strips types. */
 const STRIPPER = 'internal/deps/amaro'
 
-const LOAD = `import('file://${ROOT}settings.ts').then(() =>
+const LOAD = `import('${pathToFileURL(`${ROOT}settings.ts`)}').then(() =>
   console.log(process.moduleLoadList.some((name) => name.includes('${STRIPPER}')) ? 'stripped' : 'known'))`
 const IN_A_THREAD = `new (require('node:worker_threads').Worker)(
   new URL(${JSON.stringify(`data:text/javascript,${encodeURIComponent(LOAD)}`)}),

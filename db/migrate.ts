@@ -1,5 +1,6 @@
 import { drizzle } from 'drizzle-orm/node-postgres'
 import type { Client } from 'pg'
+import { LOCKS } from './advisory-locks.ts'
 import { messageOf } from './errors.ts'
 import { type Migration, readMigrations } from './migration-files.ts'
 import { onOwnConnection } from './own-connection.ts'
@@ -16,8 +17,8 @@ const LOCK_TIMEOUT_MS = 10_000
 
 const SERVER_VERSION_MIN = 15
 
-/** Held by the session that migrates; two numbers, so that it meets no lock with one. */
-const LOCK = { space: 7_263, key: 1 }
+/** Held by the session that migrates. */
+const LOCK = LOCKS.migration
 
 interface MigrateOptions {
   /** drizzle-kit's folder of migrations. */

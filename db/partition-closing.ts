@@ -1,10 +1,10 @@
 import { drizzle } from 'drizzle-orm/node-postgres'
 import type { Client } from 'pg'
+import { LOCKS } from './advisory-locks.ts'
 import { createKey, PARTITION_KEYS, type PartitionKeys } from './partition-keys.ts'
-import { parseBounds, RESHAPE_LOCK } from './partitions.ts'
+import { parseBounds } from './partitions.ts'
 
-/** Held by the session that closes partitions; another process then leaves it to that one. */
-const LOCK = { space: 7_263, key: 3 }
+const LOCK = LOCKS.closing
 
 /** What comes later than this finds the partition closed: it is stored as well, only not at the right edge of its key. */
 const SETTLE_MS = 60 * 60 * 1_000
@@ -49,7 +49,7 @@ async function partitionsToClose(client: Client, nowMs: number): Promise<Partiti
 
 /** Not beside `narrowPartitions`, which is waited for. */
 async function alone(client: Client, work: () => Promise<void>): Promise<void> {
-  const lock = [RESHAPE_LOCK.space, RESHAPE_LOCK.key]
+  const lock = [LOCKS.reshaping.space, LOCKS.reshaping.key]
   await client.query('SELECT pg_advisory_lock($1, $2)', lock)
   try {
     await work()

@@ -13,16 +13,16 @@ const RETRY_FIRST_MS = 5_000
  * Keeps the partitions at start and every quarter of an hour, over direct connections opened for it: makes those
  * ahead, narrows them where the fleet has grown, closes those that have passed. There are always days ahead, so a
  * failed attempt has a long time to be mended. Closing is apart: it takes long for a large partition, and waits for
- * every transaction that uses it, however long somebody leaves it open; it begins after the first narrowing, which
- * is refused while one is closed. `stop` cuts what is under way.
+ * every transaction that uses it, however long somebody leaves it open; it goes after the narrowing of its
+ * turn, which is refused while one is closed. `stop` cuts what is under way.
  */
 export function keepPartitions(
   directUrl: string,
   log: ServerLog,
   intervalMs = INTERVAL_MS,
 ): { stop(): Promise<void> } {
-  const making = startJob({ directUrl, log, intervalMs, work: makeAndNarrow, after: Promise.resolve() })
-  const closing = startJob({ directUrl, log, intervalMs, work: closePassed, after: making.firstTurn })
+  const making = startJob({ directUrl, log, intervalMs, work: makeAndNarrow })
+  const closing = startJob({ directUrl, log, intervalMs, work: closePassed, after: making.ended })
   return {
     async stop() {
       await Promise.all([making.stop(), closing.stop()])
@@ -37,10 +37,11 @@ interface Job {
   log: ServerLog
   intervalMs: number
   work: Work
-  after: Promise<void>
+  /** What goes first in each turn. */
+  after?: () => Promise<void> | undefined
 }
 
-/** Does the work at once `after` something and at intervals, one at a time. */
+/** Does the work at once and at intervals, one at a time. */
 function startJob({ directUrl, log, intervalMs, work, after }: Job) {
   const stopping = new AbortController()
   const { signal } = stopping
@@ -49,6 +50,8 @@ function startJob({ directUrl, log, intervalMs, work, after }: Job) {
   let retry: NodeJS.Timeout | undefined
   let retryMs = RETRY_FIRST_MS
   const turn = async () => {
+    // Without any, it is under way at once: others ask when it has ended.
+    if (after) await after()
     if (signal.aborted) return
     running ??= onOwnConnection(own, (client) => work(client, log))
       .then(() => {
@@ -65,13 +68,12 @@ function startJob({ directUrl, log, intervalMs, work, after }: Job) {
       .finally(() => {
         running = undefined
       })
-    await running
   }
-  const firstTurn = after.then(turn)
+  void turn()
   const timer = setInterval(turn, intervalMs)
   return {
-    /** Ends when the first attempt has ended, whatever came of it. */
-    firstTurn,
+    /** Resolves when what is under way has ended, whatever came of it. */
+    ended: () => running,
     async stop() {
       clearInterval(timer)
       clearTimeout(retry)

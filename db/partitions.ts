@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres'
 import { escapeIdentifier } from 'pg'
+import { LOCKS } from './advisory-locks.ts'
 import { createKey, PARTITION_KEYS, type PartitionKeys, partitionsOf } from './partition-keys.ts'
 import {
   type Narrowing,
@@ -15,15 +16,7 @@ import {
 const PARTITIONED_TABLES = ['sensor_readings', 'door_events'] as const
 type PartitionedTable = (typeof PARTITIONED_TABLES)[number]
 
-/** Two processes that start at once take turns. */
-const LOCK = { space: 7_263, key: 4 }
-
-/**
- * Held while one partition is closed, and while they are narrowed. Closing holds its partition and waits for the
- * transactions of others; narrowing holds the table and takes every partition: they would wait for each other, and all
- * writers with them, until PostgreSQL ends one after a second.
- */
-export const RESHAPE_LOCK = { space: 7_263, key: 5 }
+const LOCK = LOCKS.partitions
 
 const LOCK_TIMEOUT_MS = 10_000
 /** While a partition is narrowed nobody else reads or writes the table; not longer, because writers wait behind it. */
@@ -84,7 +77,7 @@ export async function narrowPartitions<S extends Record<string, unknown>>(
 
 /** Not by waiting: closing waits for transactions that are open, and so for this one. */
 async function refuseBesideClosing(tx: Transaction): Promise<void> {
-  const { space, key } = RESHAPE_LOCK
+  const { space, key } = LOCKS.reshaping
   const lock = await tx.execute<{ taken: boolean }>(
     sql`SELECT pg_try_advisory_xact_lock(${space}::int, ${key}::int) AS taken`,
   )

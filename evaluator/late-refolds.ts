@@ -146,10 +146,12 @@ export class LateRefolds {
         this.#putOff(device, what)
         continue
       }
+      const { reads } = this.#options
+      const spentMs = reads.spentMs
       try {
         ranges.push(await this.#foldDevice(unit, device, { what, late, held, rows }))
         isTried = true
-        isServed ||= !rows?.has(device)
+        isServed ||= reads.spentMs > spentMs
       } catch (error) {
         this.#putOff(device, what)
         if (error instanceof TurnSpentError) isSpent = true

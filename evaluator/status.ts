@@ -29,7 +29,6 @@ function statusDevice(
   const { hearing, config, isUnheard } = device
   const view = viewOf(device)
   const openSinceMs = view.newestAtMs === null ? null : unit.timeline.openSinceMs(view.newestAtMs)
-  const isJudged = (hearing.newestAtMs ?? -Infinity) <= (view.newestAtMs ?? -Infinity)
   return {
     // As it was heard, not as it was judged: what came late may wait, and its view stands still meanwhile.
     newestAtMs: isUnheard ? null : hearing.newestAtMs,
@@ -37,10 +36,18 @@ function statusDevice(
     missed: isUnheard ? null : missedCheckIns(hearing, { device: config, pauses: unit.downtimes }, nowMs),
     temperatureCenti: view.temperatureCenti,
     isPending: view.isPending,
-    // What is not judged is not known to be good: by what was before, the unit is in sight again, and not in order.
-    goodInARow: isJudged && !isAnyUnheard ? view.goodInARow : Math.min(view.goodInARow, 1),
+    goodInARow: isAnyUnheard ? Math.min(view.goodInARow, 1) : goodInARow(unit, device),
     doorOpenForMs: openSinceMs === null || view.newestAtMs === null ? null : view.newestAtMs - openSinceMs,
   }
+}
+
+/** What is not judged, or of a fault, is not known to be good: by what was before, the unit is in sight again, and not in order. */
+function goodInARow(unit: UnitContext, device: DeviceContext): number {
+  const heardAtMs = device.hearing.newestAtMs ?? -Infinity
+  const view = viewOf(device)
+  if (heardAtMs <= (device.state.temperatureAtMs ?? -Infinity)) return view.goodInARow
+  const isJudged = heardAtMs <= (view.newestAtMs ?? -Infinity)
+  return !isJudged && OUT_OF_SIGHT.has(unit.status) ? 1 : Math.min(view.goodInARow, 1)
 }
 
 /** Takes over the status of now, as far as it is known; returns whether it is another one than before. */

@@ -1,6 +1,8 @@
 /** Somebody has left a transaction open, over every table that the service uses: it starts and commits as ever. */
+import type { Client } from 'pg'
 import { expect, onTestFinished, test } from 'vitest'
 import { startTestService } from '../contract/testing/service.ts'
+import { closePartitions } from '../db/partition-closing.ts'
 import { until } from '../db/testing/poll.ts'
 import { createTestDatabase } from '../db/testing/test-database.ts'
 import { JudgedFleet, TOO_WARM } from './testing/judged-fleet.ts'
@@ -57,4 +59,33 @@ test.each([
   await fleet.evaluated()
   expect(await fleet.alerts()).toMatchObject([{ started: 0, triggered: 10, isPaged: true }])
   expect(await fleet.counts()).toEqual({ alert_raised: 1, page: 1 })
+})
+
+async function isClosingWaiting(client: Client): Promise<boolean> {
+  const { rowCount } = await client.query(
+    `SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%INDEX CONCURRENTLY%'
+       AND wait_event_type = 'Lock'`,
+  )
+  return rowCount === 1
+}
+
+test('an alert is raised while a partition is closed that waits for a transaction which somebody left open', async () => {
+  const service = await startTestService()
+  onTestFinished(() => service.close())
+  const fleet = await JudgedFleet.open(service, { number: 1, rules: [TOO_WARM], minutes: 15 })
+  await onServer(service.url, async (idle) => {
+    await idle.query(
+      `CREATE UNIQUE INDEX sensor_readings_2016_time_key ON sensor_readings_2016 (recorded_at, device_id);
+       DROP INDEX sensor_readings_2016_device_key`,
+    )
+    await idle.query('BEGIN; SELECT count(*) FROM sensor_readings_2016')
+    await onServer(service.url, async (closer) => {
+      const closing = closePartitions(closer, new Date())
+      await until('closing waits', () => onServer(service.url, isClosingWaiting))
+      await fleet.publish(WARM)
+      await until('operators were told', () => fleet.transitions().includes('raised'))
+      await idle.query('ROLLBACK')
+      expect(await closing).toEqual(['sensor_readings_2016'])
+    })
+  })
 })

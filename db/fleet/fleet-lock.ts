@@ -1,10 +1,10 @@
 import { sql } from 'drizzle-orm'
+import { LOCKS } from '../advisory-locks.ts'
 import type { Database } from '../client.ts'
 import { databaseError } from '../errors.ts'
 import { FleetError } from './fleet-error.ts'
 
-/** Two numbers, so that it meets no lock with one. */
-const LOCK = { space: 7_263, key: 2 }
+const LOCK = LOCKS.fleet
 const LOCK_TIMEOUT_MS = 120_000
 const LOCK_NOT_AVAILABLE = '55P03'
 

@@ -61,8 +61,8 @@ const OF_THE_UNIT = `
   JOIN public.devices d ON d.id = st.device_id
   WHERE st.unit_id = a.unit_id AND st.device_id = coalesce(a.device_id, st.device_id)`
 
-/** $1 is now. */
-const ALERTS = `
+/** $1 is now. `alerts`: those that are looked at, as `a`. Joined in the order in which they are written: all else comes behind these. */
+const alertsOf = (alerts: string) => `
   SELECT a.id AS "alertId", a.organization_id AS "organizationId", o.slug, s.id AS "siteId", a.severity, a.status,
     a.resolution, a.condition_type AS "conditionType", r.schedule, coalesce(s.timezone, o.timezone) AS timezone,
     a.escalation_level AS "escalationLevel",
@@ -77,7 +77,7 @@ const ALERTS = `
     ) AS "isInMaintenance",
     CASE WHEN a.status = 'resolved' THEN '[]'::json
       ELSE coalesce((${OF_RUNNING_EPISODES}), (${OF_THE_UNIT}), '[]'::json) END AS evidence
-  FROM public.alerts a
+  FROM ${alerts}
   JOIN public.organizations o ON o.id = a.organization_id
   LEFT JOIN public.units u ON u.id = a.unit_id
   LEFT JOIN public.areas ar ON ar.id = u.area_id
@@ -98,10 +98,10 @@ export async function readAlerts(
   client: ClientBase,
   { alertIds, nowMs }: { alertIds: readonly number[]; nowMs: number },
 ): Promise<PagedAlertRow[]> {
-  const { rows } = await client.query<PagedAlertRow>(`${ALERTS} WHERE a.id = ANY ($2) ORDER BY a.id`, [
-    new Date(nowMs),
-    alertIds,
-  ])
+  const { rows } = await client.query<PagedAlertRow>(
+    `${alertsOf('public.alerts a')} WHERE a.id = ANY ($2) ORDER BY a.id`,
+    [new Date(nowMs), alertIds],
+  )
   return rows
 }
 
@@ -114,8 +114,8 @@ export async function readAlertsToPage(
   { nowMs, escalationMs }: { nowMs: number; escalationMs: number },
 ): Promise<PagedAlertRow[]> {
   const { rows } = await client.query<PagedAlertRow>(
-    `${ALERTS}
-     WHERE a.id IN (${OPEN}) AND a.status <> 'acknowledged' AND (
+    `${alertsOf(`(${OPEN}) AS unresolved JOIN public.alerts a ON a.id = unresolved.id`)}
+     WHERE a.status <> 'acknowledged' AND (
        a.paged_at IS NULL
        OR greatest(a.paged_at, a.escalated_at) <= $2 AND EXISTS (
          SELECT FROM public.escalation_contacts c

@@ -1,4 +1,5 @@
 import type { ClientBase, Pool } from 'pg'
+import { LOCKS } from '../advisory-locks.ts'
 import { queryWithLimit } from '../limited-query.ts'
 
 export interface OutgoingMessage {
@@ -11,7 +12,7 @@ export interface OutgoingRow extends OutgoingMessage {
   id: number
 }
 
-const LOCK = { space: 7_263, key: 5 }
+const LOCK = LOCKS.outgoingMessages
 
 /** Who puts messages waits here until whoever has put some has committed them: so ids are in the order of commits. */
 export async function lockOutgoing(client: ClientBase): Promise<void> {
