@@ -30,6 +30,8 @@ const UNITS_AT_ONCE = 5_000
 
 /** Devices whose rows cannot be read. */
 const broken = new Set<number>()
+/** Devices that have long been too warm: what is read of them with others is not enough for a fold. */
+const warm = new Set<number>()
 /** How long a statement about these devices takes. */
 let costMs: (deviceIds: readonly number[]) => number
 let reads: ReturnType<typeof readsOf>
@@ -39,6 +41,7 @@ beforeEach(() => {
   vi.useFakeTimers({ toFake: ['performance'] })
   vi.advanceTimersByTime(1)
   broken.clear()
+  warm.clear()
   costMs = () => READ_MS
   reads = readsOf(slowPool(), STATEMENT_MS, 60_000, TURN_MS)
   refolds = new LateRefolds({
@@ -65,7 +68,7 @@ function slowPool(): Pool {
       vi.advanceTimersByTime(Math.min(tookMs, STATEMENT_MS))
       if (tookMs > STATEMENT_MS) throw refused(TIMED_OUT)
       if (deviceIds.some((id) => broken.has(id))) throw refused(UNREADABLE)
-      if (text.includes('ANY ($1')) return { rows: deviceIds.flatMap(goodRows), rowCount: 0 }
+      if (text.includes('ANY ($1')) return { rows: deviceIds.flatMap(rowsOf), rowCount: 0 }
     }
     return { rows: [], rowCount: 0 }
   }
@@ -78,12 +81,13 @@ function refused(code: string): Error {
 }
 
 /** Before it is late: at hour 1. */
-function goodRows(deviceId: number) {
+function rowsOf(deviceId: number) {
+  const centi = warm.has(deviceId) ? 900 : 300
   return [-20, -15, -10, -5, 0].map((minutes) => {
     const atMs = BEGIN_MS + HOUR_MS + minutes * MINUTE_MS
     const times = { recorded_ms: atMs, received_ms: atMs }
     const unitId = deviceId - FIRST_ID
-    return { device_id: deviceId, unit_id: unitId, ...times, centi: 300, battery: null, fault: null }
+    return { device_id: deviceId, unit_id: unitId, ...times, centi, battery: null, fault: null }
   })
 }
 
@@ -238,6 +242,31 @@ test('a slow device has its turn, though another one of its unit is folded each 
   }
   expect(foldedBusy).toBeGreaterThan(0)
   expect(slow.late).toBe(undefined)
+})
+
+test('a unit whose devices need more than what is read for many lets others have their turn', async () => {
+  const partner = lateTogether(51)
+  const unit = unitOf(50, [FIRST_ID + 50, FIRST_ID + 95])
+  const other = unitOf(4, [FIRST_ID + 4])
+  for (const device of unit.devices.values()) {
+    warm.add(device.config.deviceId)
+    device.late = undefined
+    makeLate(device, 1)
+  }
+  costMs = (deviceIds) => (deviceIds.length > 1 ? 50 : deviceIds.some((id) => warm.has(id)) ? 900 : 600)
+  let folded = 0
+  for (let turns = 0; turns < 100 && hasLate(other); turns += 1) {
+    vi.advanceTimersByTime(TURN_EVERY_MS)
+    reads.beginTurn()
+    await settle(refolds.next([partner, unit, other].filter(hasLate), 'nothing'))
+    makeLate(deviceOf(partner), 1)
+    for (const device of unit.devices.values()) {
+      if (!device.late) folded += 1
+      makeLate(device, 1)
+    }
+  }
+  expect(folded).toBeGreaterThan(0)
+  expect(hasLate(other)).toBe(false)
 })
 
 test('devices that cannot be read together in time hold up what is live once a minute, not in each turn', async () => {

@@ -95,6 +95,26 @@ test.each([
   expect(statusAt(unit, HOURS_5 + 1)).toBe('restoring')
 })
 
+test('nor by readings of before where its first one since says nothing of the temperature', () => {
+  const unit = unitOf([DEVICE])
+  apply(unit, GOOD_LONG_AGO)
+  expect(statusAt(unit, HOURS_5 - 1)).toBe('manual_required')
+  apply(
+    unit,
+    temperatures([HOURS_5, 3]).map((reading) => ({ ...reading, temperatureCenti: null })),
+  )
+  expect(statusAt(unit, HOURS_5 + 1)).toBe('restoring')
+  apply(unit, temperatures([HOURS_5 + 300, 3], [HOURS_5 + 600, 3]))
+  expect(statusAt(unit, HOURS_5 + 601)).toBe('ok')
+})
+
+test('a new one is no longer offline when its first readings are heard, though they wait', () => {
+  const unit = unitOf([DEVICE], 'offline')
+  holdUp(unit)
+  apply(unit, temperatures([600, 3]))
+  expect(statusAt(unit, 601)).toBe('restoring')
+})
+
 test('one that is in order stays so while something of a device that was not out of sight waits', () => {
   const unit = unitOf([DEVICE])
   apply(unit, GOOD_LONG_AGO)
