@@ -7,7 +7,7 @@ export const ingestSettings = {
   INGEST_BATCH_ROWS_MAX: integerSetting({
     min: 1,
     max: 100_000,
-    default: 10_000,
+    default: 20_000,
     unit: 'readings and events',
   }),
   INGEST_BATCH_BYTES_MAX: integerSetting({
