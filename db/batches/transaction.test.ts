@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { createDatabase } from '../client.ts'
 import { createTestDatabase } from '../testing/test-database.ts'
-import { copyInto, onConnection } from './transaction.ts'
+import { copyInto, inReadOnly, onConnection } from './transaction.ts'
 
 /** A proxy to the database that can hold back what the server answers, and let it go later. */
 async function holdingProxy(url: string) {
@@ -78,6 +78,31 @@ test('an answer to a COPY that comes after we gave up harms nothing, and the con
   } finally {
     await pool.end()
     await proxy.close()
+    await database.drop()
+  }
+})
+
+test('a read has one process of the server, however many rows it looks through', async () => {
+  const database = await createTestDatabase()
+  const { $client: pool } = createDatabase({
+    url: database.url,
+    poolMax: 1,
+    statementTimeoutMs: 10_000,
+    connectTimeoutMs: 5_000,
+    onIdleError: () => {},
+  })
+  try {
+    // As for a large table, of which few rows are wanted.
+    await pool.query(`
+      SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
+      CREATE TABLE many AS SELECT n FROM generate_series(1, 10000) n; ANALYZE many`)
+    const explain = 'EXPLAIN SELECT count(*) FROM many WHERE n % 7 = 3'
+    const planOf = ({ rows }: { rows: unknown[] }) => JSON.stringify(rows)
+    expect(planOf(await pool.query(explain))).toContain('Workers Planned')
+    const read = await inReadOnly(pool, 10_000, (client) => client.query(explain))
+    expect(planOf(read)).not.toContain('Workers Planned')
+  } finally {
+    await pool.end()
     await database.drop()
   }
 })

@@ -51,7 +51,13 @@ export async function onConnection<T>(
   }
 }
 
-/** Reads on a connection of the pool, each statement for so long at most: then the server ends it (57014). `signal`: as above. */
+/** PostgreSQL would give a long read a processor for each of its workers; what is committed meanwhile needs them. */
+const ALONE = 'SET LOCAL max_parallel_workers_per_gather = 0'
+
+/**
+ * Reads on a connection of the pool, in one process of the server, each statement for so long at most: then the server ends it
+ * (57014). `signal`: as above.
+ */
 export function inReadOnly<T>(
   pool: Pool,
   statementTimeoutMs: number,
@@ -59,7 +65,8 @@ export function inReadOnly<T>(
   signal?: AbortSignal,
 ): Promise<T> {
   const work = async (client: PoolClient) => {
-    await client.query(`BEGIN READ ONLY; SET LOCAL statement_timeout = ${Math.trunc(statementTimeoutMs)}`)
+    const limit = `SET LOCAL statement_timeout = ${Math.trunc(statementTimeoutMs)}`
+    await client.query(`BEGIN READ ONLY; ${ALONE}; ${limit}`)
     const result = await read(client)
     await client.query('COMMIT')
     return result
