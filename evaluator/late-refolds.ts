@@ -1,7 +1,7 @@
 import type { EpisodeRange } from '../db/evaluation/episodes.ts'
 import { isWaiting, mayWait, type Waits } from './deferral.ts'
 import { hearMissed } from './hear-missed.ts'
-import { LateRows } from './late-rows.ts'
+import { LateRows, RowDensity } from './late-rows.ts'
 import { TurnSpentError } from './reads.ts'
 import { refoldDevice } from './refold-device.ts'
 import { isOfDevice, isTimeout } from './refusals.ts'
@@ -39,6 +39,7 @@ export class LateRefolds {
   /** What was put off and is stored, or will be. */
   readonly #kept = new WeakSet<Late>()
   #rows: LateRows | undefined
+  readonly #density = new RowDensity()
   #waits: Waits = 'nothing'
   #hasTried = false
   /** By `performance.now()`. */
@@ -81,7 +82,9 @@ export class LateRefolds {
       ),
     )
     const isTogether = due.length > 1 && performance.now() >= this.#aloneUntilMs
-    this.#rows = isTogether ? await LateRows.read(reads, due, now()) : undefined
+    this.#rows = isTogether
+      ? await LateRows.read(reads, due, { nowMs: now(), density: this.#density })
+      : undefined
     if (this.#rows?.hasTimedOut) this.#aloneUntilMs = performance.now() + ALONE_MS
     return ordered
   }

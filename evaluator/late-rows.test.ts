@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { LateRows } from './late-rows.ts'
+import { LateRows, RowDensity } from './late-rows.ts'
 import { loadUnits } from './load-units.ts'
 import { type EvaluatedFleet, openEvaluatedFleet, TOO_WARM } from './testing/evaluated-fleet.ts'
 import { readsOf } from './testing/reads.ts'
@@ -47,7 +47,10 @@ function late(minutes: readonly (number | null)[]): DeviceContext[] {
 }
 
 const read = (given: DeviceContext[], statementTimeoutMs = 30_000) =>
-  LateRows.read(readsOf(fleet.db.$client, statementTimeoutMs), given, Date.now())
+  LateRows.read(readsOf(fleet.db.$client, statementTimeoutMs), given, {
+    nowMs: Date.now(),
+    density: new RowDensity(),
+  })
 
 const minutesOf = (rows: LateRows, index: number, fromMinute: number, toMinute = 1_000) =>
   rows
@@ -82,4 +85,40 @@ test('of devices whose rows take too long to read it knows nothing', async () =>
   await holder.query('ROLLBACK')
   holder.release()
   expect(minutesOf(rows, 0, 140)).toBeUndefined()
+})
+
+test('of many more rows than the intervals let expect, only the first reading asks for too much', async () => {
+  const rowsEach = 15_000
+  const dense = await openEvaluatedFleet({ rules: [TOO_WARM], devices: 8, minutes: 300 })
+  await dense.db.$client.query(
+    `INSERT INTO sensor_readings (organization_id, unit_id, device_id, recorded_at, received_at, temperature, source, batch_id)
+     SELECT d.organization_id, d.unit_id, d.id, at, at, 5, 'hub', 1
+     FROM devices d, generate_series(1, $1) n, to_timestamp($2::float8 / 1000 + n * 0.1) at WHERE d.id = ANY ($3)`,
+    [rowsEach, dense.beginMs + 140 * MINUTE_MS, dense.devices],
+  )
+  const reads = readsOf(dense.db.$client)
+  const [unit] = await loadUnits(reads.once, {
+    ...{ nowMs: Date.now(), pauses: [], offsets: new Map(), onDefect: () => {} },
+  })
+  const given = dense.devices.flatMap((id) => unit?.devices.get(id) ?? [])
+  const fromMs = dense.beginMs + 140 * MINUTE_MS
+  for (const device of given) noteLate(device, { fromMs, toMs: fromMs })
+  let tooMany = 0
+  const counting = {
+    once: async <T>(read: Parameters<typeof reads.once<T>>[0]) => {
+      const rows = await reads.once(read)
+      if (rows === undefined) tooMany += 1
+      return rows
+    },
+    isTurnSpent: false,
+  }
+  const density = new RowDensity()
+  for (const inVain of [1, 0]) {
+    tooMany = 0
+    const rows = await LateRows.read(counting, given, { nowMs: Date.now(), density })
+    const known = given.map((device) => rows.of(device, { fromMs, toMs: Infinity })?.length)
+    expect(known).toEqual(given.map(() => rowsEach))
+    expect(tooMany).toBe(inVain)
+  }
+  await dense.close()
 })

@@ -10,7 +10,7 @@ import type { DeviceContext } from './unit-context.ts'
 const TOGETHER_MS = 3_600_000
 /** Rows of a group that are held in memory at once. */
 const ROWS_MAX = 100_000
-/** So many are expected at most: some devices send more often than they should. */
+/** So many are expected at most: some devices have more than others. */
 const ROWS_EXPECTED_MAX = ROWS_MAX / 2
 
 interface Span {
@@ -18,9 +18,29 @@ interface Span {
   toMs: number
 }
 
+/**
+ * How many rows devices have, as a multiple of what their intervals let expect: what was read last tells, so that not each reading
+ * begins with rows that are too many.
+ */
+export class RowDensity {
+  #factor = 1
+
+  /** Rows of which so many are expected by the intervals. */
+  rows(expected: number): number {
+    return expected * this.#factor
+  }
+
+  note(expected: number, rows: number): void {
+    // Others may have more than those that were read last.
+    this.#factor = Math.max(1, rows / Math.max(1, expected), this.#factor / 2)
+  }
+}
+
 /** Rows from a time on of devices that are late together. */
 export class LateRows {
   readonly #reads: Pick<Reads, 'once' | 'isTurnSpent'>
+  readonly #nowMs: number
+  readonly #density: RowDensity
   readonly #rows = new Map<DeviceContext, { fromMs: number; rows: readonly ReadingInput[] }>()
   /** A group has taken too long: no further one is read, as each of them might take as long. */
   #hasTimedOut = false
@@ -37,15 +57,17 @@ export class LateRows {
   static async read(
     reads: Pick<Reads, 'once' | 'isTurnSpent'>,
     devices: readonly DeviceContext[],
-    nowMs: number,
+    { nowMs, density }: { nowMs: number; density: RowDensity },
   ): Promise<LateRows> {
-    const read = new LateRows(reads)
-    for (const group of together(devices, nowMs)) await read.#readGroup(group)
+    const read = new LateRows(reads, nowMs, density)
+    for (const group of together(devices, nowMs, density)) await read.#readGroup(group)
     return read
   }
 
-  private constructor(reads: Pick<Reads, 'once' | 'isTurnSpent'>) {
+  private constructor(reads: Pick<Reads, 'once' | 'isTurnSpent'>, nowMs: number, density: RowDensity) {
     this.#reads = reads
+    this.#nowMs = nowMs
+    this.#density = density
   }
 
   has(device: DeviceContext): boolean {
@@ -62,9 +84,12 @@ export class LateRows {
   async #readGroup(group: readonly DeviceContext[]): Promise<void> {
     if (group.length < 2 || this.#hasTimedOut || this.#reads.isTurnSpent) return
     const fromMs = group.reduce((first, device) => Math.min(first, neededFromMs(device)), Infinity)
+    const expected = group.reduce((sum, device) => sum + expectedRows(device, this.#nowMs), 0)
     const deviceIds = group.map(({ config }) => config.deviceId)
     const rows = await this.#readTogether({ deviceIds, fromMs })
     if (rows === 'unreadable') return
+    // There are more of them, but also groups of half as many are to have room.
+    this.#density.note(expected, rows === 'too many' ? ROWS_MAX : rows.length)
     if (rows === 'too many') {
       const half = Math.ceil(group.length / 2)
       await this.#readGroup(group.slice(0, half))
@@ -103,12 +128,18 @@ function neededFromMs({ late, judging }: DeviceContext): number {
   return fromMs - BACK_INTERVALS_FIRST * intervalAt(judging, fromMs)
 }
 
+/** From there to now, by the interval of the device. */
+function expectedRows(device: DeviceContext, nowMs: number): number {
+  const fromMs = neededFromMs(device)
+  return Math.max(0, nowMs - fromMs) / intervalAt(device.judging, fromMs)
+}
+
 /** Those of whom one has its turn first come first. */
-function together(devices: readonly DeviceContext[], nowMs: number): DeviceContext[][] {
+function together(devices: readonly DeviceContext[], nowMs: number, density: RowDensity): DeviceContext[][] {
   const keyed = devices.map((device, turn) => ({ device, turn, fromMs: neededFromMs(device) }))
   const groups: { firstMs: number; rows: number; turn: number; group: DeviceContext[] }[] = []
   for (const { device, turn, fromMs } of keyed.sort((a, b) => a.fromMs - b.fromMs)) {
-    const rows = Math.max(0, nowMs - fromMs) / intervalAt(device.judging, fromMs)
+    const rows = density.rows(expectedRows(device, nowMs))
     const last = groups.at(-1)
     if (last && fromMs <= last.firstMs + TOGETHER_MS && last.rows + rows <= ROWS_EXPECTED_MAX) {
       last.group.push(device)
