@@ -14,7 +14,7 @@ ENV NODE_ENV=production \
     DATA_DIR=/data
 # The spool: what was acknowledged while the database was away. Give it a volume that outlives the container.
 RUN install --directory --owner=node --group=node --mode=0700 /data
-# What Node makes of the TypeScript, see below.
+# Node's compile cache, see below.
 RUN install --directory --owner=node --group=node /app/node_modules/.cache
 VOLUME /data
 WORKDIR /app
@@ -31,9 +31,9 @@ COPY --chown=node:node ingest ./ingest
 COPY --chown=node:node service ./service
 
 USER node
-# Node's compile cache (compile-cache.mjs): a container may not be able to write it. It depends on the user, the path and the flags of V8.
-# A program loads all of itself before it says that there is no such log level, and the scripts of the threads before they
-# say that they are no programs: these four messages are as they should be.
+# Fills Node's compile cache (compile-cache.mjs), as containers may be unable to. It holds for this user, these flags and this
+# kind of processor. A program has loaded all it needs when it says that there is no such log level, and the script of a
+# thread when it says that it is no program: these four messages are as they should be.
 RUN export LOG_LEVEL=none; \
     service="node --max-semi-space-size=8 --heap-growing-percent=120 --import ./check-runtime.mjs"; \
     ! $service main.ts && ! $service evaluator/thread/evaluator-worker.ts && ! $service ingest/spool/spool-worker.ts && \

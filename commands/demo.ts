@@ -60,7 +60,8 @@ async function main(): Promise<number> {
 
 /**
  * In a process of its own, so that simulators and service do not share an event loop; in a process group of its own, so
- * that Ctrl-C reaches it through us alone; with Node's flags that we were started with. The database's URL goes by the environment: arguments can be seen by all.
+ * that Ctrl-C reaches it through us alone. `fork` gives it the flags that our Node has. The database's URL goes by the
+ * environment: arguments can be seen by all.
  */
 function startSimulators(service: Service, fleet: DemoFleet, line: DemoLine): ChildProcess {
   const args = [fleet.fleetPath, '--credentials', fleet.credentialsPath, '--url', addressOf(service, 'mqtt')]

@@ -79,10 +79,12 @@ describe('the Dockerfile', () => {
     ])
   })
 
-  test('fills the compile cache last, as the user that reads it', () => {
+  test('fills the compile cache last, as the user and with the flags that it starts the service with', () => {
     const steps = image.map((instruction) => (fillsCache(instruction) ? 'fill' : instruction.name))
     expect(steps.indexOf('fill')).toBeGreaterThan(steps.indexOf('USER'))
     expect(steps.indexOf('fill')).toBeGreaterThan(steps.lastIndexOf('COPY'))
+    const flags = execForm({ value: soleValue(image, 'CMD') }).slice(0, -1)
+    expect(image.find(fillsCache)?.value).toContain(`"${flags.join(' ')}"`)
   })
 
   test('takes no tests, no secrets and nothing of a checkout that it does not need', () => {
