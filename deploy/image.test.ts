@@ -166,7 +166,7 @@ describe('the files of the image, with the dependencies of production only', () 
     return { end, output: () => output }
   }
 
-  test('have a compile cache, filled by what ends before it has started anything', () => {
+  test('have a compile cache, filled while the image is built', () => {
     expect(fill.code, fill.stderr).toBe(0)
     expect(stripped(fill.stderr).join('\n')).toMatch(/\/spool-worker\.ts/)
   })
@@ -195,6 +195,7 @@ describe('the files of the image, with the dependencies of production only', () 
     } finally {
       await service.end('SIGKILL')
     }
+    expect(service.output()).toContain('StrippedTypeScript')
     expect(stripped(service.output())).toEqual([])
   })
 
