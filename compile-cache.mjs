@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url'
 /** By then a service has loaded all it needs. Commands that end sooner keep theirs when they end. */
 const LOADED_MS = 10_000
 
-// Not in the temporary folder: what lies there is executed, and others may write to it. Where this folder cannot be written, or
-// Node is too old, all works as without.
+// Not in the temporary folder: what lies there is executed, and others may write to it. Where this folder cannot be written
+// it is only read (the Dockerfile fills it), and where it is not there either, or Node is too old, all works as without.
 const folder = fileURLToPath(new URL('./node_modules/.cache/node', import.meta.url))
 const { directory } = nodeModule.enableCompileCache?.(folder) ?? {}
 // A service that is killed would keep nothing.

@@ -13,6 +13,9 @@ import { applyDemoFleet } from './demo-fleet.ts'
 
 const PROGRAM = fileURLToPath(new URL('./demo.ts', import.meta.url))
 
+/** Stands for what `npm run demo` has Node load first. */
+const PRELOADED = 'data:text/javascript,console.log("Preloaded by",process.argv[1])'
+
 let folder: string
 let database: TestDatabase
 beforeAll(async () => {
@@ -84,6 +87,7 @@ async function liveHubs(): Promise<number> {
 async function demo(
   args: readonly string[],
   interrupt: (output: string, stop: () => void) => void = () => {},
+  nodeFlags: readonly string[] = [],
 ) {
   const ports = { MQTT_PORT: '0', MQTT_TLS_PORT: '0', HTTP_PORT: '0', LOG_LEVEL: 'error' }
   const env = userEnvironment({
@@ -91,7 +95,10 @@ async function demo(
     DATABASE_URL: database.url,
     DATA_DIR: join(folder, 'data'),
   })
-  const child = spawn(process.execPath, [PROGRAM, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [...nodeFlags, PROGRAM, ...args], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let output = ''
   let isStopped = false
   const stop = () => {
@@ -110,10 +117,13 @@ async function demo(
 }
 
 test('runs until Ctrl-C, then delivers, verifies, prints the books and stops', async () => {
-  const { code, output } = await demo(['--hubs', '2', '--sensors', '6', '--interval', '1'], (text, stop) => {
+  const args = ['--hubs', '2', '--sensors', '6', '--interval', '1']
+  const interrupt = (text: string, stop: () => void) => {
     if (text.includes('Simulating')) stop()
-  })
+  }
+  const { code, output } = await demo(args, interrupt, ['--import', PRELOADED])
   expect(code, output).toBe(0)
+  expect(output).toMatch(/^Preloaded by .*\/simulate\.ts$/m)
   expect(output).toMatch(/^Database \(psql\): +postgres:/m)
   expect(output).toMatch(/^MQTT: +mqtt:\/\/127\.0\.0\.1:\d+$/m)
   expect(output).toMatch(/^Status page: +http:/m)

@@ -1,5 +1,5 @@
 // `npm run demo`: the service as `npm start` starts it, with a generated fleet and simulators that publish to it.
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
@@ -60,11 +60,12 @@ async function main(): Promise<number> {
 
 /**
  * In a process of its own, so that simulators and service do not share an event loop; in a process group of its own, so
- * that Ctrl-C reaches it through us alone. The database's URL goes by the environment: arguments can be seen by all.
+ * that Ctrl-C reaches it through us alone. `fork` gives it the flags that our Node has. The database's URL goes by the
+ * environment: arguments can be seen by all.
  */
 function startSimulators(service: Service, fleet: DemoFleet, line: DemoLine): ChildProcess {
   const args = [fleet.fleetPath, '--credentials', fleet.credentialsPath, '--url', addressOf(service, 'mqtt')]
-  return spawn(process.execPath, [SIMULATE, ...args, ...line.simulateArgs], {
+  return fork(SIMULATE, [...args, ...line.simulateArgs], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     detached: true,
     env: { ...process.env, DATABASE_URL: addressOf(service, 'database') },

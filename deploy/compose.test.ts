@@ -86,6 +86,11 @@ test('without a password nothing starts, and a sentence says what to do', () => 
   expect(() => interpolate(password, {})).toThrow('Put POSTGRES_PASSWORD into .env')
 })
 
+test('the evaluator of its own is started as its script does', () => {
+  const { scripts } = JSON.parse(readProjectFile('package.json'))
+  expect(scripts.evaluator).toBe(`exec ${serviceOf('evaluator').command.join(' ')}`)
+})
+
 test('the evaluator of its own has the database of FrostGuard, and settings that exist and are right', () => {
   const { environment, command } = serviceOf('evaluator')
   const given = Object.entries(environment)

