@@ -169,6 +169,9 @@ export function recalibrate(device: DeviceContext, offsets: readonly Calibration
   const changed = [...without(device.offsets, offsets), ...without(offsets, device.offsets)]
   if (changed.length === 0) return false
   device.offsets = offsets
+  // By which offsets it was heard is not known: it may have been read when they had changed already.
+  device.hearing.temperatureAtMs = null
+  device.hearing.temperatureCenti = null
   const fromMs = changed.reduce(
     (first, one) => Math.min(first, one.fromMs),
     viewOf(device).newestAtMs ?? Infinity,
