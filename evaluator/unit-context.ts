@@ -102,7 +102,6 @@ export function openUnit(
   for (const device of config.devices) {
     unit.devices.set(device.deviceId, openDevice(unit, device, known))
   }
-  if (isTakenUp(unit)) takeUp(unit, new Map())
   return unit
 }
 
