@@ -23,15 +23,18 @@ function statusDevice(
 ): StatusDevice {
   const { hearing, config, isUnheard } = device
   const last = lastReadingOf(device)
-  const openSinceMs = last.atMs === null ? null : unit.timeline.openSinceMs(last.atMs)
+  const measuredAtMs = last.temperature?.atMs ?? null
   // Behind a hub that is away it has no alert of its own, but nobody sees how it is.
-  const missedSince = (newestAtMs: number | null) =>
-    missedCheckIns({ newestAtMs }, { device: config, pauses: unit.downtimes }, nowMs)
+  const listening = { device: config, pauses: unit.downtimes }
+  const missedSince = (newestAtMs: number | null): number | null =>
+    isUnheard ? null : missedCheckIns({ newestAtMs }, listening, nowMs)
+  const missed = missedSince(hearing.newestAtMs)
+  const openSinceMs = last.atMs === null ? null : unit.timeline.openSinceMs(last.atMs)
   const inARow = goodInARow(unit, device, last)
   return {
     newestAtMs: isUnheard ? null : hearing.newestAtMs,
-    missed: isUnheard ? null : missedSince(hearing.newestAtMs),
-    temperatureMissed: isUnheard ? null : missedSince(last.temperature?.atMs ?? null),
+    missed,
+    temperatureMissed: measuredAtMs === hearing.newestAtMs ? missed : missedSince(measuredAtMs),
     temperatureCenti: last.temperature?.centi ?? null,
     isPending: viewOf(device).isPending,
     goodInARow: isAnyUnheard ? Math.min(inARow, 1) : inARow,
