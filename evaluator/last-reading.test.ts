@@ -12,8 +12,8 @@ const SLOW = `
     ELSE floor($1::float8 * 100 + 0.5)::integer END $$`
 const STATEMENT_MS = 500
 const MINUTES = 30
-/** More than a look of the clock takes: what was changed is looked for. */
-const LOOK_MS = 1_000
+/** So long after a turn the ledger is read again. */
+const POLL_MS = 1_000
 
 let fleet: EvaluatedFleet
 let stepped: SteppedSession
@@ -29,7 +29,7 @@ afterEach(async () => {
 
 async function turn(): Promise<void> {
   await untilShown(fleet.db.$client)
-  vi.advanceTimersByTime(LOOK_MS)
+  vi.advanceTimersByTime(POLL_MS)
   while (await stepped.session.turn());
 }
 
