@@ -83,6 +83,21 @@ test('a device that has fallen silent, until it is heard again', async () => {
   expect(await fleet.alerts()).toMatchObject([{ ...silence, resolution: 'recovered' }])
 })
 
+test('a silence that a reading of a fault ends, and a unit that nobody sees until a temperature comes', async () => {
+  fleet = await openEvaluatedFleet({ rules: [SILENT], minutes: 40 })
+  await setHub('true', 40)
+  await fleet.commit([[0, 3]], 0, 0)
+  fleet.startEvaluator()
+  await until('it is raised', async () => (await fleet.alerts()).length > 0)
+  await fleet.commit([[38, null]])
+  await fleet.evaluated()
+  expect(await fleet.alerts()).toMatchObject([{ rule: 'Silent', status: 'resolved', ended: 38 }])
+  expect(await unitStatus()).toBe('monitoring_interrupted')
+  await fleet.commit([[39, 3]])
+  await fleet.evaluated()
+  expect(await unitStatus()).toBe('restoring')
+})
+
 test('devices of a hub that is away are silent as one: with it', async () => {
   fleet = await openEvaluatedFleet({ rules: [SILENT], devices: 3, minutes: 40 })
   for (const device of [0, 1, 2]) await fleet.commit([[device, 3]], device, device)

@@ -9,15 +9,21 @@ import { createTestFleet, type TestFleet } from '../db/testing/fleet.ts'
 import { createTestDatabase, type TestDatabase } from '../db/testing/test-database.ts'
 import { Random } from '../simulators/random.ts'
 import { randomSeed } from '../simulators/testing/rates.ts'
+import { applyInputs } from './apply-inputs.ts'
 import { loadUnitConfigs } from './config/unit-configs.ts'
 import { newDeviceState } from './core/device.ts'
 import { newHearing } from './core/silence.ts'
+import type { ReadingInput } from './core/types.ts'
 import { FleetMemory } from './fleet-memory.ts'
 import type { Read } from './reads.ts'
+import { updateStatus } from './status.ts'
+import { every } from './testing/judging.ts'
 import { readsOf } from './testing/reads.ts'
+import { type DeviceContext, OPEN_END_MS, takeUp, type UnitContext } from './unit-context.ts'
 
 const SEED = randomSeed()
 const MANY_UNITS = 10_000
+const NOW_SECONDS = Math.floor(Date.now() / 1_000)
 
 let database: TestDatabase
 let pool: Pool
@@ -67,6 +73,21 @@ const rule = (scope: { siteId?: number; unitId?: number; limit?: number } = {}) 
   VALUES (${fleet.organizationId}, ${scope.siteId ?? null}, ${scope.unitId ?? null}, 'Warm ' || gen_random_uuid(), 'alarm_active',
     'critical', 'temperature_above', '{"limit": ${scope.limit ?? 5}}')`
 const device = () => fleet.devices[0]?.id ?? 0
+
+/** Of the first device. */
+const ofDevice = (reading: ReadingInput): ReadingInput => ({ ...reading, deviceId: device() })
+
+function unitOf({ units }: FleetMemory): UnitContext {
+  const unit = units.get(fleet.unitId)
+  if (!unit) throw new Error('The unit was expected to be there')
+  return unit
+}
+
+function deviceOf({ devices }: UnitContext, deviceId: number): DeviceContext {
+  const found = devices.get(deviceId)
+  if (!found) throw new Error('The unit was expected to have the device')
+  return found
+}
 
 async function openMemory(onRows: (count: number) => void = () => {}): Promise<FleetMemory> {
   const once = countedReads(onRows)
@@ -209,6 +230,46 @@ test('what comes of a device that was put off does not wait for it when its unit
   await memory.refresh()
   expect(known()).not.toBe(before)
   expect(known()?.isPutOff).toBe(true)
+})
+
+describe('while a device of a unit cannot be read', () => {
+  /** Heard a moment ago, by a rule that it is inside of, in a unit of which another device is still to be heard. */
+  async function openHeard(): Promise<{
+    memory: FleetMemory
+    heard: () => DeviceContext
+    unit: () => UnitContext
+  }> {
+    await pool.query(rule({ unitId: fleet.unitId }))
+    await pool.query(`UPDATE units SET status = 'ok' WHERE id = ${fleet.unitId}`)
+    const memory = await openMemory()
+    const unit = () => unitOf(memory)
+    const heard = () => deviceOf(unit(), device())
+    takeUp(unit(), new Map())
+    heard().isUnheard = false
+    heard().late = undefined
+    applyInputs(unit(), { readings: every(300, [3, 3], NOW_SECONDS - 300).map(ofDevice), doors: [] })
+    expect(updateStatus(unit(), NOW_SECONDS * 1_000)).toBe(false)
+    return { memory, heard, unit }
+  }
+
+  test('its status follows a limit that is changed', async () => {
+    const { memory, unit } = await openHeard()
+    await pool.query(`UPDATE units SET temp_max = 2 WHERE id = ${fleet.unitId}`)
+    await memory.refresh()
+    expect(updateStatus(unit(), NOW_SECONDS * 1_000)).toBe(true)
+    expect(unit().status).toBe('excursion')
+  })
+
+  test('what was heard of the others is not to be heard again, and that device still is', async () => {
+    const { memory, heard, unit } = await openHeard()
+    await pool.query(`UPDATE units SET temp_max = 2 WHERE id = ${fleet.unitId}`)
+    await memory.refresh()
+    expect([heard().isUnheard, heard().late?.toMs]).toEqual([false, NOW_SECONDS * 1_000])
+    expect(deviceOf(unit(), fleet.devices[1]?.id ?? 0)).toMatchObject({
+      isUnheard: true,
+      late: { toMs: OPEN_END_MS },
+    })
+  })
 })
 
 test('a unit that was deleted while it was closed is not opened again', async () => {

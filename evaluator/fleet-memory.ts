@@ -163,11 +163,12 @@ function takeUnwritten(unit: UnitContext, before: UnitContext): void {
   for (const [key, episode] of before.changed) unit.changed.set(key, episode)
   for (const deviceId of before.silent) unit.silent.add(deviceId)
   unit.isHeard = before.isHeard
-  for (const [deviceId, { isUnsaved, isPutOff, late }] of before.devices) {
+  for (const [deviceId, { isUnsaved, isPutOff, isUnheard, late }] of before.devices) {
     const device = unit.devices.get(deviceId)
     if (!device) continue
     device.isUnsaved = isUnsaved
     device.isPutOff = isPutOff
+    device.isUnheard = isUnheard
     if (late) noteLate(device, late)
   }
 }

@@ -6,7 +6,7 @@ import type { UnitConfig } from './core/types.ts'
 import { readHeldDoors } from './held-doors.ts'
 import { nothingSaved, readSaved } from './read-saved.ts'
 import type { Read } from './reads.ts'
-import { openUnit, type SavedDevice, type UnitContext, viewOf } from './unit-context.ts'
+import { isTakenUp, openUnit, type SavedDevice, takeUp, type UnitContext, viewOf } from './unit-context.ts'
 import type { Offsets } from './work.ts'
 
 /** Units whose states are read with one query. */
@@ -62,8 +62,14 @@ export async function openUnits(
   return units
 }
 
-/** Where the states are broken inside, which nothing shows until they are used, all is folded from the rows. */
 function openSaved(config: UnitConfig, known: Parameters<typeof openUnit>[1]): UnitContext {
+  const unit = openWhole(config, known)
+  if (isTakenUp(unit)) takeUp(unit, new Map())
+  return unit
+}
+
+/** Where the states are broken inside, which nothing shows until they are used, all is folded from the rows. */
+function openWhole(config: UnitConfig, known: Parameters<typeof openUnit>[1]): UnitContext {
   try {
     const unit = openUnit(config, known)
     for (const device of unit.devices.values()) viewOf(device)

@@ -6,7 +6,10 @@ import { OPEN_END_MS, type SavedDevice } from './unit-context.ts'
 export function readSaved(stored: unknown): SavedDevice {
   const saved = (stored ?? {}) as Partial<SavedDevice>
   const { readings, hearing } = saved
-  if (isState(readings) && Array.isArray(hearing?.running)) return { ...saved, readings, hearing }
+  if (isState(readings) && Array.isArray(hearing?.running)) {
+    // Early versions kept less of what was heard.
+    return { ...saved, readings, hearing: { ...newHearing(), ...hearing } }
+  }
   return nothingSaved()
 }
 

@@ -1,11 +1,11 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { applyInputs } from './apply-inputs.ts'
 import type { ReadingInput } from './core/types.ts'
 import type { UnitStatus } from './core/unit-status.ts'
 import { NO_DOORS } from './held-doors.ts'
 import { updateStatus } from './status.ts'
-import { above, judgingOf, temperatures } from './testing/judging.ts'
-import { noteLate, openUnit, type UnitContext } from './unit-context.ts'
+import { above, judgingOf, readingAt, temperatures } from './testing/judging.ts'
+import { noteLate, openUnit, recalibrate, type UnitContext } from './unit-context.ts'
 
 const HOURS_5 = 18_000
 /** The other device falls silent here. */
@@ -15,12 +15,16 @@ const OTHER = 2
 /** Two good ones before five hours of silence. */
 const GOOD_LONG_AGO = temperatures([0, 3], [300, 3], [600, 3])
 
-function unitOf(deviceIds: readonly number[], status: UnitStatus = 'ok'): UnitContext {
+function unitOf(
+  deviceIds: readonly number[],
+  status: UnitStatus = 'ok',
+  tempMaxCenti: number | null = 500,
+): UnitContext {
   const { unit: config, device } = judgingOf(above(5, 600))
   return openUnit(
     {
       ...config,
-      tempMaxCenti: 500,
+      tempMaxCenti,
       manualMonitoringRequired: true,
       devices: deviceIds.map((deviceId) => ({ ...device, deviceId })),
     },
@@ -66,12 +70,13 @@ test.each([
 )
 
 test.each([
-  ['judged, and too warm', false, 'excursion'],
-  ['heard, and not judged yet', true, 'restoring'],
-])(
+  ['judged, and too warm', false, null, 'excursion'],
+  ['heard, and too warm for the unit', true, 500, 'excursion'],
+  ['heard, and not judged yet', true, null, 'restoring'],
+] as const)(
   'a unit that was out of sight is not in order by readings of before, where its device is %s',
-  (_, isHeldUp, status) => {
-    const unit = unitOf([DEVICE])
+  (_, isHeldUp, tempMaxCenti, status) => {
+    const unit = unitOf([DEVICE], 'ok', tempMaxCenti)
     apply(unit, GOOD_LONG_AGO)
     expect(statusAt(unit, HOURS_5 - 1)).toBe('manual_required')
     if (isHeldUp) holdUp(unit)
@@ -86,7 +91,7 @@ test.each([
   ['is silent', []],
   ['is in order', temperatures([HOURS_5 - 300, 3], [HOURS_5, 3])],
 ])('nor where another one of its devices %s', (_, ofOther) => {
-  const unit = unitOf([DEVICE, OTHER])
+  const unit = unitOf([DEVICE, OTHER], 'ok', null)
   for (const deviceId of [DEVICE, OTHER]) apply(unit, GOOD_LONG_AGO, deviceId)
   expect(statusAt(unit, HOURS_5 - 301)).toBe('manual_required')
   holdUp(unit)
@@ -95,17 +100,89 @@ test.each([
   expect(statusAt(unit, HOURS_5 + 1)).toBe('restoring')
 })
 
-test('nor by readings of before where its first one since says nothing of the temperature', () => {
+const FAULT = { fault: 'no_probe' }
+const BATTERY = { battery: 80 }
+
+describe.each([
+  ['of a fault', FAULT],
+  ['of its battery alone', BATTERY],
+])('a first reading %s', (_, given) => {
+  test.each([
+    ['offline', 1_000],
+    ['monitoring_interrupted', 3_000],
+    ['manual_required', HOURS_5],
+  ] as const)('leads from %s nowhere, judged or not', (status, second) => {
+    for (const isHeldUp of [false, true]) {
+      const unit = unitOf([DEVICE])
+      apply(unit, GOOD_LONG_AGO)
+      expect(statusAt(unit, second - 1)).toBe(status)
+      if (isHeldUp) holdUp(unit)
+      apply(unit, [readingAt(second, given)])
+      expect(statusAt(unit, second + 1)).toBe(status)
+      apply(unit, temperatures([second + 300, 3]))
+      expect(statusAt(unit, second + 301)).toBe('restoring')
+      apply(unit, [readingAt(second + 600, given)])
+      expect(statusAt(unit, second + 601)).toBe('restoring')
+      apply(unit, temperatures([second + 900, 3]))
+      expect(statusAt(unit, second + 901)).toBe(isHeldUp ? 'restoring' : 'ok')
+    }
+  })
+
+  test('leads nowhere while another device of its unit cannot be read', () => {
+    const unit = unitOf([DEVICE, OTHER])
+    apply(unit, GOOD_LONG_AGO)
+    expect(statusAt(unit, HOURS_5 - 1)).toBe('manual_required')
+    deviceOf(unit, OTHER).isUnheard = true
+    apply(unit, [readingAt(HOURS_5, given)])
+    expect(statusAt(unit, HOURS_5 + 1)).toBe('manual_required')
+  })
+
+  test('and those that follow hold up no other device', () => {
+    const unit = unitOf([DEVICE, OTHER])
+    for (const deviceId of [DEVICE, OTHER]) apply(unit, GOOD_LONG_AGO, deviceId)
+    expect(statusAt(unit, HOURS_5 - 1)).toBe('manual_required')
+    apply(unit, [readingAt(HOURS_5, given)])
+    apply(unit, temperatures([HOURS_5, 3]), OTHER)
+    expect(statusAt(unit, HOURS_5 + 1)).toBe('restoring')
+    apply(unit, [readingAt(HOURS_5 + 300, given)])
+    apply(unit, temperatures([HOURS_5 + 300, 3]), OTHER)
+    expect(statusAt(unit, HOURS_5 + 301)).toBe('ok')
+  })
+})
+
+test('a device that never measures keeps no unit out of sight', () => {
+  const unit = unitOf([DEVICE, OTHER], 'offline')
+  for (const second of [0, 300, 600]) {
+    apply(unit, [readingAt(second, BATTERY)])
+    expect(statusAt(unit, second + 1)).toBe('offline')
+  }
+  for (const second of [900, 1_200]) {
+    apply(unit, [readingAt(second, BATTERY)])
+    apply(unit, temperatures([second, 3]), OTHER)
+    expect(statusAt(unit, second + 1)).toBe(second === 900 ? 'restoring' : 'ok')
+  }
+})
+
+test('a unit is in order again after two good ones, also with one without a temperature between them', () => {
   const unit = unitOf([DEVICE])
   apply(unit, GOOD_LONG_AGO)
   expect(statusAt(unit, HOURS_5 - 1)).toBe('manual_required')
-  apply(
-    unit,
-    temperatures([HOURS_5, 3]).map((reading) => ({ ...reading, temperatureCenti: null })),
-  )
-  expect(statusAt(unit, HOURS_5 + 1)).toBe('restoring')
-  apply(unit, temperatures([HOURS_5 + 300, 3], [HOURS_5 + 600, 3]))
+  apply(unit, temperatures([HOURS_5, 3]))
+  apply(unit, [readingAt(HOURS_5 + 300, FAULT)])
+  expect(statusAt(unit, HOURS_5 + 301)).toBe('restoring')
+  apply(unit, temperatures([HOURS_5 + 600, 3]))
   expect(statusAt(unit, HOURS_5 + 601)).toBe('ok')
+})
+
+test('what was heard by an offset that holds no more says nothing', () => {
+  const unit = unitOf([DEVICE])
+  apply(unit, GOOD_LONG_AGO)
+  holdUp(unit)
+  apply(unit, temperatures([900, 20]))
+  recalibrate(deviceOf(unit, DEVICE), [{ deviceId: DEVICE, fromMs: 0, offsetCenti: -1_700 }])
+  expect(statusAt(unit, 901)).toBe('ok')
+  apply(unit, temperatures([1_200, 20]))
+  expect(statusAt(unit, 1_201)).toBe('excursion')
 })
 
 test('a new one is no longer offline when its first readings are heard, though they wait', () => {

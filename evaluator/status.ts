@@ -1,12 +1,7 @@
 import { missedCheckIns } from './core/silence.ts'
-import { type StatusDevice, type UnitStatus, unitStatus } from './core/unit-status.ts'
+import { OUT_OF_SIGHT, type StatusDevice, type UnitStatus, unitStatus } from './core/unit-status.ts'
+import { type LastReading, lastReadingOf } from './last-reading.ts'
 import { type DeviceContext, type UnitContext, viewOf } from './unit-context.ts'
-
-const OUT_OF_SIGHT: ReadonlySet<UnitStatus> = new Set([
-  'offline',
-  'monitoring_interrupted',
-  'manual_required',
-])
 
 /** The status of a unit at the clock, from what is known of its devices. */
 function statusAt(unit: UnitContext, at: { nowMs: number; isAnyUnheard: boolean }): UnitStatus {
@@ -27,27 +22,31 @@ function statusDevice(
   { nowMs, isAnyUnheard }: { nowMs: number; isAnyUnheard: boolean },
 ): StatusDevice {
   const { hearing, config, isUnheard } = device
-  const view = viewOf(device)
-  const openSinceMs = view.newestAtMs === null ? null : unit.timeline.openSinceMs(view.newestAtMs)
+  const last = lastReadingOf(device)
+  const measuredAtMs = last.temperature?.atMs ?? null
+  // Behind a hub that is away it has no alert of its own, but nobody sees how it is.
+  const listening = { device: config, pauses: unit.downtimes }
+  const missedSince = (newestAtMs: number | null): number | null =>
+    isUnheard ? null : missedCheckIns({ newestAtMs }, listening, nowMs)
+  const missed = missedSince(hearing.newestAtMs)
+  const openSinceMs = last.atMs === null ? null : unit.timeline.openSinceMs(last.atMs)
+  const inARow = goodInARow(unit, device, last)
   return {
-    // As it was heard, not as it was judged: what came late may wait, and its view stands still meanwhile.
     newestAtMs: isUnheard ? null : hearing.newestAtMs,
-    // Behind a hub that is away it has no alert of its own, but nobody sees how it is.
-    missed: isUnheard ? null : missedCheckIns(hearing, { device: config, pauses: unit.downtimes }, nowMs),
-    temperatureCenti: view.temperatureCenti,
-    isPending: view.isPending,
-    goodInARow: isAnyUnheard ? Math.min(view.goodInARow, 1) : goodInARow(unit, device),
-    doorOpenForMs: openSinceMs === null || view.newestAtMs === null ? null : view.newestAtMs - openSinceMs,
+    missed,
+    temperatureMissed: measuredAtMs === hearing.newestAtMs ? missed : missedSince(measuredAtMs),
+    temperatureCenti: last.temperature?.centi ?? null,
+    isPending: viewOf(device).isPending,
+    goodInARow: isAnyUnheard ? Math.min(inARow, 1) : inARow,
+    doorOpenForMs: openSinceMs === null || last.atMs === null ? null : last.atMs - openSinceMs,
   }
 }
 
-/** What is not judged, or of a fault, is not known to be good: by what was before, the unit is in sight again, and not in order. */
-function goodInARow(unit: UnitContext, device: DeviceContext): number {
-  const heardAtMs = device.hearing.newestAtMs ?? -Infinity
-  const view = viewOf(device)
-  if (heardAtMs <= (device.state.temperatureAtMs ?? -Infinity)) return view.goodInARow
-  const isJudged = heardAtMs <= (view.newestAtMs ?? -Infinity)
-  return !isJudged && OUT_OF_SIGHT.has(unit.status) ? 1 : Math.min(view.goodInARow, 1)
+/** What is not judged is not known to be good: by what was before, the unit is in sight again, and not in order. */
+function goodInARow(unit: UnitContext, device: DeviceContext, { temperature }: LastReading): number {
+  const { goodInARow } = viewOf(device)
+  if (!temperature || temperature.isJudged) return goodInARow
+  return OUT_OF_SIGHT.has(unit.status) ? 1 : Math.min(goodInARow, 1)
 }
 
 /** Takes over the status of now, as far as it is known; returns whether it is another one than before. */

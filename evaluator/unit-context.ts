@@ -102,7 +102,6 @@ export function openUnit(
   for (const device of config.devices) {
     unit.devices.set(device.deviceId, openDevice(unit, device, known))
   }
-  if (isTakenUp(unit)) takeUp(unit, new Map())
   return unit
 }
 
@@ -169,6 +168,9 @@ export function recalibrate(device: DeviceContext, offsets: readonly Calibration
   const changed = [...without(device.offsets, offsets), ...without(offsets, device.offsets)]
   if (changed.length === 0) return false
   device.offsets = offsets
+  // By which offsets it was heard is not known: it may have been read when they had changed already.
+  device.hearing.temperatureAtMs = null
+  device.hearing.temperatureCenti = null
   const fromMs = changed.reduce(
     (first, one) => Math.min(first, one.fromMs),
     viewOf(device).newestAtMs ?? Infinity,

@@ -18,6 +18,7 @@ import type { AlertRow } from './core/take-over.ts'
 import type { AlertFacts } from './core/types.ts'
 import type { HubFacts } from './hub-outages.ts'
 import { judgeAlerts } from './judge-alerts.ts'
+import { type LastReading, lastReadingOf } from './last-reading.ts'
 import type { UnitFacts } from './overdue-looks.ts'
 import { type PagesPlanned, planPages } from './paging/plan-pages.ts'
 import type { PagingLimits } from './paging/types.ts'
@@ -188,27 +189,23 @@ function stateRow({ unit, device }: { unit: UnitContext; device: DeviceContext }
 const HUNDREDTHS = 100
 
 /** The unit as its row says it. */
-function statusRow(unit: UnitContext) {
-  let newest: DeviceContext | undefined
-  let newestAtMs: number | null = null
-  for (const device of unit.devices.values()) {
-    const atMs = device.config.hasTemperature ? viewOf(device).newestAtMs : null
-    if (atMs === null || atMs <= (newestAtMs ?? -Infinity)) continue
-    newest = device
-    newestAtMs = atMs
+function statusRow({ config: { unitId }, devices, status }: UnitContext) {
+  let newest: { deviceId: number; last: LastReading } | undefined
+  for (const device of devices.values()) {
+    if (!device.config.hasTemperature) continue
+    const last = lastReadingOf(device)
+    if (last.atMs === null || last.atMs <= (newest?.last.atMs ?? -Infinity)) continue
+    newest = { deviceId: device.config.deviceId, last }
   }
+  const { atMs = null, temperature = null } = newest?.last ?? {}
   return {
-    unitId: unit.config.unitId,
-    status: unit.status,
-    lastReadingAtMs: newestAtMs,
-    lastTemperature: newest ? lastTemperatureOf(newest) : null,
+    unitId,
+    status,
+    lastReadingAtMs: atMs,
+    lastTemperature: newest && temperature ? celsiusOf(newest.deviceId, temperature) : null,
   }
 }
 
-function lastTemperatureOf({
-  config: { deviceId },
-  state: { temperatureCenti, temperatureAtMs },
-}: DeviceContext) {
-  if (temperatureCenti === null) return null
-  return { celsius: temperatureCenti / HUNDREDTHS, deviceId, atMs: temperatureAtMs }
+function celsiusOf(deviceId: number, { atMs, centi }: NonNullable<LastReading['temperature']>) {
+  return { celsius: centi / HUNDREDTHS, deviceId, atMs }
 }

@@ -243,6 +243,21 @@ describe('a clock that lags', () => {
   })
 })
 
+test('of temperatures, the newest is known, also where a reading without one is newer, or comes before it', () => {
+  const hearing = newHearing()
+  const heardAt = (at: number, temperatureCenti: number | null) => {
+    hear(hearing, { ...reading(at, 1000), temperatureCenti }, LISTENING)
+    return [hearing.temperatureAtMs, hearing.temperatureCenti]
+  }
+  expect(heardAt(300, null)).toEqual([null, null])
+  expect(heardAt(100, 310)).toEqual([seconds(100), 310])
+  expect(heardAt(200, 320)).toEqual([seconds(200), 320])
+  expect(heardAt(150, 315)).toEqual([seconds(200), 320])
+  expect(heardAt(400, null)).toEqual([seconds(200), 320])
+  expect(hearing.newestAtMs).toBe(seconds(400))
+  expect(heardAt(400, 330)).toEqual([seconds(400), 330])
+})
+
 const NOTHING: Silences = { episodes: [], isNews: false }
 
 /** Recorded at a second; arrives then too, or later. */

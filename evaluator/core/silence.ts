@@ -12,6 +12,9 @@ export interface Hearing {
   newestAtMs: number | null
   /** When that arrived. */
   newestReceivedAtMs: number | null
+  /** Evaluation time of its newest temperature; null = none, or by offsets that hold no more. */
+  temperatureAtMs: number | null
+  temperatureCenti: number | null
   /** When anything last arrived from it. */
   heardAtMs: number | null
   /** How far its silence has been judged. Kept late, it makes news twice, which does no harm. */
@@ -39,7 +42,15 @@ export interface Silences {
 }
 
 export function newHearing(): Hearing {
-  return { newestAtMs: null, newestReceivedAtMs: null, heardAtMs: null, judgedToMs: null, running: [] }
+  return {
+    newestAtMs: null,
+    newestReceivedAtMs: null,
+    temperatureAtMs: null,
+    temperatureCenti: null,
+    heardAtMs: null,
+    judgedToMs: null,
+    running: [],
+  }
 }
 
 /**
@@ -81,6 +92,7 @@ export function hear(hearing: Hearing, reading: ReadingInput, listening: Listeni
   const before = isNewer ? silence(hearing, listening, receivedAtMs - 1) : NO_NEWS
   const heardAtMs = Math.max(hearing.heardAtMs ?? -Infinity, receivedAtMs)
   hearing.heardAtMs = heardAtMs
+  noteTemperature(hearing, reading)
   if (!isNewer) return NO_NEWS
   hearing.newestAtMs = atMs
   hearing.newestReceivedAtMs = receivedAtMs
@@ -100,14 +112,21 @@ export function hear(hearing: Hearing, reading: ReadingInput, listening: Listeni
   }
 }
 
+/** Of readings of one time, the one that comes last. */
+function noteTemperature(hearing: Hearing, { atMs, temperatureCenti }: ReadingInput): void {
+  if (temperatureCenti === null || atMs < (hearing.temperatureAtMs ?? -Infinity)) return
+  hearing.temperatureAtMs = atMs
+  hearing.temperatureCenti = temperatureCenti
+}
+
 /** Check-ins missed at the clock; null = never a reading. */
 export function missedCheckIns(
-  hearing: Hearing,
+  { newestAtMs }: Pick<Hearing, 'newestAtMs'>,
   { device, pauses }: Pick<Listening, 'device' | 'pauses'>,
   nowMs: number,
 ): number | null {
-  if (hearing.newestAtMs === null) return null
-  const silentMs = unpausedMs(hearing.newestAtMs, nowMs, pauses)
+  if (newestAtMs === null) return null
+  const silentMs = unpausedMs(newestAtMs, nowMs, pauses)
   return Math.max(0, Math.floor((silentMs - GRACE_MS) / intervalAt(device.intervalMs, nowMs)))
 }
 
@@ -115,7 +134,7 @@ export function missedCheckIns(
 export function clockLagMs(hearing: Hearing, listening: Listening, nowMs: number): number | null {
   const { newestAtMs, newestReceivedAtMs, heardAtMs } = hearing
   if (newestAtMs === null || newestReceivedAtMs === null || newestReceivedAtMs === newestAtMs) return null
-  const missed = missedCheckIns({ ...hearing, newestAtMs: heardAtMs }, listening, nowMs)
+  const missed = missedCheckIns({ newestAtMs: heardAtMs }, listening, nowMs)
   return missed === 0 ? newestReceivedAtMs - newestAtMs : null
 }
 

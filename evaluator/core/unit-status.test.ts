@@ -6,6 +6,7 @@ const HOUR = 3600
 const GOOD: StatusDevice = {
   newestAtMs: 0,
   missed: 0,
+  temperatureMissed: 0,
   temperatureCenti: 300,
   isPending: false,
   goodInARow: 2,
@@ -13,6 +14,9 @@ const GOOD: StatusDevice = {
 }
 const OUT: StatusDevice = { ...GOOD, temperatureCenti: 600, isPending: true, goodInARow: 0 }
 const FIRST_GOOD: StatusDevice = { ...GOOD, goodInARow: 1 }
+const NEVER_HEARD: StatusDevice = { ...GOOD, newestAtMs: null, missed: null, temperatureMissed: null }
+/** Heard, but without a temperature since it was in order. */
+const FAULTY: StatusDevice = { ...GOOD, temperatureMissed: 1 }
 const STATUSES: readonly UnitStatus[] = [
   'ok',
   'excursion',
@@ -133,10 +137,36 @@ describe('the way back', () => {
     const newer = { ...GOOD, newestAtMs: seconds(2700) }
     const from = { previous: 'excursion' } as const
     expect(statusOf({ ...from, devices: [newer, FIRST_GOOD] })).toBe('restoring')
-    expect(statusOf({ ...from, devices: [newer, { ...FIRST_GOOD, missed: 9 }] })).toBe('ok')
-    expect(
-      statusOf({ ...from, devices: [newer, { ...GOOD, newestAtMs: null, missed: null, goodInARow: 0 }] }),
-    ).toBe('ok')
+    expect(statusOf({ ...from, devices: [newer, { ...FIRST_GOOD, missed: 9, temperatureMissed: 9 }] })).toBe(
+      'ok',
+    )
+    expect(statusOf({ ...from, devices: [newer, { ...NEVER_HEARD, goodInARow: 0 }] })).toBe('ok')
+  })
+
+  test.each(['offline', 'monitoring_interrupted', 'manual_required'] as const)(
+    '%s: a reading without a temperature leads nowhere',
+    (previous) => {
+      expect(statusOf({ devices: [FAULTY], previous })).toBe(previous)
+      expect(statusOf({ devices: [{ ...FAULTY, temperatureMissed: null, goodInARow: 0 }], previous })).toBe(
+        previous,
+      )
+      expect(statusOf({ devices: [{ ...FAULTY, temperatureCenti: 600 }], previous })).toBe('excursion')
+    },
+  )
+
+  test('nor does a device of which no temperature comes hold up others', () => {
+    const never: StatusDevice = { ...FAULTY, temperatureMissed: null, temperatureCenti: null, goodInARow: 0 }
+    for (const device of [FAULTY, { ...FAULTY, goodInARow: 1 }, never]) {
+      expect(statusOf({ devices: [FIRST_GOOD, device], previous: 'offline' })).toBe('restoring')
+      expect(statusOf({ devices: [GOOD, device], previous: 'restoring' })).toBe('ok')
+    }
+  })
+
+  test('what is out no more by another rule is not in order by what was before', () => {
+    for (const previous of ['excursion', 'alarm_active', 'restoring'] as const) {
+      expect(statusOf({ devices: [FAULTY], previous })).toBe('restoring')
+      expect(statusOf({ devices: [{ ...FAULTY, goodInARow: 0 }], previous })).toBe(previous)
+    }
   })
 
   test('may pass over several at once', () => {

@@ -21,7 +21,9 @@ export interface StatusDevice {
   newestAtMs: number | null
   /** Check-ins missed at the clock; null = never a reading. */
   missed: number | null
-  /** The newest reading; null = none, or unknown because of a fault. */
+  /** The same of its newest temperature: readings of faults, or of batteries alone, say nothing of the unit. */
+  temperatureMissed: number | null
+  /** The newest temperature that is known; null = none. */
   temperatureCenti: number | null
   /** Whether an excursion of a rule is pending. */
   isPending: boolean
@@ -29,6 +31,13 @@ export interface StatusDevice {
   /** For how long the door had been open at its newest reading; null = closed. */
   doorOpenForMs: number | null
 }
+
+/** Nobody sees how the unit is. */
+export const OUT_OF_SIGHT: ReadonlySet<UnitStatus> = new Set([
+  'offline',
+  'monitoring_interrupted',
+  'manual_required',
+])
 
 export interface StatusInput {
   devices: readonly StatusDevice[]
@@ -64,15 +73,25 @@ function excursionStatus({ devices, alarms, unit, previous }: StatusInput): Unit
 }
 
 /**
- * Only good readings lead from anything else to ok; one of a fault leads nowhere. A device that is silent beside one that is
- * heard holds nothing up: its silence has an alert of its own.
+ * Only good readings lead from anything else to ok. A device of which no temperature comes, because it is silent or says only
+ * faults, holds nothing up beside one of which they come: that has an alert of its own.
  */
 function recoveryStatus({ devices, previous }: StatusInput): UnitStatus {
   if (previous === 'ok') return 'ok'
+  const measuring = devices.filter(({ temperatureMissed }) => temperatureMissed === 0)
+  if (measuring.length > 0) {
+    const goodInARow = leastGoodOf(measuring)
+    if (goodInARow >= 2) return 'ok'
+    return goodInARow === 1 ? 'restoring' : previous
+  }
+  if (OUT_OF_SIGHT.has(previous)) return previous
+  // What was out may be so no more, by another rule; by what was before, it is not in order.
   const heard = devices.filter(({ missed }) => missed === 0)
-  const goodInARow = Math.min(...heard.map((device) => device.goodInARow))
-  if (goodInARow >= 2) return 'ok'
-  return goodInARow === 1 ? 'restoring' : previous
+  return leastGoodOf(heard) > 0 ? 'restoring' : previous
+}
+
+function leastGoodOf(devices: readonly StatusDevice[]): number {
+  return Math.min(...devices.map(({ goodInARow }) => goodInARow))
 }
 
 function newestOf(devices: readonly StatusDevice[]): { newestAtMs: number; missed: number } | undefined {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import {
   above,
+  below,
   changedAt,
   every,
   judgingBy,
@@ -12,7 +13,7 @@ import {
 } from '../testing/judging.ts'
 import { newDeviceState } from './device.ts'
 import { fold } from './fold.ts'
-import type { ReadingInput } from './types.ts'
+import type { ReadingInput, RuleTrack } from './types.ts'
 import { deviceView } from './view.ts'
 
 const WARM = judgingOf(
@@ -109,6 +110,31 @@ describe('what is seen of a device', () => {
     })
     const begun = judgingBy([trackOf([version(above(5, 600), { fromMs: 400_000 })])])
     expect(viewOf(every(300, [6, 6]), begun)).toMatchObject({ isGood: false, isPending: true, goodInARow: 0 })
+  })
+
+  describe('by a state of other rules, until its readings are judged by these', () => {
+    const warm = trackOf([version(above(5, 600))], 1)
+    const cold = trackOf([version(below(0, 600))], 2)
+    const hot = trackOf([version(above(40, 600))], 3)
+    const seenBy = (celsius: readonly number[], before: RuleTrack[], after: RuleTrack[]) =>
+      deviceView(fold(every(300, celsius), judgingBy(before)).state, judgingBy(after))
+
+    it('each rule that is still there says what it said', () => {
+      const pending = { isGood: false, isPending: true, goodInARow: 0 }
+      expect(seenBy([6, 6], [warm, cold], [hot, cold, warm])).toMatchObject(pending)
+      expect(seenBy([-1, -1, -1], [warm, cold], [cold])).toMatchObject({ isGood: false, isRaisedAlarm: true })
+      expect(seenBy([6, 6], [warm, cold], [cold])).toMatchObject({
+        isGood: true,
+        isPending: false,
+        goodInARow: 1,
+      })
+    })
+
+    it('one that is new says nothing: the unit is neither in order by it, nor out', () => {
+      const unknown = { isGood: true, isPending: false, isRaisedAlarm: false, goodInARow: 0 }
+      expect(seenBy([3, 3], [warm], [warm, cold])).toMatchObject(unknown)
+      expect(seenBy([3, 3], [warm], [cold, warm])).toMatchObject(unknown)
+    })
   })
 
   it('an alert that goes on under a rule changed since is as bad as it was', () => {

@@ -1,6 +1,7 @@
 import { type DeviceState, isInsideLimits, type Judging } from './device.ts'
 import { isInside, NEVER_MS } from './machine.ts'
-import { machineInForce } from './versions.ts'
+import type { RuleTrack } from './types.ts'
+import { machineInForce, type TrackState } from './versions.ts'
 
 /** What paging and the status of a unit need to know of a device. */
 export interface DeviceView {
@@ -14,7 +15,7 @@ export interface DeviceView {
   isPending: boolean
   /** A rule of temperature has raised an alert that runs. */
   isRaisedAlarm: boolean
-  /** Consecutive good readings up to the newest temperature, without a gap between: at most 2. */
+  /** Consecutive good readings up to the newest temperature, without a gap between: at most 2. 0 where a rule has not judged it. */
   goodInARow: number
 }
 
@@ -24,15 +25,21 @@ export function deviceView(state: DeviceState, { unit }: Judging): DeviceView {
   let isGood = state.temperatureCenti !== null
   let isPending = false
   let isRaisedAlarm = false
+  let isKnown = true
   for (let index = 0; index < unit.tracks.length; index += 1) {
     const track = unit.tracks[index]
-    const trackState = state.tracks[index]
-    if (!trackState || track?.alertType !== 'alarm_active') continue
+    if (track?.alertType !== 'alarm_active') continue
+    const trackState = stateOfTrack(state, track, index)
+    if (!trackState) {
+      isKnown = false
+      continue
+    }
     const machine = machineInForce(track, trackState, asOfMs)
     isGood &&= isInside(machine)
     isPending ||= machine?.phase === 'pending'
     isRaisedAlarm ||= machine?.phase === 'raised'
   }
+  const isInOrder = isGood && isKnown && isInsideLimits(state.temperatureCenti, unit)
   return {
     newestAtMs: state.atMs === NEVER_MS ? null : state.atMs,
     temperatureCenti: state.temperatureCenti,
@@ -40,6 +47,16 @@ export function deviceView(state: DeviceState, { unit }: Judging): DeviceView {
     isPending,
     isRaisedAlarm,
     // A rule that has changed since may see the newest reading otherwise.
-    goodInARow: isGood && isInsideLimits(state.temperatureCenti, unit) ? Math.max(state.goodInARow, 1) : 0,
+    goodInARow: isInOrder ? Math.max(state.goodInARow, 1) : 0,
   }
+}
+
+/** Usually at its place. A state of other rules has it elsewhere, or, of a new one, not at all until it is folded again. */
+function stateOfTrack({ tracks }: DeviceState, track: RuleTrack, index: number): TrackState | undefined {
+  const here = tracks[index]
+  return here && isOf(here, track) ? here : tracks.find((one) => isOf(one, track))
+}
+
+function isOf(state: TrackState, { ruleId, conditionType }: RuleTrack): boolean {
+  return state.ruleId === ruleId && state.conditionType === conditionType
 }

@@ -65,11 +65,11 @@ export interface EvaluatedFleet {
   /** Applies rules as `npm run fleet:apply` does. */
   applyRules(rules: readonly TestRule[]): Promise<void>
   /**
-   * Readings of a device: minute and temperature. They are committed as one batch, and not handed over. They arrive now, or in
-   * a minute that is given.
+   * Readings of a device: minute and temperature, null = a fault. They are committed as one batch, and not handed over. They
+   * arrive now, or in a minute that is given.
    */
   commit(
-    readings: readonly (readonly [minute: number, celsius: number])[],
+    readings: readonly (readonly [minute: number, celsius: number | null])[],
     device?: number,
     arrivalMinute?: number,
   ): Promise<CommittedBatch>
@@ -183,7 +183,7 @@ export async function openEvaluatedFleet(options: {
             battery: null,
             rssi: null,
             snr: null,
-            fault: null,
+            fault: temperature === null ? 'no_probe' : null,
           }
         }),
         [],

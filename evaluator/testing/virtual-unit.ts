@@ -127,9 +127,13 @@ export class VirtualUnit {
   #statusOf(device: DeviceConfig, nowMs: number, outages: readonly Pause[]): StatusDevice {
     const { newestAtMs, temperatureCenti, isPending, goodInARow } = this.viewOf(device)
     const openSinceMs = newestAtMs === null ? null : this.#timeline.openSinceMs(newestAtMs)
+    const hearing = this.hearingOf(device)
+    const missedSince = (atMs: number | null) =>
+      missedCheckIns({ newestAtMs: atMs }, this.listening(device, outages), nowMs)
     return {
       newestAtMs,
-      missed: missedCheckIns(this.hearingOf(device), this.listening(device, outages), nowMs),
+      missed: missedSince(hearing.newestAtMs),
+      temperatureMissed: missedSince(hearing.temperatureAtMs),
       temperatureCenti,
       isPending,
       goodInARow,
