@@ -1,6 +1,7 @@
 /** The database lives and refuses the service: hubs go on, /readyz says why, and when it is mended all is stored. */
 import { afterAll, beforeAll, beforeEach, test } from 'vitest'
 import type { LoadedService } from './testing/loaded-service.ts'
+import type { Publishers } from './testing/publishers.ts'
 import { ROLE, type ServiceWithRole, startServiceWithRole } from './testing/service-with-role.ts'
 
 let stage: ServiceWithRole
@@ -16,7 +17,7 @@ afterAll(() => stage?.close())
 const endSessions = () =>
   stage.asOwner(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${ROLE}'`)
 
-let load: { stop(): Promise<void> }
+let load: Publishers
 
 beforeEach(async () => {
   load = service.load()

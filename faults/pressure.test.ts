@@ -1,5 +1,5 @@
 /** Networks and clients that misbehave, against a running service; `pressure.soak.test.ts` has those with thousands of sockets. */
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { closeAll, connectPacket, logInRaw, openRaw, publishPacket } from '../broker/testing.ts'
 import { watchEventLoop } from '../broker/testing-event-loop.ts'
 import { connectRaw, logInFields, publish } from '../contract/testing/clients.ts'
@@ -115,6 +115,7 @@ test('hubs that are reset again and again lose nothing that was acknowledged, an
     everyMs: 20,
     ledger,
   })
+  onTestFinished(() => publishers.breakOff())
   for (let round = 1; round <= 4; round++) {
     const reached = ledger.acknowledged.size + 500
     await until('they publish', () => ledger.acknowledged.size >= reached)

@@ -6,6 +6,7 @@ import { closeAll, connectClient } from '../../broker/testing.ts'
 import { createDatabase, type Database } from '../../db/client.ts'
 import { applyFleet } from '../../db/fleet/apply.ts'
 import { parseFleet } from '../../db/fleet/parse.ts'
+import { TEST_HASH_COST } from '../../db/testing/fleet.ts'
 import { createTestDatabase, type TestDatabase } from '../../db/testing/test-database.ts'
 import { makeTestFolder, removeTestFolder } from '../../db/testing/test-folder.ts'
 import { readServiceSettings, type Service, startService } from '../../service/service.ts'
@@ -125,6 +126,7 @@ class TestService {
       rotate: options.rotate ?? [],
       dryRun: false,
       now: new Date(),
+      hashCost: TEST_HASH_COST,
     })
     const { hubs, devices, network_servers, operator } = JSON.parse(await readFile(credentialsPath, 'utf8'))
     Object.assign(this.secrets.hubs, hubs)

@@ -1,6 +1,7 @@
 import { DrizzleQueryError } from 'drizzle-orm'
 import { canonicalJson } from '../audit/canonical-json.ts'
 import type { Database } from '../client.ts'
+import type { HashCost } from '../credentials.ts'
 import { databaseError } from '../errors.ts'
 import {
   type Credentials,
@@ -37,6 +38,8 @@ export interface ApplyOptions {
   /** Only says what would be done. */
   dryRun: boolean
   now: Date
+  /** Of the hashes of new secrets, where tests make many. */
+  hashCost?: HashCost
 }
 
 /**
@@ -57,7 +60,7 @@ async function applyLocked(db: Database, fleet: Fleet, options: ApplyOptions): P
   const unchecked = flattenFleet(fleet)
   const state = await loadState(db, unchecked)
   const { flat, logIns } = check(unchecked, state, options)
-  const secrets = options.dryRun ? [] : await createSecrets(logIns.renewed)
+  const secrets = options.dryRun ? [] : await createSecrets(logIns.renewed, options.hashCost)
   const write: FleetWrite = {
     flat,
     state,

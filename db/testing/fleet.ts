@@ -1,8 +1,11 @@
 import type { Pool } from 'pg'
-import { hashSecret } from '../credentials.ts'
+import { type HashCost, hashSecret } from '../credentials.ts'
 
 /** The secret of every hub of a test fleet. */
 export const TEST_SECRET = 'test-secret'
+
+/** For fleets that tests apply: a fleet of two dozen log-ins would cost a quarter of a second of CPU at the real cost. */
+export const TEST_HASH_COST: HashCost = { N: 16, r: 1, p: 1 }
 
 export interface TestFleet {
   organizationId: number

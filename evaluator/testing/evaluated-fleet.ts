@@ -10,6 +10,7 @@ import type { DoorRow } from '../../db/copy/doors.ts'
 import type { ReadingRow } from '../../db/copy/readings.ts'
 import { applyFleet } from '../../db/fleet/apply.ts'
 import { parseFleet } from '../../db/fleet/parse.ts'
+import { TEST_HASH_COST } from '../../db/testing/fleet.ts'
 import { until } from '../../db/testing/poll.ts'
 import { createTestDatabase, type TestDatabase } from '../../db/testing/test-database.ts'
 import { makeTestFolder, removeTestFolder } from '../../db/testing/test-folder.ts'
@@ -133,6 +134,7 @@ export async function openEvaluatedFleet(options: {
       rotate: [],
       dryRun: false,
       now: new Date(),
+      hashCost: TEST_HASH_COST,
     })
   }
   await applyRules(options.rules)

@@ -8,7 +8,7 @@ import { until } from '../../db/testing/poll.ts'
 import { createTestDatabase, type TestDatabase } from '../../db/testing/test-database.ts'
 import { makeTestFolder, removeTestFolder } from '../../db/testing/test-folder.ts'
 import { type Comparison, compareStored, STORED_ONCE } from './compare.ts'
-import { type Ledger, startPublishers } from './publishers.ts'
+import { type Ledger, type Publishers, startPublishers } from './publishers.ts'
 import { untilSettled } from './settled.ts'
 
 export interface LoadedServiceOptions {
@@ -45,7 +45,7 @@ export class LoadedService {
   readonly dataDir: string
   readonly #parts: Parts
   #process: ServiceProcess | undefined
-  #loads = 0
+  readonly #loads: Publishers[] = []
 
   /** By `startLoadedService`. */
   constructor(parts: Parts) {
@@ -89,16 +89,17 @@ export class LoadedService {
   }
 
   /** Publishes until it is stopped, which waits for the last PUBACK. */
-  load(options: { readingsPerMessage?: number; everyMs?: number } = {}): { stop(): Promise<void> } {
-    this.#loads += 1
-    return startPublishers({
+  load(options: { readingsPerMessage?: number; everyMs?: number } = {}): Publishers {
+    const load = startPublishers({
       ...LOAD,
       ...options,
       fleet: this.fleet,
       port: () => this.mqttPort,
-      fromMs: LOAD_FROM_MS + this.#loads * HOUR_MS,
+      fromMs: LOAD_FROM_MS + (this.#loads.length + 1) * HOUR_MS,
       ledger: this.ledger,
     })
+    this.#loads.push(load)
+    return load
   }
 
   /** Waits until so many more readings are acknowledged than are now. */
@@ -143,6 +144,7 @@ export class LoadedService {
 
   /** Ends it, without its drain: what is to be checked was checked. */
   async close(): Promise<void> {
+    for (const load of this.#loads) load.breakOff()
     await this.end('SIGKILL')
     await this.owner.end()
     await this.#parts.database?.drop()

@@ -9,6 +9,13 @@ export interface Ledger {
   acknowledged: Set<string>
 }
 
+export interface Publishers {
+  /** Makes no new readings; resolves when all are acknowledged. */
+  stop(): Promise<void>
+  /** Ends at once, whatever waits for a PUBACK: after a test that has failed they would publish for ever. */
+  breakOff(): void
+}
+
 const RESEND_MS = 50
 
 export function readingKey(devEui: string, atMs: number): string {
@@ -17,8 +24,7 @@ export function readingKey(devEui: string, atMs: number): string {
 
 /**
  * One MQTT client per hub that publishes a message of readings every few milliseconds with QoS 1, reconnects when it
- * is cut off, and sends again what was not acknowledged (MQTT.js does, with DUP). `stop` stops making new readings
- * and resolves when all are acknowledged.
+ * is cut off, and sends again what was not acknowledged (MQTT.js does, with DUP).
  */
 export function startPublishers(options: {
   fleet: TestFleet
@@ -29,9 +35,10 @@ export function startPublishers(options: {
   /** The time of the first reading; each message takes the next millisecond. */
   fromMs?: number
   ledger: Ledger
-}): { stop(): Promise<void> } {
+}): Publishers {
   const { fleet, ledger, readingsPerMessage } = options
   const waiting = new Set<Promise<void>>()
+  const brokenOff = new AbortController()
   let atMs = options.fromMs ?? Date.UTC(2026, 10, 20)
   const clients = fleet.hubs.map(({ key }) => {
     const client = mqtt.connect({
@@ -61,11 +68,9 @@ export function startPublishers(options: {
       })
       const keys = readings.map(({ device, at }) => readingKey(device, at))
       for (const sent of keys) ledger.attempted.add(sent)
-      const done = publishUntilAcknowledged(
-        client,
-        `v1/hubs/${key}/readings`,
-        JSON.stringify({ readings }),
-      ).then(() => {
+      const message = { topic: `v1/hubs/${key}/readings`, payload: JSON.stringify({ readings }) }
+      const done = publishUntilAcknowledged(client, message, brokenOff.signal).then((isAcknowledged) => {
+        if (!isAcknowledged) return
         for (const sent of keys) ledger.acknowledged.add(sent)
       })
       waiting.add(done)
@@ -79,17 +84,30 @@ export function startPublishers(options: {
       await Promise.all(waiting)
       await Promise.all(clients.map(({ client }) => client.endAsync()))
     },
+    breakOff() {
+      clearInterval(timer)
+      brokenOff.abort()
+      for (const { client } of clients) client.end(true)
+    },
   }
 }
 
-/** MQTT.js gives a publish up when the connection ends while it sends its store again; a hub would not. */
-async function publishUntilAcknowledged(client: MqttClient, topic: string, payload: string): Promise<void> {
-  for (;;) {
+/**
+ * MQTT.js gives a publish up when the connection ends while it sends its store again; a hub would not. Resolves to false where it
+ * was broken off.
+ */
+async function publishUntilAcknowledged(
+  client: MqttClient,
+  { topic, payload }: { topic: string; payload: string },
+  brokenOff: AbortSignal,
+): Promise<boolean> {
+  while (!brokenOff.aborted) {
     try {
       await client.publishAsync(topic, payload, { qos: 1 })
-      return
+      return true
     } catch {
       await sleep(RESEND_MS)
     }
   }
+  return false
 }

@@ -7,7 +7,7 @@ import { until } from '../../db/testing/poll.ts'
 import { makeTestFolder, removeTestFolder } from '../../db/testing/test-folder.ts'
 import { type Mosquitto, startMosquitto } from '../../ingest/sources/testing/mosquitto.ts'
 import { type LoadedService, type LoadedServiceOptions, startLoadedService } from './loaded-service.ts'
-import { startPublishers } from './publishers.ts'
+import { type Publishers, startPublishers } from './publishers.ts'
 
 const LOAD_FROM_MS = Date.UTC(2026, 10, 20)
 const HOUR_MS = 3_600_000
@@ -33,7 +33,7 @@ export class ThroughMosquitto {
   readonly service: LoadedService
   readonly #parts: Parts
   readonly #others: ServiceProcess[] = []
-  #loads = 0
+  readonly #loads: Publishers[] = []
 
   /** By `startThroughMosquitto`. */
   constructor(parts: Parts) {
@@ -43,15 +43,16 @@ export class ThroughMosquitto {
   }
 
   /** Publishes until it is stopped, which waits for Mosquitto's last PUBACK. */
-  load(options: { readingsPerMessage: number; everyMs: number }): { stop(): Promise<void> } {
-    this.#loads += 1
-    return startPublishers({
+  load(options: { readingsPerMessage: number; everyMs: number }): Publishers {
+    const load = startPublishers({
       ...options,
       fleet: this.service.fleet,
       port: () => this.mosquitto.port,
-      fromMs: LOAD_FROM_MS + this.#loads * HOUR_MS,
+      fromMs: LOAD_FROM_MS + (this.#loads.length + 1) * HOUR_MS,
       ledger: this.service.ledger,
     })
+    this.#loads.push(load)
+    return load
   }
 
   /** Starts another process that reads from the same share group into the same database. */
@@ -87,6 +88,7 @@ export class ThroughMosquitto {
   }
 
   async close(): Promise<void> {
+    for (const load of this.#loads) load.breakOff()
     for (const { child, ended } of this.#others) {
       child.kill('SIGKILL')
       await ended

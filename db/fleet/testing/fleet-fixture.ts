@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { eq } from 'drizzle-orm'
 import { createDatabase, type Database } from '../../client.ts'
 import { organizations } from '../../schema/index.ts'
+import { TEST_HASH_COST } from '../../testing/fleet.ts'
 import { createTestDatabase } from '../../testing/test-database.ts'
 import { type ApplyOptions, applyFleet } from '../apply.ts'
 import type { Credentials } from '../credentials-file.ts'
@@ -53,6 +54,7 @@ export async function openFleetFixture(): Promise<FleetFixture> {
         rotate: [],
         dryRun: false,
         now: new Date(),
+        hashCost: TEST_HASH_COST,
         ...options,
       })
       return { ...report, text: formatReport(report) }
