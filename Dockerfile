@@ -33,11 +33,14 @@ COPY --chown=node:node service ./service
 USER node
 # Fills Node's compile cache (compile-cache.mjs), as containers may be unable to. It holds for this user, these flags and this
 # kind of processor. A program has loaded all it needs when it says that there is no such log level, and the script of a
-# thread when it says that it is no program: these four messages are as they should be.
+# thread when it says that it is no program: each must say so.
 RUN export LOG_LEVEL=none; \
+    says() { expected=$1; shift; said=$("$@" 2>&1); echo "$said" >&2; echo "$said" | grep --quiet "$expected"; }; \
     service="node --max-semi-space-size=8 --heap-growing-percent=120 --import ./check-runtime.mjs"; \
-    ! $service main.ts && ! $service evaluator/thread/evaluator-worker.ts && ! $service ingest/spool/spool-worker.ts && \
-    ! node --import ./check-runtime.mjs commands/evaluator-process.ts && \
+    says LOG_LEVEL= $service main.ts && \
+    says "is a worker thread" $service evaluator/thread/evaluator-worker.ts && \
+    says "is a worker thread" $service ingest/spool/spool-worker.ts && \
+    says LOG_LEVEL= node --import ./check-runtime.mjs commands/evaluator-process.ts && \
     ls node_modules/.cache/node
 EXPOSE 1883 8883 8083 8080
 # Alive, not ready: whoever restarts unhealthy containers must not do it because the database is away.

@@ -282,10 +282,10 @@ test('a unit that was deleted while it was closed is not opened again', async ()
 test('a stored state that is broken inside is folded again from the rows, and keeps no other unit from opening', async () => {
   await pool.query(rule({ unitId: fleet.unitId }))
   const [config] = await loadUnitConfigs(pool, [fleet.unitId])
-  // Of these rules, but with a track of another shape.
-  const ofRules = config?.tracks.map(() => ({ later: [], machine: null })) ?? []
+  // Of these rules, but without what was known of them.
+  const ofRules = config?.tracks.map(() => null) ?? []
   const readings = { ...newDeviceState(), atMs: 5_000, recordedAtMs: 5_000, tracks: ofRules }
-  const state = JSON.stringify({ readings, hearing: newHearing(), offsets: [null] })
+  const state = JSON.stringify({ readings, hearing: newHearing(), offsets: [] })
   const client = await pool.connect()
   await writeRuleStates(client, [{ unitId: fleet.unitId, deviceId: device(), state, newestAtMs: 5_000 }])
   client.release()

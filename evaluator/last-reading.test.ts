@@ -83,3 +83,15 @@ test('and it is known after a restart', async () => {
   await turn()
   expect(await lastReading()).toEqual({ minute: 26, temperature: 4.25 })
 })
+
+test('an offset that is entered meanwhile changes nothing of it until it is judged again', async () => {
+  await withSomethingLate()
+  await fleet.db.$client.query(
+    `INSERT INTO calibration_records (organization_id, device_id, temperature_offset, calibrated_at)
+     SELECT organization_id, id, 2, now() - interval '10 years' FROM devices WHERE id = $1`,
+    [fleet.devices[0]],
+  )
+  await fleet.commit([[26, null]])
+  await turn()
+  expect(await lastReading()).toEqual({ minute: 26, temperature: SLOW_CELSIUS })
+})

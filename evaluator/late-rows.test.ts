@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { LateRows, RowDensity } from './late-rows.ts'
 import { loadUnits } from './load-units.ts'
 import { type EvaluatedFleet, openEvaluatedFleet, TOO_WARM } from './testing/evaluated-fleet.ts'
@@ -90,6 +90,7 @@ test('of devices whose rows take too long to read it knows nothing', async () =>
 test('of many more rows than the intervals let expect, only the first reading asks for too much', async () => {
   const rowsEach = 15_000
   const dense = await openEvaluatedFleet({ rules: [TOO_WARM], devices: 8, minutes: 300 })
+  onTestFinished(() => dense.close())
   await dense.db.$client.query(
     `INSERT INTO sensor_readings (organization_id, unit_id, device_id, recorded_at, received_at, temperature, source, batch_id)
      SELECT d.organization_id, d.unit_id, d.id, at, at, 5, 'hub', 1
@@ -120,5 +121,4 @@ test('of many more rows than the intervals let expect, only the first reading as
     expect(known).toEqual(given.map(() => rowsEach))
     expect(tooMany).toBe(inVain)
   }
-  await dense.close()
 })

@@ -19,20 +19,25 @@ interface Span {
 }
 
 /**
- * How many rows devices have, as a multiple of what their intervals let expect: what was read last tells, so that not each reading
+ * How many rows a device has, as a multiple of what its interval lets expect: what was read last tells, so that not each reading
  * begins with rows that are too many.
  */
 export class RowDensity {
-  #factor = 1
+  readonly #factors = new WeakMap<DeviceContext, number>()
 
-  /** Rows of which so many are expected by the intervals. */
-  rows(expected: number): number {
-    return expected * this.#factor
+  /** Rows of which so many are expected by the interval. */
+  rows(device: DeviceContext, expected: number): number {
+    return expected * (this.#factors.get(device) ?? 1)
   }
 
-  note(expected: number, rows: number): void {
-    // Others may have more than those that were read last.
-    this.#factor = Math.max(1, rows / Math.max(1, expected), this.#factor / 2)
+  note(device: DeviceContext, expected: number, rows: number): void {
+    this.#factors.set(device, Math.max(1, rows / Math.max(1, expected)))
+  }
+
+  /** It had too many to be read with others. It may have fewer the next time. */
+  wasAlone(device: DeviceContext): void {
+    const factor = this.#factors.get(device)
+    if (factor !== undefined) this.note(device, 1, factor / 2)
   }
 }
 
@@ -60,7 +65,10 @@ export class LateRows {
     { nowMs, density }: { nowMs: number; density: RowDensity },
   ): Promise<LateRows> {
     const read = new LateRows(reads, nowMs, density)
-    for (const group of together(devices, nowMs, density)) await read.#readGroup(group)
+    for (const group of together(devices, nowMs, density)) {
+      if (group.length === 1) for (const device of group) density.wasAlone(device)
+      await read.#readGroup(group)
+    }
     return read
   }
 
@@ -84,13 +92,11 @@ export class LateRows {
   async #readGroup(group: readonly DeviceContext[]): Promise<void> {
     if (group.length < 2 || this.#hasTimedOut || this.#reads.isTurnSpent) return
     const fromMs = group.reduce((first, device) => Math.min(first, neededFromMs(device)), Infinity)
-    const expected = group.reduce((sum, device) => sum + expectedRows(device, this.#nowMs), 0)
     const deviceIds = group.map(({ config }) => config.deviceId)
     const rows = await this.#readTogether({ deviceIds, fromMs })
     if (rows === 'unreadable') return
-    // There are more of them, but also groups of half as many are to have room.
-    this.#density.note(expected, rows === 'too many' ? ROWS_MAX : rows.length)
     if (rows === 'too many') {
+      this.#noteTooMany(group, fromMs)
       const half = Math.ceil(group.length / 2)
       await this.#readGroup(group.slice(0, half))
       await this.#readGroup(group.slice(half))
@@ -99,9 +105,21 @@ export class LateRows {
     const byDevice = Map.groupBy(rows, ({ deviceId }) => deviceId)
     for (const device of group) {
       const { unitId } = device.judging.unit
-      const own = byDevice.get(device.config.deviceId)?.filter((row) => row.unitId === unitId) ?? []
+      const all = byDevice.get(device.config.deviceId) ?? []
+      this.#density.note(device, expectedRows(device, fromMs, this.#nowMs), all.length)
+      const own = all.filter((row) => row.unitId === unitId)
       own.sort((a, b) => a.atMs - b.atMs || a.recordedAtMs - b.recordedAtMs)
       this.#rows.set(device, { fromMs, rows: own })
+    }
+  }
+
+  /** At least these. How many each of them has is known once they are read. */
+  #noteTooMany(group: readonly DeviceContext[], fromMs: number): void {
+    const rowsOf = (device: DeviceContext) =>
+      this.#density.rows(device, expectedRows(device, fromMs, this.#nowMs))
+    const factor = ROWS_MAX / group.reduce((sum, device) => sum + rowsOf(device), 0)
+    for (const device of group) {
+      this.#density.note(device, expectedRows(device, fromMs, this.#nowMs), rowsOf(device) * factor)
     }
   }
 
@@ -128,10 +146,9 @@ function neededFromMs({ late, judging }: DeviceContext): number {
   return fromMs - BACK_INTERVALS_FIRST * intervalAt(judging, fromMs)
 }
 
-/** From there to now, by the interval of the device. */
-function expectedRows(device: DeviceContext, nowMs: number): number {
-  const fromMs = neededFromMs(device)
-  return Math.max(0, nowMs - fromMs) / intervalAt(device.judging, fromMs)
+/** From a time to now, by the interval of the device. */
+function expectedRows({ judging }: DeviceContext, fromMs: number, nowMs: number): number {
+  return Math.max(0, nowMs - fromMs) / intervalAt(judging, fromMs)
 }
 
 /** Those of whom one has its turn first come first. */
@@ -139,9 +156,11 @@ function together(devices: readonly DeviceContext[], nowMs: number, density: Row
   const keyed = devices.map((device, turn) => ({ device, turn, fromMs: neededFromMs(device) }))
   const groups: { firstMs: number; rows: number; turn: number; group: DeviceContext[] }[] = []
   for (const { device, turn, fromMs } of keyed.sort((a, b) => a.fromMs - b.fromMs)) {
-    const rows = density.rows(expectedRows(device, nowMs))
     const last = groups.at(-1)
-    if (last && fromMs <= last.firstMs + TOGETHER_MS && last.rows + rows <= ROWS_EXPECTED_MAX) {
+    const isNear = last !== undefined && fromMs <= last.firstMs + TOGETHER_MS
+    // A group is read from the time of its first one on.
+    const rows = density.rows(device, expectedRows(device, isNear ? last.firstMs : fromMs, nowMs))
+    if (isNear && last.rows + rows <= ROWS_EXPECTED_MAX) {
       last.group.push(device)
       last.rows += rows
       last.turn = Math.min(last.turn, turn)

@@ -174,6 +174,16 @@ test('a unit is in order again after two good ones, also with one without a temp
   expect(statusAt(unit, HOURS_5 + 601)).toBe('ok')
 })
 
+test('a unit behind a hub that sends seldom is in order again, also where the newest reading has no temperature', () => {
+  const unit = unitOf([DEVICE])
+  apply(unit, GOOD_LONG_AGO)
+  expect(statusAt(unit, HOURS_5)).toBe('manual_required')
+  apply(unit, temperatures([HOURS_5, 3], [HOURS_5 + 300, 3]))
+  apply(unit, [readingAt(HOURS_5 + 600, BATTERY)])
+  // As the next ones are about to come.
+  expect(statusAt(unit, HOURS_5 + 890)).toBe('ok')
+})
+
 test('what was heard by an offset that holds no more says nothing', () => {
   const unit = unitOf([DEVICE])
   apply(unit, GOOD_LONG_AGO)

@@ -26,15 +26,17 @@ function statusDevice(
   const measuredAtMs = last.temperature?.atMs ?? null
   // Behind a hub that is away it has no alert of its own, but nobody sees how it is.
   const listening = { device: config, pauses: unit.downtimes }
-  const missedSince = (newestAtMs: number | null): number | null =>
-    isUnheard ? null : missedCheckIns({ newestAtMs }, listening, nowMs)
-  const missed = missedSince(hearing.newestAtMs)
+  const missedAt = (newestAtMs: number | null, atMs: number): number | null =>
+    isUnheard ? null : missedCheckIns({ newestAtMs }, listening, atMs)
+  const missed = missedAt(hearing.newestAtMs, nowMs)
+  // Behind a hub that sends seldom its temperatures are as old as the readings between them.
+  const heardToMs = missed === 0 ? (hearing.newestAtMs ?? nowMs) : nowMs
   const openSinceMs = last.atMs === null ? null : unit.timeline.openSinceMs(last.atMs)
   const inARow = goodInARow(unit, device, last)
   return {
     newestAtMs: isUnheard ? null : hearing.newestAtMs,
     missed,
-    temperatureMissed: measuredAtMs === hearing.newestAtMs ? missed : missedSince(measuredAtMs),
+    temperatureMissed: measuredAtMs === hearing.newestAtMs ? missed : missedAt(measuredAtMs, heardToMs),
     temperatureCenti: last.temperature?.centi ?? null,
     isPending: viewOf(device).isPending,
     goodInARow: isAnyUnheard ? Math.min(inARow, 1) : inARow,

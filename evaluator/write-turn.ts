@@ -190,22 +190,27 @@ const HUNDREDTHS = 100
 
 /** The unit as its row says it. */
 function statusRow({ config: { unitId }, devices, status }: UnitContext) {
-  let newest: { deviceId: number; last: LastReading } | undefined
+  let newest: { device: DeviceContext; last: LastReading } | undefined
   for (const device of devices.values()) {
     if (!device.config.hasTemperature) continue
     const last = lastReadingOf(device)
     if (last.atMs === null || last.atMs <= (newest?.last.atMs ?? -Infinity)) continue
-    newest = { deviceId: device.config.deviceId, last }
+    newest = { device, last }
   }
   const { atMs = null, temperature = null } = newest?.last ?? {}
   return {
     unitId,
     status,
     lastReadingAtMs: atMs,
-    lastTemperature: newest && temperature ? celsiusOf(newest.deviceId, temperature) : null,
+    lastTemperature: newest && temperature ? celsiusOf(newest.device, temperature) : null,
   }
 }
 
-function celsiusOf(deviceId: number, { atMs, centi }: NonNullable<LastReading['temperature']>) {
-  return { celsius: centi / HUNDREDTHS, deviceId, atMs }
+/** Null: the row keeps what it has. What is to be judged again may be of another offset. */
+function celsiusOf(
+  { config: { deviceId }, late }: DeviceContext,
+  { atMs, centi, isJudged }: NonNullable<LastReading['temperature']>,
+) {
+  const isDoubtful = isJudged && late !== undefined && late.fromMs <= atMs
+  return isDoubtful ? null : { celsius: centi / HUNDREDTHS, deviceId, atMs }
 }

@@ -130,8 +130,8 @@ describe('what is seen of a device', () => {
       })
     })
 
-    it('one that is new says nothing: the unit is neither in order by it, nor out', () => {
-      const unknown = { isGood: true, isPending: false, isRaisedAlarm: false, goodInARow: 0 }
+    it('by one that is new the unit is not in order yet, nor out', () => {
+      const unknown = { isGood: true, isPending: false, isRaisedAlarm: false, goodInARow: 1 }
       expect(seenBy([3, 3], [warm], [warm, cold])).toMatchObject(unknown)
       expect(seenBy([3, 3], [warm], [cold, warm])).toMatchObject(unknown)
     })

@@ -15,7 +15,7 @@ export interface DeviceView {
   isPending: boolean
   /** A rule of temperature has raised an alert that runs. */
   isRaisedAlarm: boolean
-  /** Consecutive good readings up to the newest temperature, without a gap between: at most 2. 0 where a rule has not judged it. */
+  /** Consecutive good readings up to the newest temperature, without a gap between: at most 2, and 1 where a rule has not judged it. */
   goodInARow: number
 }
 
@@ -39,7 +39,7 @@ export function deviceView(state: DeviceState, { unit }: Judging): DeviceView {
     isPending ||= machine?.phase === 'pending'
     isRaisedAlarm ||= machine?.phase === 'raised'
   }
-  const isInOrder = isGood && isKnown && isInsideLimits(state.temperatureCenti, unit)
+  const isInOrder = isGood && isInsideLimits(state.temperatureCenti, unit)
   return {
     newestAtMs: state.atMs === NEVER_MS ? null : state.atMs,
     temperatureCenti: state.temperatureCenti,
@@ -47,7 +47,7 @@ export function deviceView(state: DeviceState, { unit }: Judging): DeviceView {
     isPending,
     isRaisedAlarm,
     // A rule that has changed since may see the newest reading otherwise.
-    goodInARow: isInOrder ? Math.max(state.goodInARow, 1) : 0,
+    goodInARow: isInOrder ? Math.max(isKnown ? state.goodInARow : 1, 1) : 0,
   }
 }
 
