@@ -9,7 +9,7 @@ test('half of the limit is remembered for certain, all of it at most, and nothin
   const random = seeded(seed)
   const recent = new RecentReadings(2_000)
   const lastSeen = new Map<string, number>()
-  for (let count = 0; count < 60_000; count++) {
+  for (let count = 0; count < 120_000; count++) {
     // A few thousand pairs, so that many come again, soon or late.
     const device = Math.floor(random() * 60)
     const atMs = T0 + Math.floor(random() * 80) * 60_000

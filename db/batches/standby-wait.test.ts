@@ -28,6 +28,7 @@ beforeAll(async () => {
   fleet = await createTestFleet(pool, { slug: 'test', hubs: 1, devices: 1, euiPrefix: 'a8' })
   await pool.query(`ALTER SYSTEM SET synchronous_standby_names = 'away'`)
   await pool.query('SELECT pg_reload_conf()')
+  await until('commits wait for the standby', isCommitWaiting)
 })
 
 afterAll(async () => {
@@ -51,8 +52,23 @@ function batch(atMs: number): Batch {
 }
 
 const WAITING = `SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'`
+const LET_GO = `SELECT pg_cancel_backend(pid) FROM (${WAITING}) waiting`
 const whenWaiting = () =>
   until('a commit waits for the standby', async () => (await pool.query(WAITING)).rowCount === 1)
+
+/** A server takes a while to read its settings again. */
+async function isCommitWaiting(): Promise<boolean> {
+  let isCommitted = false
+  const commit = pool.query("COMMENT ON DATABASE postgres IS 'a commit'").then(() => {
+    isCommitted = true
+  })
+  const isWaiting = async () => (await pool.query(WAITING)).rowCount === 1
+  await until('it is committed, or waits', async () => isCommitted || (await isWaiting()))
+  if (isCommitted) return false
+  await pool.query(LET_GO)
+  await commit
+  return true
+}
 
 test.each([
   ['readings alone', (all: Batch) => ({ ...all, doors: [] })],
@@ -67,13 +83,13 @@ test.each([
     // The limit for statements does not end the wait.
     await sleep(2 * STATEMENT_TIMEOUT_MS)
     await whenWaiting()
-    await pool.query(`SELECT pg_cancel_backend(pid) FROM (${WAITING}) waiting`)
+    await pool.query(LET_GO)
     await outcome
 
     // Nor when it is looked up.
     const lookedUp = expect(findBatch(pool, written)).rejects.toThrow('standby')
     await whenWaiting()
-    await pool.query(`SELECT pg_cancel_backend(pid) FROM (${WAITING}) waiting`)
+    await pool.query(LET_GO)
     await lookedUp
   },
 )
