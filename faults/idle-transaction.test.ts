@@ -63,7 +63,8 @@ test.each([
 
 async function isClosed(client: Client): Promise<boolean> {
   const { rowCount } = await client.query(
-    `SELECT FROM pg_index WHERE indexrelid = to_regclass('sensor_readings_2016_device_key') AND indisvalid`,
+    `SELECT FROM pg_index WHERE indexrelid = to_regclass('sensor_readings_2016_device_key') AND indisvalid
+       AND to_regclass('sensor_readings_2016_time_key') IS NULL`,
   )
   return rowCount === 1
 }
